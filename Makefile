@@ -1,0 +1,49 @@
+# `make demo` and `make test` are all a fresh clone needs; both set up .venv first, once.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help setup demo test test-fast check format lint types bench clean
+
+help:
+	@echo "make demo      set up, then stylize the example pair and print the picture's path"
+	@echo "make test      set up, then run every test (make test-fast: those without VGG19)"
+	@echo "make check     what CI runs: format, lint, types, tests"
+	@echo "make format    rewrite the code in the project's format"
+	@echo "make bench     run the benchmarks and print their tables"
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+demo: setup
+	$(BIN)/python main.py --content examples/content.jpg --style examples/style.jpg --output stylized/demo.png
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-fast: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+check: lint types test
+
+format: setup
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m benchmarks.run
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
