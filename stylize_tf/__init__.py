@@ -1,0 +1,55 @@
+"""Neural style transfer in TensorFlow: paints a photograph in the manner of a painting.
+
+    import stylize_tf
+
+    picture = stylize_tf.stylize("photo.jpg", "painting.jpg", size=512)
+
+Names are loaded when they are first used: importing the package does not import TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stylize_tf.config import PRESETS, ConfigError, StyleTransferConfig
+    from stylize_tf.image_io import ImageError
+    from stylize_tf.stylizer import Iterate, StylizationError, Stylizer, stylize
+    from stylize_tf.weights import WeightsError
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "PRESETS": "config",
+    "ConfigError": "config",
+    "ImageError": "image_io",
+    "Iterate": "stylizer",
+    "StylizationError": "stylizer",
+    "StyleTransferConfig": "config",
+    "Stylizer": "stylizer",
+    "WeightsError": "weights",
+    "stylize": "stylizer",
+}
+
+__all__ = [
+    "PRESETS",
+    "ConfigError",
+    "ImageError",
+    "Iterate",
+    "StyleTransferConfig",
+    "StylizationError",
+    "Stylizer",
+    "WeightsError",
+    "stylize",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'stylize_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"stylize_tf.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,137 @@
+"""VGG19 as a multi-output Keras model: an image in [0, 1] -> {layer name: feature map}.
+
+The only module that knows how VGG wants its input: BGR, 0..255, the mean pixel of ImageNet
+subtracted (`keras.applications.vgg19.preprocess_input`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+IMAGE = "image"
+"""Name of the image itself among the feature maps."""
+
+MEAN_PIXEL_BGR = (103.939, 116.779, 123.68)
+
+MEAN_ACTIVATIONS: Mapping[str, float] = {}
+"""Mean activation of each layer over photographs, with VGG19's own max pooling.
+
+Measured by `python -m benchmarks.mean_activations`; dividing by it puts all layers in one unit.
+"""
+
+
+@keras.saving.register_keras_serializable(package="stylize_tf")
+class VGGInput(keras.layers.Layer):
+    """RGB in [0, 1] -> what VGG's first convolution wants, with its border if it pads none itself.
+
+    Args:
+        padding: "zero" leaves the border to the convolution (zeros after the mean is subtracted, as
+            VGG was trained); "reflect" and "replicate" add one pixel on each side.
+    """
+
+    def __init__(self, padding: str = "zero", **kwargs: object):
+        super().__init__(**kwargs)
+        self.padding = padding
+
+    def call(self, image: tf.Tensor) -> tf.Tensor:
+        """`[N, H, W, 3]` -> `[N, H, W, 3]`, or `[N, H + 2, W + 2, 3]` with a border."""
+        pixels = tf.reverse(image, axis=[-1]) * 255 - tf.constant(MEAN_PIXEL_BGR, image.dtype)
+        if self.padding == "zero":
+            return pixels
+        # One symmetric pixel repeats the border.
+        mode = "SYMMETRIC" if self.padding == "replicate" else "REFLECT"
+        return tf.pad(pixels, [[0, 0], [1, 1], [1, 1], [0, 0]], mode=mode)
+
+    def get_config(self) -> dict[str, object]:
+        """What Keras needs to build the layer again."""
+        return {**super().get_config(), "padding": self.padding}
+
+
+def vgg19(tensors: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> keras.Model:
+    """`keras.applications.VGG19` without its classifier, with the given weights.
+
+    Args:
+        tensors: layer name -> (kernel `[h, w, in, out]`, bias `[out]`), as `weights.find` returns.
+    """
+    model = keras.applications.VGG19(include_top=False, weights=None)
+    for name, (kernel, bias) in tensors.items():
+        model.get_layer(name).set_weights([kernel, bias])
+    return model
+
+
+def build_extractor(
+    network: keras.Model,
+    layers: Iterable[str],
+    *,
+    pooling: str = "max",
+    padding: str = "zero",
+    precision: str = "float32",
+) -> keras.Model:
+    """A model that maps an image to the feature maps of some layers, and nothing deeper.
+
+    The layers are those of `network`, with its weights: a convolution's map is taken after its ReLU.
+    Simonyan & Zisserman (2014) is the network, Gatys et al. (2016) the use made of it.
+
+    Args:
+        network: a chain of convolutions and poolings like `vgg19(...)`; not changed.
+        layers: names of layers of `network`, or "image" for the image itself.
+        pooling: "max", or "average" times 2, which keeps about the magnitude of max pooling (Gatys et
+            al. report smoother pictures with averages; the factor is that of style-transfer-pytorch).
+        padding: "zero", "reflect" or "replicate": border of the first convolution, see `VGGInput`.
+        precision: "float32" or "bfloat16": format of the convolutions and of the maps.
+
+    Returns:
+        A `keras.Model`: float32 `[N, H, W, 3]` in [0, 1] -> dict of maps `[N, h, w, C]`.
+
+    Raises:
+        ValueError: if a layer is unknown.
+    """
+    wanted = list(dict.fromkeys(layers))
+    chain = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+    unknown = [name for name in wanted if name != IMAGE and name not in {x.name for x in chain}]
+    if unknown:
+        raise ValueError(
+            f"`layers` must be among {[IMAGE, *(layer.name for layer in chain)]}; got {unknown}."
+        )
+    image = keras.Input([None, None, 3], name=IMAGE, dtype="float32")
+    maps = {IMAGE: image}
+    x = VGGInput(padding, name="vgg_input", dtype="float32")(image)
+    policy = "float32" if precision == "float32" else f"mixed_{precision}"
+    for index, layer in enumerate(chain):
+        if set(wanted) <= set(maps):
+            break
+        config = {**layer.get_config(), "dtype": policy, "trainable": False}
+        if isinstance(layer, keras.layers.Conv2D):
+            if index == 0 and padding != "zero":
+                config["padding"] = "valid"
+            x = _with_weights_of(layer, config)(x)
+        elif pooling == "average":
+            x = keras.layers.AveragePooling2D(name=layer.name, dtype=policy)(x) * 2
+        else:
+            x = keras.layers.MaxPooling2D.from_config(config)(x)
+        maps[layer.name] = x
+    return keras.Model(image, {name: maps[name] for name in wanted}, name="features")
+
+
+def _with_weights_of(layer: keras.layers.Layer, config: dict[str, object]) -> keras.layers.Layer:
+    copy = keras.layers.Conv2D.from_config(config)
+    copy.build([None, None, None, layer.kernel.shape[2]])
+    copy.set_weights(layer.get_weights())
+    return copy
+
+
+def smallest_size(layers: Iterable[str]) -> int:
+    """Shortest side in pixels of an image whose maps at these layers have at least one position.
+
+    Each of VGG's five poolings halves the map, rounding down.
+    """
+    poolings = [0]
+    for name in layers:
+        block, _, kind = name.partition("_")
+        if block.startswith("block"):
+            poolings.append(int(block.removeprefix("block")) - (kind != "pool"))
+    return int(2 ** max(poolings))

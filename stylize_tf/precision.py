@@ -1,0 +1,42 @@
+"""Which number format the convolutions take on this device: measured, not guessed."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+
+import tensorflow as tf
+
+
+def resolve(precision: str) -> str:
+    """The format that `precision` stands for: itself, or for "auto" the faster one here.
+
+    Returns:
+        "float32" or "bfloat16".
+    """
+    return faster_format() if precision == "auto" else precision
+
+
+@functools.cache
+def faster_format() -> str:
+    """"bfloat16" if a convolution in it takes less than three quarters of the time of float32.
+
+    Measured once a process on the current device, on a convolution like those of VGG's third block,
+    in about a tenth of a second. The margin is wide, so that the choice does not flicker: processors
+    with bfloat16 instructions are near one half, those that emulate it are slower than float32.
+    """
+    seconds = {name: _convolution_seconds(name) for name in ("float32", "bfloat16")}
+    return "bfloat16" if seconds["bfloat16"] < 0.75 * seconds["float32"] else "float32"
+
+
+def _convolution_seconds(dtype: str, repeats: int = 5) -> float:
+    features = tf.ones([1, 64, 64, 128], dtype)
+    kernel = tf.ones([3, 3, 128, 128], dtype)
+    convolve = tf.function(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME"))
+    durations = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        convolve(features)[0, 0, 0, 0].numpy()
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations[1:])

@@ -1,0 +1,78 @@
+"""From which sizes, coarse to fine, a picture is painted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from stylize_tf.config import ConfigError, StyleTransferConfig
+
+
+class Stage(NamedTuple):
+    """One size of the coarse-to-fine sequence and the evaluations spent on it."""
+
+    height: int
+    width: int
+    steps: int
+
+    @property
+    def long_side(self) -> int:
+        """In pixels."""
+        return max(self.height, self.width)
+
+
+def final_size(config: StyleTransferConfig, height: int, width: int) -> tuple[int, int]:
+    """Height and width of the finished picture for a photograph of this height and width.
+
+    Raises:
+        ConfigError: if a side would be shorter than one pixel or longer than 16384.
+    """
+    if config.crop == "square":
+        height = width = min(height, width)
+    side = (max if config.size_of == "long" else min)(height, width)
+    scale = config.size / side if config.size else 1.0
+    sides = _rounded(height * scale), _rounded(width * scale)
+    if max(sides) > 16384:
+        raise ConfigError(
+            f"`size` must give a picture of at most 16384 pixels a side; {config.size} gives "
+            f"{sides[1]}x{sides[0]}. Choose a smaller one."
+        )
+    return sides
+
+
+def stages(
+    config: StyleTransferConfig, size: tuple[int, int], smallest: int = 1
+) -> Iterator[Stage]:
+    """The stages for a picture of this size, evenly spaced, about `config.stage_factor` apart.
+
+    The first has a long side of `config.coarsest_size`, the last is the size of the picture. A
+    picture smaller than that, or a `coarsest_size` of 0, has one stage.
+
+    Args:
+        config: how coarse to start and how many steps to take.
+        size: height and width of the finished picture.
+        smallest: shortest side the network can see; coarser stages are not used.
+
+    Raises:
+        ConfigError: if the picture itself is smaller than that.
+    """
+    if min(size) < smallest:
+        needed = math.ceil(smallest * max(size) / min(size))
+        raise ConfigError(
+            f"`size` must leave each side at least {smallest} pixels for these layers; the picture "
+            f"would be {size[1]}x{size[0]}. Ask for a long side of {needed} or more, or for "
+            f"shallower layers."
+        )
+    long_side = max(size)
+    coarsest = max(config.coarsest_size, math.ceil(smallest * long_side / min(size)))
+    ratio = long_side / coarsest if config.coarsest_size else 1.0
+    intervals = max(0, round(math.log(ratio) / math.log(config.stage_factor)))
+    for index in range(intervals + 1):
+        scale = ratio ** (index / intervals - 1) if index < intervals else 1.0
+        steps = config.steps[min(index, len(config.steps) - 1)]
+        yield Stage(_rounded(size[0] * scale), _rounded(size[1] * scale), steps)
+
+
+def _rounded(side: float) -> int:
+    return max(1, round(side))

@@ -1,0 +1,472 @@
+"""The optimization from coarse to fine: network, objective, stages and optimizer put together."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from stylize_tf import features, image_io, precision, pyramid, weights
+from stylize_tf.config import PRESETS, ConfigError, StyleTransferConfig
+from stylize_tf.initial import initial_image
+from stylize_tf.lbfgs import LBFGS
+from stylize_tf.objective import Targets, build_objective
+from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, ValueAndGradient
+
+PATIENCE = 100
+"""Steps without a better loss (by a hundred thousandth) after which a stage ends."""
+
+GIVE_UP = 10
+"""Steps taken back in a row after which a stage ends, or fails if it has no picture."""
+
+
+class StylizationError(RuntimeError):
+    """No picture could be made; the message says why and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Iterate:
+    """Where a stylization stands after one step.
+
+    Attributes:
+        stage, stages: which of how many sizes, coarse to fine, from 1.
+        step, steps: which of how many steps of the stage, from 1.
+        evaluation, evaluations: which of how many steps of all stages, from 1. A stage that has
+            converged ends early and skips some.
+        height, width: of the picture at this stage, in pixels.
+        losses: weighted value of each term before the step.
+        seconds: what the step took; the first step of a stage includes its preparation.
+        remaining: estimated seconds that the other steps take.
+        messages: what the guards did, in plain words; mostly empty.
+    """
+
+    stage: int
+    stages: int
+    step: int
+    steps: int
+    evaluation: int
+    evaluations: int
+    height: int
+    width: int
+    losses: dict[str, float]
+    seconds: float
+    remaining: float
+    messages: tuple[str, ...]
+    picture: tf.Tensor = dataclasses.field(repr=False)
+
+    @property
+    def loss(self) -> float:
+        """The sum of the losses."""
+        return sum(self.losses.values())
+
+    @property
+    def image(self) -> np.ndarray:
+        """The best picture of the stage so far: float32, `[1, height, width, 3]` in [0, 1]."""
+        return np.clip(self.picture.numpy(), 0, 1)
+
+
+class Stylizer:
+    """Stylizes pictures with one configuration.
+
+    Keeps the network, the compiled steps of each size and the targets of each style, so that later
+    pictures start sooner. Gatys, Ecker & Bethge (2016) is the method; README.md tells where we
+    differ. Not to be used from several threads at once.
+
+    Args:
+        config: all options; its defaults if None.
+        weights: of VGG19, from `weights.find()`, which is called if this and `network` are None.
+        network: another network than VGG19 with layers of the same names, see
+            `features.build_extractor`; its features are not normalized.
+
+    Attributes:
+        config: the options, "auto" replaced by what was chosen.
+
+    Raises:
+        WeightsError: if the weights of VGG19 cannot be had.
+    """
+
+    def __init__(
+        self,
+        config: StyleTransferConfig | None = None,
+        *,
+        weights: weights.Weights | None = None,
+        network: keras.Model | None = None,
+    ):
+        config = config or StyleTransferConfig()
+        self.config = config.replace(precision=precision.resolve(config.precision))
+        units = features.MEAN_ACTIVATIONS if network is None else {}
+        self._network = network or _vgg19(weights)
+        self._objective = build_objective(self.config, units)
+        self._smallest = features.smallest_size(self._objective.layers())
+        self._formats: dict[str, _Format] = {}
+        self._optimizers: dict[tuple[int, int, str], ImageOptimizer] = {}
+        self._style_statistics: dict[tuple[Any, ...], Targets] = {}
+
+    def __call__(
+        self,
+        content: image_io.ImageLike,
+        style: image_io.ImageLike | Sequence[image_io.ImageLike],
+        initial: image_io.ImageLike | None = None,
+    ) -> np.ndarray:
+        """The finished picture; arguments as for `iterate`.
+
+        Returns:
+            float32, `[1, H, W, 3]`, RGB in [0, 1].
+        """
+        for iterate in self.iterate(content, style, initial):  # noqa: B007
+            pass
+        return iterate.image
+
+    def final_size(self, content: np.ndarray) -> tuple[int, int]:
+        """Height and width of the finished picture for a photograph `[1, H, W, 3]`."""
+        return pyramid.final_size(self.config, *content.shape[1:3])
+
+    def iterate(
+        self,
+        content: image_io.ImageLike,
+        style: image_io.ImageLike | Sequence[image_io.ImageLike],
+        initial: image_io.ImageLike | None = None,
+    ) -> Iterator[Iterate]:
+        """Stylizes `content`, yielding after each step; the last iterate has the finished picture.
+
+        Args:
+            content: the photograph: a path, a PIL image, or an array or tensor `[H, W, 3]` or
+                `[1, H, W, 3]` of uint8, or of floats in [0, 1]; see `image_io.read`.
+            style: one painting or several, in the same forms.
+            initial: the picture to start from, if `config.init` is "picture".
+
+        Raises:
+            ImageError: if a picture cannot be read or is out of range.
+            ConfigError: if options and pictures do not fit together.
+            StylizationError: if the loss is not finite from the start.
+        """
+        photograph = image_io.read(content, name="content")
+        paintings = [image_io.read(x, name="style") for x in _as_list(style)]
+        start = None if initial is None else image_io.read(initial, name="initial")
+        shares = _shares(self.config.style_blend_weights, len(paintings))
+        if (self.config.init == "picture") != (start is not None):
+            raise ConfigError(
+                '`initial`, the picture to start from, and `init` "picture" must be given together.'
+            )
+        if self.config.crop == "square":
+            photograph = _cropped(photograph, 1.0)
+        size = self.final_size(photograph)
+        stages = list(pyramid.stages(self.config, size, self._smallest))
+        # Not a generator itself: that would check nothing before it is asked for an iterate.
+        return self._iterate(photograph, paintings, shares, start, stages)
+
+    def _iterate(
+        self,
+        photograph: np.ndarray,
+        paintings: list[np.ndarray],
+        shares: list[float],
+        start: np.ndarray | None,
+        stages: list[pyramid.Stage],
+    ) -> Iterator[Iterate]:
+        generator = np.random.default_rng(self.config.seed)
+        clock = time.perf_counter()
+        image: np.ndarray | None = None
+        previous: ImageOptimizer | None = None
+        work = _Work(stages)
+        for number, stage in enumerate(stages, start=1):
+            number_format = self._format(number, len(stages))
+            content = image_io.resize(photograph, stage.height, stage.width)
+            styles = [self._fitted(x, stage, stages[-1]) for x in paintings]
+            targets = self._targets(content, styles, shares, number_format)
+            optimizer = self._optimizer(stage, number_format, targets)
+            if image is None:
+                image = initial_image(self.config.init, content, styles[0], start, generator)
+            else:
+                image = np.clip(image_io.resize(image, stage.height, stage.width), 0, 1)
+            optimizer.start(tf.constant(image), previous)
+            watch = _Watch(optimizer)
+            for step in range(1, stage.steps + 1):
+                losses = {
+                    name: float(value) for name, value in optimizer.step(targets).items()
+                }
+                messages, ended = watch.look()
+                now = time.perf_counter()
+                yield Iterate(
+                    stage=number,
+                    stages=len(stages),
+                    step=step,
+                    steps=stage.steps,
+                    evaluation=work.evaluation(number, step),
+                    evaluations=work.evaluations,
+                    height=stage.height,
+                    width=stage.width,
+                    losses=losses,
+                    seconds=now - clock,
+                    remaining=work.remaining(number, step, now - clock),
+                    messages=messages,
+                    picture=optimizer.result(),
+                )
+                clock = now
+                if ended:
+                    break
+            image = np.clip(optimizer.result().numpy(), 0, 1)
+            previous = optimizer
+
+    def _format(self, number: int, stages: int) -> _Format:
+        """The number format of a stage: float32 for the coarsest of several, as chosen for others.
+
+        Near convergence, which only the cheap coarsest stage comes to, rounding hides the gradient.
+        """
+        name = "float32" if number == 1 and stages > 1 else self.config.precision
+        if name not in self._formats:
+            extractor = features.build_extractor(
+                self._network,
+                self._objective.layers(),
+                pooling=self.config.pooling,
+                padding=self.config.padding,
+                precision=name,
+            )
+            self._formats[name] = _Format(name, extractor, self._objective)
+        return self._formats[name]
+
+    def _fitted(
+        self, style: np.ndarray, stage: pyramid.Stage, last: pyramid.Stage
+    ) -> np.ndarray:
+        """A style picture at its size for a stage."""
+        if self.config.style_fit == "resize":
+            return image_io.resize(style, stage.height, stage.width)
+        if self.config.style_fit == "crop":
+            style = _cropped(style, stage.width / stage.height)
+            return image_io.resize(style, stage.height, stage.width)
+        height, width = style.shape[1:3]
+        wanted = self.config.style_scale * stage.long_side
+        if self.config.style_size:
+            wanted = self.config.style_size * stage.long_side / last.long_side
+        scale = min(1.0, wanted / max(height, width))
+        scale = max(scale, self._smallest / min(height, width))
+        return image_io.resize(style, round(height * scale), round(width * scale))
+
+    def _targets(
+        self,
+        content: np.ndarray,
+        styles: list[np.ndarray],
+        shares: list[float],
+        number_format: _Format,
+    ) -> Targets:
+        statistics = [self._statistics_of_style(x, number_format) for x in styles]
+        targets = self._objective.targets(statistics, shares)
+        own = number_format.statistics("content", content)
+        return {**targets, **self._objective.targets([own])}
+
+    def _statistics_of_style(self, style: np.ndarray, number_format: _Format) -> Targets:
+        digest = hashlib.sha256(style.tobytes()).hexdigest()
+        key = (digest, style.shape, number_format.name)
+        if key not in self._style_statistics:
+            self._style_statistics[key] = number_format.statistics("style", style)
+        return self._style_statistics[key]
+
+    def _optimizer(
+        self, stage: pyramid.Stage, number_format: _Format, targets: Targets
+    ) -> ImageOptimizer:
+        key = (stage.height, stage.width, number_format.name)
+        if key not in self._optimizers:
+            self._optimizers[key] = build_optimizer(
+                self.config,
+                number_format.value_and_gradient(targets),
+                [1, stage.height, stage.width, 3],
+            )
+        return self._optimizers[key]
+
+
+def stylize(
+    content: image_io.ImageLike,
+    style: image_io.ImageLike | Sequence[image_io.ImageLike],
+    *,
+    initial: image_io.ImageLike | None = None,
+    preset: str = "default",
+    **options: Any,
+) -> np.ndarray:
+    """Paints `content` in the manner of `style`, in one call.
+
+    For several pictures a `Stylizer` is faster: it keeps what this builds anew.
+
+    Args:
+        content, style, initial: see `Stylizer.iterate`.
+        preset: name in `PRESETS`, whose options are the defaults here.
+        options: fields of `StyleTransferConfig`.
+
+    Returns:
+        float32, `[H, W, 3]`, RGB in [0, 1]; `[1, H, W, 3]` if `content` is an array of that rank.
+
+    Raises:
+        ConfigError, ImageError, WeightsError, StylizationError: as the parts do.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}; got {preset!r}.")
+    picture = Stylizer(PRESETS[preset].replace(**options))(content, style, initial)
+    return picture if len(getattr(content, "shape", ())) == 4 else picture[0]
+
+
+def build_optimizer(
+    config: StyleTransferConfig, value_and_gradient: ValueAndGradient, shape: Sequence[int]
+) -> ImageOptimizer:
+    """The optimizer that a configuration asks for, for an image `[N, H, W, 3]`."""
+    optimizer: ImageOptimizer
+    if config.optimizer == "lbfgs":
+        optimizer = LBFGS(value_and_gradient, shape, history=config.lbfgs_history)
+    else:
+        optimizer = Adam(
+            value_and_gradient,
+            shape,
+            learning_rate=config.learning_rate,
+            warmup_steps=config.warmup_steps,
+            clip_norm=config.clip_norm,
+            beta_1=config.beta_1,
+            beta_2=config.beta_2,
+            epsilon=config.adam_epsilon,
+            amsgrad=config.amsgrad,
+        )
+    return Averaged(optimizer, config.average_decay) if config.average_decay else optimizer
+
+
+class _Format:
+    """The extractor in one number format and what is compiled from it, for every size of picture."""
+
+    def __init__(self, name: str, extractor: keras.Model, objective: Any):
+        self.name = name
+        self._extractor = extractor
+        self._objective = objective
+        self._compiled: dict[str, Any] = {}
+
+    def statistics(self, source: str, image: np.ndarray) -> Targets:
+        """The statistics of a picture `[1, H, W, 3]` for the terms whose targets are from `source`."""
+        layers = self._objective.layers(source)
+        if not layers:
+            return {}
+        if source not in self._compiled:
+            # No deeper than these layers need.
+            outputs = {name: self._extractor.output[name] for name in layers}
+            extractor = keras.Model(self._extractor.input, outputs)
+            self._compiled[source] = tf.function(
+                lambda x: self._objective.statistics(source, extractor(x)),
+                input_signature=[tf.TensorSpec([1, None, None, 3])],
+            )
+        return self._compiled[source](tf.constant(image))
+
+    def value_and_gradient(self, targets: Targets) -> ValueAndGradient:
+        """The losses and their exact gradient with every feature map held in memory.
+
+        Traced once for all sizes, for targets of this structure.
+        """
+        if "step" not in self._compiled:
+
+            def value_and_gradient(image: tf.Tensor, targets: Targets) -> Any:
+                with tf.GradientTape() as tape:
+                    tape.watch(image)
+                    losses = self._objective(self._extractor(image), targets)
+                    loss = tf.add_n(list(losses.values()))
+                return losses, tape.gradient(loss, image)
+
+            self._compiled["step"] = tf.function(
+                value_and_gradient,
+                input_signature=[
+                    tf.TensorSpec([1, None, None, 3]),
+                    tf.nest.map_structure(_of_any_size, targets),
+                ],
+            )
+        return self._compiled["step"]
+
+
+def _of_any_size(tensor: tf.Tensor) -> tf.TensorSpec:
+    shape = [1, None, None, tensor.shape[3]] if tensor.shape.rank == 4 else tensor.shape
+    return tf.TensorSpec(shape, tensor.dtype)
+
+
+class _Watch:
+    """Sees stalls and steps taken back, and says so in plain words."""
+
+    def __init__(self, optimizer: ImageOptimizer):
+        self._optimizer = optimizer
+        self._step_backs = 0
+        self._in_a_row = 0
+        self._best = math.inf
+        self._since_best = 0
+
+    def look(self) -> tuple[tuple[str, ...], bool]:
+        """Messages about the step just taken, and whether the stage should end."""
+        best = float(self._optimizer.best_loss.numpy())
+        step_backs = int(self._optimizer.step_backs.numpy())
+        taken_back, self._step_backs = step_backs > self._step_backs, step_backs
+        self._in_a_row = self._in_a_row + 1 if taken_back else 0
+        improved = best < self._best - 1e-5 * abs(best)
+        self._since_best = 0 if improved else self._since_best + 1
+        self._best = min(self._best, best)
+        if self._in_a_row >= GIVE_UP:
+            if math.isinf(best):
+                raise StylizationError(
+                    "The loss is not finite even for the starting picture. Lower the weights "
+                    "(content_weight, style_weight, total_variation_weight) or start from another "
+                    "picture."
+                )
+            return (f"{GIVE_UP} steps in a row were taken back: this stage ends with its best "
+                    "picture.",), True
+        if taken_back:
+            return ("The loss ran away or was not finite: went back to the best picture, with half "
+                    "the step.",), False
+        if self._since_best >= PATIENCE:
+            return (f"No better loss in {PATIENCE} steps: this stage has converged.",), True
+        return (), False
+
+
+class _Work:
+    """How much of the work of all stages is done, in evaluated pixels."""
+
+    def __init__(self, stages: Sequence[pyramid.Stage]):
+        self._stages = stages
+        self.evaluations = sum(stage.steps for stage in stages)
+        self._rate = 0.0
+
+    def evaluation(self, number: int, step: int) -> int:
+        return sum(stage.steps for stage in self._stages[: number - 1]) + step
+
+    def remaining(self, number: int, step: int, seconds: float) -> float:
+        """Seconds left, from a running average of the seconds a pixel."""
+        stage = self._stages[number - 1]
+        rate = seconds / (stage.height * stage.width)
+        self._rate = 0.7 * self._rate + 0.3 * rate if self._rate and step > 1 else rate
+        left = (stage.steps - step) * stage.height * stage.width
+        left += sum(x.steps * x.height * x.width for x in self._stages[number:])
+        return left * self._rate
+
+
+def _vgg19(found: weights.Weights | None) -> keras.Model:
+    return features.vgg19((found or weights.find()).tensors)
+
+
+def _as_list(style: Any) -> list[Any]:
+    styles = list(style) if isinstance(style, (list, tuple)) else [style]
+    if not styles:
+        raise ConfigError("`style` must have at least one picture.")
+    return styles
+
+
+def _shares(blend_weights: Sequence[float], count: int) -> list[float]:
+    if not blend_weights:
+        return [1 / count] * count
+    if len(blend_weights) != count:
+        raise ConfigError(
+            f"`style_blend_weights` must have one weight for each of the {count} styles; got "
+            f"{len(blend_weights)}."
+        )
+    return [weight / sum(blend_weights) for weight in blend_weights]
+
+
+def _cropped(image: np.ndarray, aspect: float) -> np.ndarray:
+    """The centre of an image, with this ratio of width to height."""
+    height, width = image.shape[1:3]
+    new_height = min(height, max(1, round(width / aspect)))
+    new_width = min(width, max(1, round(height * aspect)))
+    top, left = (height - new_height) // 2, (width - new_width) // 2
+    return image[:, top : top + new_height, left : left + new_width]
