@@ -1,0 +1,59 @@
+"""The two pictures in `examples/` and the script that draws them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from examples import make_examples
+
+SMALL = (96, 72)
+PICTURES = [
+    pytest.param(make_examples.photograph, "content.jpg", make_examples.CONTENT_SIZE, id="content"),
+    pytest.param(make_examples.painting, "style.jpg", make_examples.STYLE_SIZE, id="style"),
+]
+
+
+def block_deviations(picture: Image.Image, blocks: int) -> np.ndarray:
+    """The standard deviation within each of `blocks` by `blocks` parts of a picture, in 0..255."""
+    pixels = np.asarray(picture.convert("L"), np.float64)
+    rows = np.array_split(pixels, blocks, axis=0)
+    return np.array([[part.std() for part in np.array_split(row, blocks, axis=1)] for row in rows])
+
+
+@pytest.mark.parametrize(("draw", "name", "size"), PICTURES)
+def test_same_seed_draws_the_same_picture_and_another_seed_another(draw, name, size):
+    first, again, other = (np.asarray(draw(*SMALL, seed)) for seed in (1, 1, 2))
+    assert first.shape == (SMALL[1], SMALL[0], 3)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first.astype(int) - other).mean() > 3
+
+
+@pytest.mark.parametrize(("draw", "name", "size"), PICTURES)
+def test_shipped_picture_has_its_size_and_full_contrast(draw, name, size):
+    path = Path(make_examples.__file__).with_name(name)
+    assert path.stat().st_size < 600_000
+    with Image.open(path) as picture:
+        assert (picture.size, picture.mode) == (size, "RGB")
+        darkest, lightest = np.percentile(np.asarray(picture), (1, 99))
+    assert darkest < 40
+    assert lightest > 215
+
+
+def test_shipped_painting_is_flat_nowhere_and_photograph_has_calm_and_busy_parts():
+    folder = Path(make_examples.__file__).parent
+    with Image.open(folder / "style.jpg") as style, Image.open(folder / "content.jpg") as content:
+        assert block_deviations(style, 16).min() > 8
+        photograph = block_deviations(content, 16)
+    assert np.percentile(photograph, 20) < 10
+    assert np.percentile(photograph, 90) > 30
+
+
+def test_the_command_line_writes_both_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr(make_examples, "CONTENT_SIZE", SMALL)
+    monkeypatch.setattr(make_examples, "STYLE_SIZE", SMALL)
+    folder = tmp_path / "new"
+    monkeypatch.setattr("sys.argv", ["make_examples.py", "--output_dir", str(folder)])
+    make_examples.main()
+    assert sorted(path.name for path in folder.iterdir()) == ["content.jpg", "style.jpg"]

@@ -1,0 +1,306 @@
+import io
+import math
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.linalg
+import tensorflow as tf
+
+from benchmarks import common, judge, style_embedding
+from stylize_tf import weights
+
+IMAGES = Path(__file__).resolve().parents[2] / "shared" / "images"
+COUNTS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 1}
+
+
+@pytest.fixture
+def generator():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def extract(generator):
+    tensors, channels = {}, 3
+    for block, count in COUNTS.items():
+        for index in range(1, count + 1):
+            kernel = generator.normal(size=(3, 3, channels, 4)) * math.sqrt(2 / (9 * channels))
+            tensors[f"block{block}_conv{index}"] = (kernel, generator.normal(size=4))
+            channels = 4
+    return judge.vgg19(tensors)
+
+
+def picture(generator, height, width):
+    """Random, and exact in 8 bits, so that rounding leaves it alone."""
+    values = generator.integers(0, 256, (1, height, width, 3))
+    return values.astype(np.float32) / np.float32(255)
+
+
+def gaussian(generator, channels):
+    features = generator.normal(size=(1, 5, 7, channels)) @ generator.normal(
+        size=(channels, channels)
+    )
+    return judge.moments(tf.constant(features + generator.normal(size=channels), tf.float64))
+
+
+def of(mean, covariance):
+    mean, covariance = np.asarray(mean, float), np.asarray(covariance, float)
+    return judge.Moments(mean=mean, gram_matrix=covariance + np.outer(mean, mean))
+
+
+# Statistics and distances.
+
+
+def test_moments_are_those_of_numpy_and_ignore_position(generator):
+    features = generator.normal(size=(1, 4, 6, 3)).astype(np.float32)
+    rows = features.reshape(-1, 3).astype(np.float64)
+    for shuffled in (features, generator.permutation(rows).reshape(features.shape)):
+        moments = judge.moments(tf.constant(shuffled, tf.float32))
+        np.testing.assert_allclose(moments.mean, rows.mean(0), atol=1e-6)
+        np.testing.assert_allclose(moments.gram_matrix, rows.T @ rows / 24, atol=1e-6)
+        np.testing.assert_allclose(moments.covariance, np.cov(rows.T, bias=True), atol=1e-6)
+
+
+@pytest.mark.parametrize("distance", [judge.gram_distance, judge.wasserstein_distance])
+def test_a_distance_is_zero_at_the_style_one_for_nothing_and_blind_to_scale(generator, distance):
+    style, other = gaussian(generator, 6), gaussian(generator, 6)
+    nothing = of(np.zeros(6), np.zeros((6, 6)))
+    assert distance(style, style) == pytest.approx(0, abs=1e-9)
+    assert distance(nothing, style) == pytest.approx(1)
+    assert distance(other, style) > 0.01
+    scaled = [of(7 * each.mean, 49 * each.covariance) for each in (other, style)]
+    assert distance(*scaled) == pytest.approx(distance(other, style))
+
+
+def test_gram_distance_worked_by_hand():
+    picture = judge.Moments(mean=np.zeros(2), gram_matrix=np.array([[2.0, 0.0], [0.0, 1.0]]))
+    style = judge.Moments(mean=np.zeros(2), gram_matrix=np.array([[1.0, 1.0], [1.0, 1.0]]))
+    assert judge.gram_distance(picture, style) == pytest.approx((1 + 1 + 1 + 0) / 4)
+
+
+def test_wasserstein_distance_of_diagonal_gaussians_worked_by_hand():
+    first, second = of([1.0, 0.0], np.diag([4.0, 1.0])), of([0.0, 0.0], np.diag([1.0, 9.0]))
+    # Means 1, standard deviations 2 and 1 against 1 and 3: 1 + 1 + 4, over 1 + 9.
+    assert judge.wasserstein_distance(first, second) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8])
+def test_wasserstein_distance_equals_the_textbook_formula_with_sqrtm(generator, channels):
+    for _ in range(5):
+        first, second = gaussian(generator, channels), gaussian(generator, channels)
+        root = scipy.linalg.sqrtm(second.covariance)
+        cross = scipy.linalg.sqrtm(root @ first.covariance @ root).real
+        expected = np.sum((first.mean - second.mean) ** 2)
+        expected += np.trace(first.covariance + second.covariance - 2 * cross)
+        expected /= np.trace(second.covariance) + np.sum(second.mean**2)
+        assert judge.wasserstein_distance(first, second) == pytest.approx(expected, rel=1e-9)
+
+
+def test_wasserstein_distance_stays_finite_where_a_covariance_is_singular():
+    flat = of([1.0, 2.0], [[1.0, 1.0], [1.0, 1.0]])
+    assert judge.wasserstein_distance(flat, flat) == pytest.approx(0, abs=1e-9)
+
+
+def test_content_distance_worked_by_hand():
+    content = np.array([3.0, 4.0])
+    assert judge.content_distance(content, content) == 0
+    assert judge.content_distance(np.array([3.0, 9.0]), content) == pytest.approx(1)
+
+
+def test_noise_is_zero_for_alike_pictures_and_two_for_doubled_contrast(generator):
+    image = picture(generator, 16, 20)
+    assert judge.noise(image, image) == 0
+    assert judge.noise(image * 2, image) == pytest.approx(2, abs=1e-5)
+    assert judge.noise(image[:, ::-1, ::-1], image) == pytest.approx(0, abs=1e-6)
+
+
+def test_grain_of_a_ramp_is_none_inside_and_that_of_a_checkerboard_is_greatest():
+    ramp = np.tile(np.linspace(0, 1, 32, dtype=np.float32)[:, None, None], (1, 1, 32, 3))
+    assert judge.grain_energy(ramp) < 1e-3
+    checkerboard = np.tile((np.indices((32, 32)).sum(0) % 2)[None, ..., None], (1, 1, 1, 3))
+    inside = 4.0**2  # Each of the four neighbours differs by 1; at the border, one fewer.
+    assert 0.8 * inside < judge.grain_energy(checkerboard) < inside
+
+
+# The judge.
+
+
+def test_a_picture_equal_to_photograph_and_painting_scores_zero(extract, generator):
+    image = picture(generator, 64, 80)
+    row = judge.Judge(extract, embed=lambda image: image.mean((0, 1)).ravel())(image, image, image)
+    assert row == pytest.approx(dict.fromkeys(judge.COLUMNS, 0) | {"embed": 1}, abs=1e-6)
+    assert tuple(row) == judge.COLUMNS
+
+
+def test_the_photograph_itself_has_no_content_distance_but_some_from_the_style(extract, generator):
+    content, style = picture(generator, 64, 80), picture(generator, 96, 80) ** 4
+    row = judge.Judge(extract)(content, content, style)
+    assert row["cont"] == 0
+    assert min(row["gram"], row["gram*"], row["w2"]) > 1e-3
+    assert "embed" not in row
+
+
+def test_a_row_does_not_depend_on_what_was_judged_before(extract, generator):
+    content, style, other = (picture(generator, 64, 64) for _ in range(3))
+    patient = judge.Judge(extract)
+    first = patient(other, content, style)
+    patient(content, other, other)
+    assert patient(other, content, style) == first == judge.Judge(extract)(other, content, style)
+
+
+def test_the_statistics_of_a_pair_are_computed_once(extract, generator):
+    calls = []
+
+    def counted(image):
+        calls.append(image.shape)
+        return extract(image)
+
+    content, style = picture(generator, 64, 64), picture(generator, 64, 64)
+    judge_picture = judge.Judge(counted)
+    judge_picture(picture(generator, 64, 64), content, style)
+    once = len(calls)
+    judge_picture(picture(generator, 64, 64), content, style)
+    assert once == 3 + 3 + 2
+    assert len(calls) - once == 3 + 1
+
+
+def test_a_painting_is_brought_to_the_long_side_and_never_enlarged(extract, generator):
+    sizes = []
+
+    def recorded(image):
+        sizes.append(image.shape[1:3])
+        return extract(image)
+
+    content = picture(generator, 64, 128)
+    judge.Judge(recorded)(content, content, picture(generator, 256, 192))
+    assert (128, 96) in sizes
+    assert (64, 48) in sizes
+    sizes.clear()
+    judge.Judge(recorded)(content, content, picture(generator, 72, 80))
+    assert (72, 80) in sizes
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((1, 64, 64), (1, 64, 64, 3), (1, 64, 64, 3)), "`picture` must be"),
+        (((1, 64, 64, 3), (1, 64, 64, 4), (1, 64, 64, 3)), "`content` must be"),
+        (((1, 64, 64, 3), (1, 64, 64, 3), (1, 64, 63, 3)), "`style` must be at least 64"),
+        (((1, 64, 64, 3), (1, 64, 80, 3), (1, 64, 64, 3)), "shape of `content`"),
+        (((1, 64, 96, 3), (1, 64, 96, 3), (1, 64, 128, 3)), r"`style`.*\[1, 48, 96, 3\]"),
+    ],
+)
+def test_pictures_that_cannot_be_compared_are_refused(extract, shapes, message):
+    images = [np.zeros(shape, np.float32) for shape in shapes]
+    with pytest.raises(ValueError, match=message):
+        judge.Judge(extract)(*images)
+
+
+def test_a_picture_with_a_nan_is_refused(extract, generator):
+    image = picture(generator, 64, 64)
+    broken = image.copy()
+    broken[0, 3, 3, 0] = np.nan
+    with pytest.raises(ValueError, match="must be finite"):
+        judge.Judge(extract)(broken, image, image)
+
+
+def test_the_command_prints_a_table_and_writes_json(
+    extract, generator, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(judge, "default_judge", lambda weights: judge.Judge(extract))
+    image = judge.Image.fromarray(generator.integers(0, 256, (64, 64, 3)).astype(np.uint8))
+    image.save(tmp_path / "a.png")
+    path, report = str(tmp_path / "a.png"), tmp_path / "made" / "rows.json"
+    judge.main(["--content", path, "--style", path, "--json", str(report), path, path])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "| picture | gram | gram* | w2 | cont | noise | embed |"
+    assert lines[2] == "| a.png (64x64) | 0.000 | 0.000 | 0.000 | 0.000 | +0.00 | - |"
+    assert len(lines) == 4
+    assert str(tmp_path) not in report.read_text()
+    written = common.json.loads(report.read_text())
+    assert written["results"]["pictures"]["a.png (64x64)"]["gram"] == 0
+    assert written["environment"]["versions"]["numpy"] == np.__version__
+
+
+# What the scripts share.
+
+
+def test_median_and_spread_worked_by_hand():
+    expected = {"median": 2.5, "minimum": 1.0, "maximum": 9.0, "runs": 4}
+    assert common.median_and_spread([9, 2, 3, 1]) == expected
+    with pytest.raises(ValueError, match="at least one"):
+        common.median_and_spread([])
+
+
+def test_the_processor_is_read_from_the_system_or_guessed(tmp_path):
+    information = tmp_path / "cpuinfo"
+    information.write_text("processor\t: 0\nmodel name\t: Difference Engine : 2\n")
+    assert common.processor(information) == "Difference Engine : 2"
+    assert common.processor(tmp_path / "none") != ""
+
+
+def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path):
+    target = tmp_path / "rows.json"
+    common.write_json(target, 1)
+    before = target.read_text()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        common.write_json(target, math.nan)
+    assert target.read_text() == before
+    assert list(tmp_path.iterdir()) == [target]
+
+
+# The independent network.
+
+
+def test_embedding_weights_are_refused_unless_they_are_that_file(tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"something else")
+    with pytest.raises(ValueError, match="SHA-256"):
+        style_embedding.read_weights(path)
+
+
+def test_a_tensor_of_the_embedding_file_is_a_strided_part_of_its_storage():
+    storage = np.arange(10, dtype=np.float32)
+    view = style_embedding._View("key", 1, (2, 3), (1, 2))
+    np.testing.assert_array_equal(view.of(storage), [[1, 3, 5], [2, 4, 6]])
+
+
+def test_the_embedding_file_can_call_nothing_else():
+    with pytest.raises(pickle.UnpicklingError, match=r"may not name builtins\.print"):
+        style_embedding._Reader(io.BytesIO(pickle.dumps(print))).load()
+
+
+# Real weights.
+
+
+@pytest.fixture(scope="module")
+def photograph_row():
+    if not IMAGES.is_dir():
+        pytest.skip("the shared images are not there")
+    try:
+        judge_picture = judge.default_judge()
+    except weights.WeightsError as error:
+        pytest.skip(f"no VGG19 weights: {error}")
+    content = judge.read(IMAGES / "tubingen.jpg")
+    return judge_picture(content, content, judge.read(IMAGES / "starry_night.jpg"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("column", "wanted", "tolerance"),
+    [
+        ("gram", 0.606, 0.001),
+        ("gram*", 0.509, 0.001),
+        ("w2", 0.284, 0.001),
+        ("cont", 0, 0),
+        ("noise", -3.2, 0.05),
+        ("embed", 0.917, 0.01),
+    ],
+)
+def test_the_unstyled_photograph_has_the_figures_of_the_first_experiments(
+    photograph_row, column, wanted, tolerance
+):
+    if column not in photograph_row:
+        pytest.skip(f"{style_embedding.PACKAGE} is not installed")
+    assert photograph_row[column] == pytest.approx(wanted, abs=tolerance)
