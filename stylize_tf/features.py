@@ -17,10 +17,33 @@ IMAGE = "image"
 
 MEAN_PIXEL_BGR = (103.939, 116.779, 123.68)
 
-MEAN_ACTIVATIONS: Mapping[str, float] = {}
-"""Mean activation of each layer over photographs, with VGG19's own max pooling.
+MEAN_ACTIVATIONS: Mapping[str, float] = {
+    "block1_conv1": 23.9,
+    "block1_conv2": 106.1,
+    "block1_pool": 141.4,
+    "block2_conv1": 128.3,
+    "block2_conv2": 124.8,
+    "block2_pool": 226.8,
+    "block3_conv1": 135.2,
+    "block3_conv2": 170.4,
+    "block3_conv3": 353.8,
+    "block3_conv4": 540.6,
+    "block3_pool": 816.3,
+    "block4_conv1": 508.7,
+    "block4_conv2": 326.4,
+    "block4_conv3": 169.7,
+    "block4_conv4": 43.4,
+    "block4_pool": 97.8,
+    "block5_conv1": 43.5,
+    "block5_conv2": 17.6,
+    "block5_conv3": 7.4,
+    "block5_conv4": 1.1,
+    "block5_pool": 2.1,
+}
+"""Mean activation of each layer over photographs and paintings, with VGG19's own max pooling.
 
-Measured by `python -m benchmarks.mean_activations`; dividing by it puts all layers in one unit.
+Measured by `python -m benchmarks.mean_activations`. Dividing by it puts all layers in one unit, as
+Gatys et al. (2016) do by rescaling the weights.
 """
 
 
@@ -110,7 +133,8 @@ def build_extractor(
                 config["padding"] = "valid"
             x = _with_weights_of(layer, config)(x)
         elif pooling == "average":
-            x = keras.layers.AveragePooling2D(name=layer.name, dtype=policy)(x) * 2
+            x = keras.layers.AveragePooling2D.from_config(config)(x)
+            x = keras.layers.Rescaling(2.0, name=f"{layer.name}_rescaled", dtype=policy)(x)
         else:
             x = keras.layers.MaxPooling2D.from_config(config)(x)
         maps[layer.name] = x

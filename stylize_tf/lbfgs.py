@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf.optimizers import ImageOptimizer, Losses, ValueAndGradient
+from stylize_tf.optimizers import ImageOptimizer, Losses, ValueAndGradient, compiled
 
 
 class State(NamedTuple):
@@ -230,6 +230,7 @@ class LBFGS:
         first_step: float = 1e-3,
     ):
         self._value_and_gradient = value_and_gradient
+        self._compiled_step = compiled(self._step)
         self._history = history
         self._count = int(np.prod(shape))
         # `advance` means the sum over pixels.
@@ -259,9 +260,11 @@ class LBFGS:
         for variable, value in zip(self._state, state, strict=True):
             variable.assign(value)
 
-    @tf.function
     def step(self, targets: Any) -> Losses:
         """Evaluates `image` once, moves it, and returns the losses it had before."""
+        return self._compiled_step(targets)
+
+    def _step(self, targets: Any) -> Losses:
         losses, gradient = self._value_and_gradient(self.image, targets)
         loss = tf.add_n(list(losses.values()))
         state = State(*(variable.value() for variable in self._state))

@@ -7,6 +7,7 @@ and tried smaller, and counted in `step_backs`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -44,6 +45,15 @@ class ImageOptimizer(Protocol):
         """The picture to show: `[N, H, W, C]`."""
 
 
+def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """`tf.function` for one function of several objects.
+
+    TensorFlow counts the traces of all functions of one source together, and warns when every size of
+    picture has its own; behind a partial each counts for itself.
+    """
+    return tf.function(functools.partial(function), **options)
+
+
 class Adam:
     """An `ImageOptimizer` that follows the gradient (Kingma & Ba, 2015).
 
@@ -76,6 +86,7 @@ class Adam:
         self.step_backs = tf.Variable(0)
         self._first_loss = tf.Variable(np.inf, dtype=tf.float32)
         self._value_and_gradient = value_and_gradient
+        self._compiled_step = compiled(self._step)
         self._rate = learning_rate
         self._scale = tf.Variable(1.0)  # Halved with every step that is taken back.
         self._warmup_steps = warmup_steps
@@ -114,9 +125,11 @@ class Adam:
                 moment = tf.image.resize(coarse.value, [height, width], "bilinear")
                 variable.assign(moment / growth**power)
 
-    @tf.function
     def step(self, targets: Any) -> Losses:
         """Evaluates `image` once, moves it, and returns the losses it had before."""
+        return self._compiled_step(targets)
+
+    def _step(self, targets: Any) -> Losses:
         losses, gradient = self._value_and_gradient(self.image, targets)
         loss = tf.add_n(list(losses.values()))
         finite = tf.math.is_finite(loss) & tf.reduce_all(tf.math.is_finite(gradient))

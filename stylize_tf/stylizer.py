@@ -18,7 +18,7 @@ from stylize_tf.config import PRESETS, ConfigError, StyleTransferConfig
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
 from stylize_tf.objective import Targets, build_objective
-from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, ValueAndGradient
+from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, ValueAndGradient, compiled
 
 PATIENCE = 100
 """Steps without a better loss (by a hundred thousandth) after which a stage ends."""
@@ -349,7 +349,7 @@ class _Format:
             # No deeper than these layers need.
             outputs = {name: self._extractor.output[name] for name in layers}
             extractor = keras.Model(self._extractor.input, outputs)
-            self._compiled[source] = tf.function(
+            self._compiled[source] = compiled(
                 lambda x: self._objective.statistics(source, extractor(x)),
                 input_signature=[tf.TensorSpec([1, None, None, 3])],
             )
@@ -369,7 +369,7 @@ class _Format:
                     loss = tf.add_n(list(losses.values()))
                 return losses, tape.gradient(loss, image)
 
-            self._compiled["step"] = tf.function(
+            self._compiled["step"] = compiled(
                 value_and_gradient,
                 input_signature=[
                     tf.TensorSpec([1, None, None, 3]),

@@ -1,0 +1,162 @@
+"""The options of a run beside its configuration: files, machine, messages.
+
+A dataclass of the same kind as `StyleTransferConfig`: flags and help are made from both alike.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from stylize_tf.cli.runtime import parse_device
+from stylize_tf.config import PRESETS, closest
+
+FILES, MACHINE = "Pictures in and out", "The machine"
+
+
+def text(value: str) -> str:
+    """Text that is not empty and can be part of a file name."""
+    if not value or "\0" in value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def boolean(value: str) -> bool:
+    """True or false, as people write them."""
+    word = value.strip().lower()
+    if word not in ("true", "t", "yes", "on", "1", "false", "f", "no", "off", "0"):
+        raise ValueError("must be true or false")
+    return word in ("true", "t", "yes", "on", "1")
+
+
+def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+    """A parser of whole numbers in a range."""
+
+    def parse(value: str) -> int:
+        try:
+            number = int(value)
+            if not minimum <= number <= maximum:
+                raise ValueError
+        except ValueError:
+            message = f"must be a whole number between {minimum} and {maximum}"
+            raise ValueError(message) from None
+        return number
+
+    return parse
+
+
+def color(value: str) -> str:
+    """`#rrggbb` of a color given so or by its name in CSS."""
+    from PIL import ImageColor
+
+    rule = "must be the name of a color, such as white, or #rrggbb"
+    try:
+        channels = ImageColor.getrgb(value.strip())
+    except ValueError:
+        raise ValueError(rule) from None
+    if len(channels) != 3:  # It is itself transparent.
+        raise ValueError(rule)
+    return "#" + bytes(channels).hex()
+
+
+def preset(value: str) -> str:
+    """The name of a preset."""
+    if value not in PRESETS:
+        hint = closest(value, PRESETS).replace("`", "")
+        raise ValueError(f"must be one of {', '.join(PRESETS)}", hint)
+    return value
+
+
+def _option(
+    default: Any,
+    placeholder: str,
+    help: str,
+    parse: Callable[[str], Any],
+    group: str = FILES,
+    shown: str | None = None,
+) -> Any:
+    metadata = {
+        "placeholder": placeholder,
+        "help": help,
+        "parse": parse,
+        "group": group,
+        "shown": shown,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a run is asked for, beside how the picture is stylized."""
+
+    content: str | None = _option(None, "FILE", "The photograph.", text)
+    style: tuple[str, ...] = _option(
+        (), "FILE", "The painting; several are blended: give the flag once for each.", text
+    )
+    output: str | None = _option(
+        None,
+        "FILE",
+        "Where the picture goes; the extension decides the format: png, jpg, webp or tif.",
+        text,
+        shown="a free name from both, such as photo_painting.png",
+    )
+    preset: str = _option(
+        "default", "NAME", "Named set of options, which other flags override.", preset
+    )
+    init_image: str | None = _option(
+        None, "FILE", "Picture to start from; goes with --init=picture, and implies it.", text
+    )
+    from_picture: str | None = _option(
+        None,
+        "FILE",
+        "Run again what made this picture, from its metadata. Other flags override; --content and "
+        "--style say where the inputs are now.",
+        text,
+    )
+    save_every: int = _option(
+        0,
+        "N",
+        "Also write every Nth step, as photo_painting-0100.png and so on, at the final size; "
+        "0 does not.",
+        whole_number(0, 10_000_000),
+    )
+    quality: int = _option(95, "N", "Quality of JPEG and WebP, 1 to 100.", whole_number(1, 100))
+    background: str = _option(
+        "#ffffff",
+        "COLOR",
+        "What transparent parts of the inputs are put on: a name or #rrggbb.",
+        color,
+        shown="white",
+    )
+    max_pixels: int = _option(
+        50_000_000,
+        "N",
+        "Refuse inputs with more pixels than this.",
+        whole_number(1, 2**40),
+    )
+    show: bool = _option(False, "", "Open the picture when it is done.", boolean)
+    device: str = _option(
+        "auto",
+        "DEVICE",
+        "Where TensorFlow works: auto leaves it the choice; /CPU:0, /GPU:0, /GPU:1, ...",
+        parse_device,
+        MACHINE,
+    )
+    weights: str | None = _option(
+        None,
+        "FILE",
+        "Weights of VGG19 (.h5 without top, .npz, .bin or .whl).",
+        text,
+        MACHINE,
+        shown="found in Keras' cache, or fetched",
+    )
+    offline: bool | None = _option(
+        None,
+        "",
+        "Never use the network; STYLIZE_TF_OFFLINE=1 does the same.",
+        boolean,
+        MACHINE,
+        shown="false",
+    )
+    quiet: bool = _option(False, "", "No progress, only warnings and errors.", boolean, MACHINE)

@@ -1,0 +1,341 @@
+"""Everything about a run that can be checked before TensorFlow is loaded, checked.
+
+What comes out is a `Job`: nothing that is left to do can be spoilt by a typo, a broken picture or a
+folder that is not there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import ImageColor
+
+import stylize_tf
+from stylize_tf import image_io, pyramid, weights
+from stylize_tf.cli import runtime
+from stylize_tf.cli.console import Console
+from stylize_tf.cli.exits import CommandError, Exit, usage_error
+from stylize_tf.cli.flags import CommandLine, config_from_flags, with_flag_names
+from stylize_tf.cli.options import Options
+from stylize_tf.cli.progress import fetching_line
+from stylize_tf.cli.recipe import (
+    REPEATED_OPTIONS,
+    Input,
+    Recipe,
+    RecipeError,
+    differences,
+    find_recorded,
+)
+from stylize_tf.config import PRESETS, VGG19_LAYERS, ConfigError, StyleTransferConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stylize_tf.weights import Weights
+
+_LONGEST_STEM = 120
+"""Bytes of a derived name, well below the 255 that file systems take, with numbers to come."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where pictures go.
+
+    Attributes:
+        path: of the finished picture.
+        derived: whether we chose the name; then it must never replace a file.
+    """
+
+    path: str
+    derived: bool
+
+    def to_write(self) -> str:
+        """The path, or the next free one if somebody took a derived name in the meantime."""
+        return free_name(self.path) if self.derived else self.path
+
+    def intermediate(self, evaluation: int) -> str:
+        """Where the picture after a step of --save_every goes: `out-0100.png`."""
+        return _with_suffix(self.path, f"-{evaluation:04d}")
+
+    def unfinished(self) -> str:
+        """A free name for what is left of a run that failed."""
+        return free_name(_with_suffix(self.path, "-unfinished"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A run whose every input was read and whose output can be written.
+
+    Attributes:
+        config: how to stylize.
+        options: all else that was asked for.
+        content: the photograph, float32 `[1, H, W, 3]` in [0, 1]; `styles` and `initial` likewise.
+        inputs: their roles, paths and hashes.
+        output: where the picture goes.
+        weights: of VGG19.
+    """
+
+    config: StyleTransferConfig
+    options: Options
+    content: np.ndarray
+    styles: list[np.ndarray]
+    initial: np.ndarray | None
+    inputs: tuple[Input, ...]
+    output: Output
+    weights: Weights
+
+    def recipe(self, config: StyleTransferConfig) -> Recipe:
+        """What the metadata tells; `config` has "auto" replaced by what was chosen."""
+        return Recipe(
+            config=config.to_dict(),
+            inputs=self.inputs,
+            options={name: getattr(self.options, name) for name in REPEATED_OPTIONS},
+            weights=_describe(self.weights),
+            versions=_versions(),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wanted:
+    """An input to read, and the hash it must have if a recipe recorded one."""
+
+    role: str
+    path: str
+    found: str
+    recorded: str | None = None
+
+
+def prepare(command_line: CommandLine, console: Console) -> Job:
+    """Reads and checks all that a run needs, cheapest first.
+
+    Args:
+        command_line: what was given.
+        console: for warnings, and for the progress of a download of the weights.
+
+    Raises:
+        CommandError, ConfigError, ImageError, WeightsError: saying which of it cannot be had.
+    """
+    recipe, given = None, command_line.options
+    if "from_picture" in given:
+        if "preset" in given:
+            raise usage_error("--preset and --from_picture exclude each other: leave one out.")
+        recipe = _read_recipe(given["from_picture"])
+        _warn_of_versions(recipe, console)
+    options = Options(**{**(recipe.options if recipe else {}), **given})
+    config = _config(command_line, options, recipe)
+    wanted = _wanted(config, options, recipe)
+    _check_together(config, options, wanted)
+    output = _output(options, wanted)
+
+    red, green, blue = ImageColor.getrgb(options.background)[:3]
+    pictures: dict[str, list[np.ndarray]] = {"content": [], "style": [], "init_image": []}
+    inputs = []
+    for item in wanted:
+        name = "initial" if item.role == "init_image" else item.role
+        image = image_io.read(
+            item.found, max_pixels=options.max_pixels, background=(red, green, blue), name=name
+        )
+        pictures[item.role].append(image)
+        inputs.append(Input(item.role, item.path, _checked_hash(item)))
+    content = pictures["content"][0]
+    _check_size(config, content)
+
+    runtime.check_installed(console.warning)
+    found = weights.find(
+        options.weights,
+        offline=options.offline,
+        notify=console.info,
+        progress=lambda done, total: console.live(fetching_line(done, total)),
+    )
+    console.info(f"Weights of VGG19: {found.source}.")
+    if recipe and recipe.weights.get("sha256") not in (None, found.sha256):
+        console.warning("other weights than those the picture was made with: pixels will differ.")
+    return Job(
+        config=config,
+        options=options,
+        content=content,
+        styles=pictures["style"],
+        initial=next(iter(pictures["init_image"]), None),
+        inputs=tuple(inputs),
+        output=output,
+        weights=found,
+    )
+
+
+def free_name(path: str) -> str:
+    """`path`, or `name-2.png`, `name-3.png`, ... if there is something at that place."""
+    numbered = (_with_suffix(path, f"-{number}") for number in itertools.count(2))
+    return next(name for name in itertools.chain([path], numbered) if not os.path.lexists(name))
+
+
+def _with_suffix(path: str, suffix: str) -> str:
+    """`folder/out-2.png` for `folder/out.png` and `-2`."""
+    place = Path(path)
+    return str(place.with_name(f"{place.stem}{suffix}{place.suffix}"))
+
+
+def derived_name(content: str, styles: list[str]) -> str:
+    """`photo_painting.png` for the paths of a photograph and its paintings."""
+    stem = "_".join(Path(path).stem for path in (content, *styles))
+    cut = os.fsencode(stem)[:_LONGEST_STEM]
+    # A character may be cut in two: what is left of it goes as well.
+    return cut.decode("utf-8", "ignore" if _is_text(stem) else "surrogateescape") + ".png"
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _read_recipe(picture: str) -> Recipe:
+    metadata = image_io.read_metadata(picture)
+    if metadata is None:
+        raise CommandError(
+            f"{picture!r} holds no recipe. Give a picture as stylize_tf wrote it.",
+            Exit.PICTURE,
+        )
+    try:
+        return Recipe.from_metadata(metadata)
+    except RecipeError as error:
+        raise CommandError(
+            f"the recipe in {picture!r} cannot be followed: {error}", Exit.PICTURE
+        ) from error
+
+
+def _warn_of_versions(recipe: Recipe, console: Console) -> None:
+    changed = differences(recipe.versions, _versions())
+    if changed:
+        console.warning(f"the picture was made with {', '.join(changed)}: the pixels may differ.")
+
+
+def _versions() -> dict[str, str]:
+    return {"stylize_tf": stylize_tf.__version__, **runtime.versions()}
+
+
+def _config(
+    command_line: CommandLine, options: Options, recipe: Recipe | None
+) -> StyleTransferConfig:
+    base = PRESETS[options.preset] if recipe is None else StyleTransferConfig(**recipe.config)
+    given = dict(command_line.config)
+    if options.init_image is not None:
+        given.setdefault("init", "picture")
+    return config_from_flags(base, given)
+
+
+def _wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None) -> list[_Wanted]:
+    """The inputs: those of the command line, else those of the recipe."""
+    given = {
+        "content": [options.content] if options.content is not None else [],
+        "style": list(options.style),
+        "init_image": [options.init_image] if options.init_image is not None else [],
+    }
+    wanted = []
+    for role, paths in given.items():
+        if role == "init_image" and config.init != "picture" and not paths:
+            continue  # The recipe's is not needed any more.
+        if paths or recipe is None:
+            wanted += [_Wanted(role, path, path) for path in paths]
+            continue
+        for item in recipe.of(role):
+            found = find_recorded(item, options.from_picture or "", image_io.sha256)
+            wanted.append(_Wanted(role, item.path, found, item.sha256))
+    return wanted
+
+
+def _check_together(config: StyleTransferConfig, options: Options, wanted: list[_Wanted]) -> None:
+    """Raises a usage error for what is missing or does not fit together."""
+    roles = [item.role for item in wanted]
+    missing = [f"--{role}" for role in ("content", "style") if role not in roles]
+    if missing:
+        raise usage_error(
+            f"{' and '.join(missing)} must be given: --content PHOTO --style PAINTING."
+        )
+    if config.init == "picture" and "init_image" not in roles:
+        raise usage_error("--init=picture needs the picture: --init_image FILE.")
+    if config.init != "picture" and options.init_image is not None:
+        raise usage_error(f"--init_image goes with --init=picture, not --init={config.init}.")
+    shares, styles = len(config.style_blend_weights), roles.count("style")
+    if shares not in (0, styles):
+        raise usage_error(
+            f"--style_blend_weights must have one number for each --style; got {shares} for "
+            f"{styles}."
+        )
+
+
+def _output(options: Options, wanted: list[_Wanted]) -> Output:
+    """Where the picture goes, after making sure that it can."""
+    paths = [item.found for item in wanted]
+    if options.from_picture is not None:
+        paths.append(options.from_picture)
+    if options.output is not None:
+        output = Output(options.output, derived=False)
+    else:
+        if options.from_picture is not None:
+            name = Path(options.from_picture).name
+        else:
+            styles = [item.found for item in wanted if item.role == "style"]
+            name = derived_name(wanted[0].found, styles)
+        output = Output(free_name(name), derived=True)
+    image_io.check_output(output.path, inputs=paths)
+    if options.save_every:
+        _check_intermediates(output, paths)
+    return output
+
+
+def _check_intermediates(output: Output, inputs: list[str]) -> None:
+    """Raises if an intermediate picture could replace an input."""
+    target = Path(output.path).resolve()
+    pattern = re.compile(re.escape(target.stem) + r"-\d{4,}" + re.escape(target.suffix))
+    for path in inputs:
+        source = Path(path).resolve()
+        if source.parent == target.parent and pattern.fullmatch(source.name):
+            raise CommandError(
+                f"--save_every could overwrite the input {path!r}. Choose another --output.",
+                Exit.OUTPUT,
+            )
+
+
+def _checked_hash(item: _Wanted) -> str:
+    digest = image_io.sha256(item.found)
+    if item.recorded is not None and digest != item.recorded:
+        raise CommandError(
+            f"{item.found!r} is not the {item.role} that the picture was made with. Bring that "
+            f"file back, or name this one by --{item.role} to use it all the same.",
+            Exit.PICTURE,
+        )
+    return digest
+
+
+def _check_size(config: StyleTransferConfig, content: np.ndarray) -> None:
+    """Raises a usage error if the picture would be too large, or too small for the layers."""
+    try:
+        size = pyramid.final_size(config, content.shape[1], content.shape[2])
+        for _ in pyramid.stages(config, size, _smallest_size(config)):
+            pass
+    except ConfigError as error:
+        raise usage_error(with_flag_names(str(error))) from error
+
+
+def _smallest_size(config: StyleTransferConfig) -> int:
+    """Shortest side that leaves each layer a position: every pooling before it halves the map."""
+    layers = [
+        *(config.content_layers if config.content_weight else ()),
+        *(config.style_layers if config.style_weight else ()),
+    ]
+    poolings = [
+        sum(name.endswith("pool") for name in VGG19_LAYERS[: VGG19_LAYERS.index(layer) + 1])
+        for layer in layers
+    ]
+    return 1 << max(poolings)
+
+
+def _describe(found: Weights) -> dict[str, Any]:
+    return {"source": found.source, "kind": found.kind, "sha256": found.sha256}

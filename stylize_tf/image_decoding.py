@@ -1,0 +1,403 @@
+"""From a file or a PIL image to pixels as they are meant to look: upright, sRGB, opaque.
+
+Pillow opens a file; what it leaves to its callers is done here: a list of the formats that are
+allowed, a limit on the pixels, orientation, color profiles, transparency, and depths other than
+8 bits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import io
+import logging
+import math
+import os
+import re
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError, _imaging
+
+from stylize_tf.image_files import ImageError, label_of, reason, require_regular_file
+
+Pixels = npt.NDArray[np.float32]
+
+# Told by content, not by name. Others that Pillow reads run programs (EPS) or are rarely fuzzed.
+# JPEG includes MPO; HEIC comes by an extra.
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
+_FORMATS_TEXT = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, PPM, HEIC"
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+# The widest pixels are four floats; some formats are read whole before their size is known.
+_BYTES_PER_PIXEL = 16
+_FREE_BYTES = 2**30
+
+_LOGGER = logging.getLogger("stylize_tf")
+_PILLOW_LOGGER = logging.getLogger("PIL")
+
+# Filters of warnings and Pillow's limit belong to the process, so only one thread may change them.
+_PROCESS_STATE = threading.RLock()
+
+
+@contextlib.contextmanager
+def guarded(label: str, max_pixels: int) -> Iterator[None]:
+    """Within it, whatever a decoder does to a bad picture ends as an `ImageError`.
+
+    Decoders raise nearly every kind of exception, warn, and print. Warnings are logged once the
+    picture has been read; more than `max_pixels` are refused before memory is taken for them.
+
+    Args:
+        label: How messages name the picture.
+        max_pixels: Largest number of pixels, also of a frame or tile within the picture.
+
+    Raises:
+        ImageError: in place of any `Exception` raised within.
+    """
+    with _PROCESS_STATE, warnings.catch_warnings(record=True) as caught, _silent_libtiff():
+        warnings.simplefilter("always")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+        level = _PILLOW_LOGGER.level
+        _PILLOW_LOGGER.setLevel(logging.CRITICAL)  # It logs errors that it raises as well.
+        try:
+            yield
+        except ImageError:
+            raise
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            count = re.search(r"\d+", str(error))
+            raise _too_large(label, f"{count[0]} pixels" if count else "it", max_pixels) from error
+        except MemoryError as error:
+            raise ImageError(
+                f"{label} does not fit into memory. Make the picture smaller."
+            ) from error
+        except Exception as error:
+            raise ImageError(
+                f"{label} cannot be read as a picture: {reason(error)}. "
+                "It may be damaged; export or download it again."
+            ) from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+            _PILLOW_LOGGER.setLevel(level)
+    for text in dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning):
+        _LOGGER.warning("%s: %s", label, text)
+
+
+@contextlib.contextmanager
+def opened(
+    path: str | os.PathLike[str], max_pixels: int, *, verify: bool
+) -> Iterator[ImageFile.ImageFile]:
+    """A picture file with its header read and its pixels not, `guarded` while it is open.
+
+    Args:
+        path: The file.
+        max_pixels: Largest number of pixels.
+        verify: Read the file once for its checksums, if it is a PNG: Pillow decodes without.
+
+    Raises:
+        ImageError: if it is not a regular file, too large, or not of a format that is allowed.
+    """
+    label = label_of(path)
+    size = require_regular_file(path).st_size
+    if size == 0:
+        raise ImageError(f"{label} is empty: 0 bytes. Export or download it again.")
+    if size > _FREE_BYTES + _BYTES_PER_PIXEL * max_pixels:
+        raise _too_large(label, f"{size} bytes", max_pixels)
+    with guarded(label, max_pixels), Path(path).open("rb") as file:
+        image = _identified(file, label)
+        if image.format == "PNG":
+            if verify:
+                image.verify()
+                image = _identified(file, label)
+            _rescale_transparency(image)
+        yield image
+
+
+def _identified(file: BinaryIO, label: str) -> ImageFile.ImageFile:
+    file.seek(0)
+    header = file.read(16)
+    try:
+        return Image.open(file, formats=_FORMATS)
+    except UnidentifiedImageError:
+        if header[4:8] == b"ftyp" and header[8:12] in _HEIC_BRANDS:
+            return _opened_heic(file, label)
+        raise ImageError(
+            f"{label} is damaged or not of a format that is read: {_FORMATS_TEXT}. "
+            "Convert it to one of them."
+        ) from None
+
+
+def _opened_heic(file: BinaryIO, label: str) -> ImageFile.ImageFile:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise ImageError(
+            f"{label} is HEIC, whose reader is not installed. Convert it to JPEG, or: "
+            'pip install "stylize-tf[heic]"'
+        ) from None
+    pillow_heif.register_heif_opener()
+    return Image.open(file, formats=["HEIF"])
+
+
+def require_at_most(image: Image.Image, max_pixels: int, label: str) -> None:
+    """Raises `ImageError` if a PIL image, whoever opened it, has more than `max_pixels`."""
+    if image.width * image.height > max_pixels:
+        raise _too_large(label, f"{image.width} x {image.height} pixels", max_pixels)
+
+
+def _too_large(label: str, size: str, max_pixels: int) -> ImageError:
+    return ImageError(
+        f"{label} is too large: {size}, where at most {max_pixels} pixels are read. "
+        "Make the picture smaller, or raise max_pixels."
+    )
+
+
+def upright_size(image: Image.Image, label: str) -> tuple[int, int]:
+    """Height and width after rotation, of an image whose pixels may not have been read."""
+    rotated = _orientation(image, label, decoded=False) >= 5
+    if image.format == "TIFF":  # Pillow reports and later decodes these upright.
+        rotated = False
+    return (image.width, image.height) if rotated else (image.height, image.width)
+
+
+def decode(image: Image.Image, background: tuple[int, int, int], label: str) -> Pixels:
+    """The pixels of the current frame: upright, sRGB, over `background`.
+
+    Integers are scaled by their largest value: 255, or 65535 for 16 bits. Deeper integers (mode
+    `I`) and floats (mode `F`) do not say what white is: floats up to 1 are taken as they are;
+    otherwise white is 255 or else 65535, whichever is the first to hold all values.
+
+    Args:
+        image: Any mode that Pillow reads or makes.
+        background: What shows through transparent pixels, sRGB, 0 to 255.
+        label: How messages name the picture.
+
+    Returns:
+        `[H, W, 3]`, float32, in [0, 1].
+
+    Raises:
+        ImageError: if values are NaN, infinite, negative or beyond 65535. Other exceptions are
+            those of the decoder; see `guarded`.
+    """
+    image.load()
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        alpha = _deep_alpha(image)
+        pixels = _colored(_deep_grey(image, label), image.info.get("icc_profile"), label)
+    else:
+        opaque, alpha = _split(image)
+        if opaque.mode == "L":
+            pixels = _colored(_unit(opaque), image.info.get("icc_profile"), label)
+        else:
+            pixels = _unit(_to_srgb(opaque, image.info.get("icc_profile"), label))
+    if alpha is not None:
+        pixels *= alpha
+        pixels += (1 - alpha) * (np.array(background, np.float32) / 255)
+        np.clip(pixels, 0, 1, out=pixels)
+    return np.ascontiguousarray(_rotated(pixels, _orientation(image, label, decoded=True)))
+
+
+def warn_of_more_frames(image: Image.Image, label: str) -> None:
+    """Logs how many frames or pages there are, if the first is not the only one."""
+    try:
+        frames = int(getattr(image, "n_frames", 1))
+    except Exception:  # Damage behind the first frame, which has been read.
+        return
+    if frames > 1:
+        _LOGGER.warning("%s has %d frames or pages; only the first is used.", label, frames)
+
+
+def _unit(image: Image.Image) -> Pixels:
+    """The values of an image of 8 bits, in [0, 1]."""
+    values = np.array(image, np.float32)
+    values /= 255
+    return values
+
+
+def _split(image: Image.Image) -> tuple[Image.Image, Pixels | None]:
+    """The picture without its transparency, in mode L, RGB, CMYK or LAB; alpha, `[H, W, 1]`."""
+    alpha = None
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        alpha = _unit(image.getchannel("A"))[..., np.newaxis]
+    if grey:
+        return image.convert("L"), alpha
+    if image.mode in ("CMYK", "LAB"):
+        return image, alpha
+    return image.convert("RGB"), alpha
+
+
+def _rescale_transparency(image: ImageFile.ImageFile) -> None:
+    """Brings the transparent color of a PNG from the depth of the file to Pillow's 8 bits."""
+    transparency = image.info.get("transparency")
+    depth = image.tile[0].args if image.tile else None
+    if isinstance(transparency, int) and depth in ("L;2", "L;4"):
+        image.info["transparency"] = transparency * (85 if depth == "L;2" else 17)
+    elif isinstance(transparency, tuple) and depth == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in transparency)
+
+
+def _deep_alpha(image: Image.Image) -> Pixels | None:
+    transparency = image.info.get("transparency")
+    if transparency is None:
+        return None
+    opaque: Pixels = (np.asarray(image) != transparency).astype(np.float32)
+    return opaque[..., np.newaxis]
+
+
+def _deep_grey(image: Image.Image, label: str) -> Pixels:
+    """The values of mode I;16, I or F, `[H, W]`, in [0, 1]."""
+    values: Pixels = np.asarray(image).astype(np.float32)
+    lowest, highest = float(values.min()), float(values.max())
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        raise ImageError(f"{label} has pixels that are NaN or infinite. Replace them first.")
+    tags = getattr(image, "tag_v2", {})
+    if image.mode.startswith("I;16"):
+        white = 4095 if tags.get(ExifTags.Base.BitsPerSample) == (12,) else 65535
+        if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # White is zero.
+            values = white - values
+    elif image.mode == "I" and image.format == "PPM":  # Pillow has scaled these.
+        white = 65535
+    else:
+        candidates = (1, 255, 65535) if image.mode == "F" else (255, 65535)
+        white = next((each for each in candidates if highest <= each * (1 + 1e-4)), 0)
+        if white == 0 or lowest < -1e-4:
+            raise ImageError(
+                f"{label} has pixels from {lowest:g} to {highest:g}. "
+                "Scale them to [0, 1], or save it with 8 or 16 bits."
+            )
+        if image.mode == "F" and white > 1:
+            _LOGGER.warning("%s has pixels up to %g; %d is taken as white.", label, highest, white)
+    values /= white
+    return np.clip(values, 0, 1, out=values)
+
+
+def _colored(grey: Pixels, profile: bytes | None, label: str) -> Pixels:
+    """`[H, W]` grey as `[H, W, 3]`, through the tone curve of its profile."""
+    pixels = np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    if profile:
+        # Pillow converts 8 bits only, so the curve is sampled at those and interpolated.
+        ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
+        curve = _unit(_to_srgb(ramp, profile, label))[0]
+        for channel in range(3):
+            pixels[..., channel] = np.interp(grey, np.linspace(0, 1, 256), curve[:, channel])
+    return pixels
+
+
+@functools.cache
+def srgb_profile() -> bytes:
+    """An ICC profile of sRGB, the same bytes every time."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # The date of its creation.
+    profile[84:100] = bytes(16)  # A checksum of the rest; 0 stands for none.
+    return bytes(profile)
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None, label: str) -> Image.Image:
+    """An L, RGB, CMYK or LAB image as RGB, by its profile if that fits."""
+    if image.mode == "LAB":
+        return _converted(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
+    if profile and profile != srgb_profile():
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if image.mode == "L" and source.profile.xcolor_space.strip() == "RGB":
+                return _converted(image.convert("RGB"), source)
+            return _converted(image, source)
+        except Exception as error:
+            _LOGGER.warning("%s: its color profile is ignored: %s.", label, reason(error))
+    return image.convert("RGB")
+
+
+def _converted(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
+    # As viewers do it: colors that sRGB has are kept, and black stays black.
+    converted = ImageCms.profileToProfile(
+        image,
+        source,
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert converted is not None
+    return converted
+
+
+def _orientation(image: Image.Image, label: str, *, decoded: bool) -> int:
+    """EXIF's orientation, 1 to 8; 1 if there is none or it makes no sense."""
+    try:
+        if not decoded and image.format == "PNG" and not _has_late_exif(image):
+            # Pillow decodes a PNG to look for EXIF behind the pixels.
+            exif = Image.Image.getexif(image)
+        else:
+            exif = image.getexif()
+        orientation = exif.get(ExifTags.Base.Orientation, 1)
+    except Exception as error:
+        _LOGGER.warning("%s: its EXIF data is ignored: %s.", label, reason(error))
+        return 1
+    if orientation not in range(1, 9):
+        _LOGGER.warning("%s: its EXIF orientation %r is ignored.", label, orientation)
+        return 1
+    return int(orientation)
+
+
+def _has_late_exif(image: Image.Image) -> bool:
+    """Whether a PNG has EXIF, or XMP which can stand in for it, behind the pixels."""
+    file = getattr(image, "fp", None)
+    if file is None:
+        return False
+    position, behind_pixels = file.tell(), False
+    file.seek(8)
+    try:
+        while len(start := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", start)
+            if behind_pixels and kind in (b"eXIf", b"iTXt"):
+                return True
+            behind_pixels = behind_pixels or kind == b"IDAT"
+            file.seek(length + 4, os.SEEK_CUR)
+        return False
+    finally:
+        file.seek(position)
+
+
+def _rotated(pixels: Pixels, orientation: int) -> Pixels:
+    """The stored rows and columns brought to where EXIF's orientation says they belong."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    # After the swap, which of the two sides has to be mirrored.
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+@contextlib.contextmanager
+def _silent_libtiff() -> Iterator[None]:
+    """Keeps libtiff from printing to the terminal what Pillow raises as well."""
+    library = _libtiff()
+    if library is None:
+        yield
+        return
+    handler = library.TIFFSetErrorHandler(None)
+    try:
+        yield
+    finally:
+        library.TIFFSetErrorHandler(handler)
+
+
+@functools.cache
+def _libtiff() -> ctypes.CDLL | None:
+    try:
+        library = ctypes.CDLL(_imaging.__file__)
+        library.TIFFSetErrorHandler.argtypes = [ctypes.c_void_p]
+        library.TIFFSetErrorHandler.restype = ctypes.c_void_p
+    except (AttributeError, OSError, TypeError):  # Linked in a way that hides it.
+        return None
+    return library

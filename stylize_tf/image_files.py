@@ -1,0 +1,230 @@
+"""Picture files on disk: refused when they cannot be read or written, replaced only as a whole.
+
+Nothing here knows about pixels; `image_decoding` does, and `image_io` joins the two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+OUTPUT_FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+"""Extensions that can be written, and Pillow's name of their format."""
+
+# A write takes less than this, so an older temporary file was left by a killed process.
+_LEFTOVER_SECONDS = 10
+
+
+class ImageError(ValueError):
+    """A picture that cannot be read; the message is one line: which, what is wrong, what to do."""
+
+
+class OutputError(ImageError):
+    """A picture that cannot be written; the message is one line like that of `ImageError`."""
+
+
+def label_of(path: str | os.PathLike[str]) -> str:
+    """The path as messages show it: quoted, and safe to print whatever bytes it holds."""
+    return repr(os.fspath(path))
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, as one short line that can be printed."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    line = " ".join(text.split()).rstrip(".")
+    return "".join(letter if letter.isprintable() else "?" for letter in line)[:200]
+
+
+def require_regular_file(path: str | os.PathLike[str]) -> os.stat_result:
+    """The status of a file, which is not opened: opening a pipe or a device may never end.
+
+    Raises:
+        ImageError: if there is no such file, or if it is a folder, pipe, socket or device.
+    """
+    label = label_of(path)
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        if Path(path).is_symlink():
+            raise ImageError(f"{label} is a link to a file that does not exist.") from None
+        raise ImageError(f"{label} does not exist. Check its name and its folder.") from None
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{label} cannot be opened: {reason(error)}. Check its name.") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise ImageError(f"{label} is a folder. Name a picture in it.")
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"{label} is a pipe, socket or device. Save the picture to a file first.")
+    return status
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file's bytes, 64 hexadecimal digits.
+
+    Raises:
+        ImageError: if the file cannot be read.
+    """
+    require_regular_file(path)
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ImageError(f"{label_of(path)} cannot be read: {reason(error)}.") from error
+
+
+def output_format(path: str | os.PathLike[str]) -> str:
+    """Pillow's name of the format that the extension of an output stands for.
+
+    Raises:
+        OutputError: if the extension is unknown or missing.
+    """
+    extension = Path(path).suffix
+    if extension.lower() not in OUTPUT_FORMATS:
+        what = f"the extension {extension!r} is not known" if extension else "it has no extension"
+        raise OutputError(
+            f"{label_of(path)} cannot be written: {what}. Use one of {', '.join(OUTPUT_FORMATS)}."
+        )
+    return OUTPUT_FORMATS[extension.lower()]
+
+
+def check_output(
+    path: str | os.PathLike[str], *, inputs: Sequence[str | os.PathLike[str]] = ()
+) -> None:
+    """Finds out, before any work is done, whether `image_io.write` could write a picture.
+
+    An empty temporary file is made next to the output and removed again, which is the only proof
+    that holds for every kind of permission and disk. An output that exists is not touched.
+
+    Args:
+        path: Where the picture is going to be written.
+        inputs: Pictures that must not be overwritten.
+
+    Raises:
+        OutputError: if the extension is unknown, the folder is missing, read-only or not
+            permitted, the output exists and is not a regular file that may be written, or it is
+            one of `inputs`, also by another name or through a link.
+    """
+    label = label_of(path)
+    output_format(path)
+    target = _target(path)
+    for source in inputs:
+        if _is_same_file(target, source):
+            raise OutputError(
+                f"{label} is the input {label_of(source)}, which it would overwrite. "
+                "Choose another --output."
+            )
+    if target.exists() and not os.access(target, os.W_OK):
+        raise OutputError(f"{label} is read-only. Change its permissions or choose another name.")
+    try:
+        descriptor, temporary = _create_temporary(target)
+        os.close(descriptor)
+        temporary.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"{label} cannot be written: {reason(error)}. Choose another --output."
+        ) from error
+
+
+def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
+    """Makes `data` the content of a file in one step: a reader sees the old or the new, whole.
+
+    The bytes go to a temporary file in the same folder, to the disk, and then to the name. If
+    anything fails the old file is intact and the temporary file is gone; one that a killed process
+    left is removed by the next write to the same name. Permissions of the old file are kept. If
+    `path` is a symbolic link then the file it leads to is replaced and the link stays.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
+    target = _target(path)
+    try:
+        descriptor, temporary = _create_temporary(target)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                if target.exists():
+                    temporary.chmod(target.stat().st_mode & 0o777)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"{label_of(path)} cannot be written: {reason(error)}. "
+            "Make room or choose another --output."
+        ) from error
+    _sync_folder(target.parent)
+
+
+def _is_same_file(target: Path, source: str | os.PathLike[str]) -> bool:
+    try:
+        return target.samefile(source)
+    except (OSError, ValueError):  # One of them is not there.
+        return False
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """The regular file, which need not exist yet, that writing to `path` replaces."""
+    label = label_of(path)
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        status = None
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{label} cannot be written: {reason(error)}. Choose another --output."
+        ) from error
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        raise OutputError(f"{label} is a folder. Add the name of a file to it.")
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        raise OutputError(f"{label} is not a regular file. Choose another --output.")
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        raise OutputError(
+            f"{label} cannot be written: its folder does not exist. "
+            f"Create it first: mkdir -p {label_of(target.parent)}"
+        )
+    return target
+
+
+def _create_temporary(target: Path) -> tuple[int, Path]:
+    """A new empty file next to `target`, open for writing, with the permissions of the umask.
+
+    Its name is the same every time, so that what a killed process left is found and removed; only
+    while another process writes the same output it is a random one.
+    """
+    # At most 4 bytes a letter, so this fits into a name of 255 bytes whatever the target is called.
+    stem = f".{target.name[:50]}.stylize_tf"
+    usual = target.with_name(f"{stem}.tmp")
+    with contextlib.suppress(OSError):
+        if time.time() - usual.lstat().st_mtime > _LEFTOVER_SECONDS:
+            usual.unlink()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(usual, flags, 0o666), usual
+    except FileExistsError:
+        unusual = target.with_name(f"{stem}.{secrets.token_hex(4)}.tmp")
+        return os.open(unusual, flags, 0o666), unusual
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # The file is in place; not every system can sync a folder.
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

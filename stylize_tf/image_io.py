@@ -1,0 +1,342 @@
+"""Pictures in and out: files, PIL images, arrays and tensors <-> float32 `[1, H, W, 3]` in [0, 1].
+
+Everything else in this package sees one kind of image: RGB in sRGB, upright, opaque. The rules of
+decoding are in `image_decoding`, those of files in `image_files`; the names of both that callers
+need are here. Nothing imports TensorFlow, so pictures are checked before it is loaded.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, PngImagePlugin
+
+from stylize_tf import image_decoding
+from stylize_tf.image_decoding import Pixels
+from stylize_tf.image_files import (
+    ImageError,
+    OutputError,
+    check_output,
+    label_of,
+    output_format,
+    reason,
+    replace_file,
+    sha256,
+)
+
+__all__ = [
+    "ImageError",
+    "ImageLike",
+    "OutputError",
+    "check_output",
+    "read",
+    "read_metadata",
+    "resize",
+    "sha256",
+    "size_of",
+    "write",
+]
+
+
+class Tensor(Protocol):
+    """What has its values as an array: eager tensors and variables."""
+
+    def numpy(self) -> Any:
+        """The values."""
+
+
+ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | Tensor
+"""What `read` takes."""
+
+MAX_PIXELS = 50_000_000
+"""Pictures of more pixels are refused unless the caller says otherwise."""
+
+_KEY = "stylize_tf"
+_MAX_METADATA_BYTES = 2**20
+_JPEG_METADATA_BYTES = 65_000  # A segment of a JPEG file holds 65,533 bytes, EXIF's own included.
+# EXIF has comments say first how they are encoded; ours are an object whose key says whose it is.
+_COMMENT_START = b'ASCII\0\0\0{"stylize_tf": '
+_COMMENT_END = b"}"
+
+_LOGGER = logging.getLogger("stylize_tf")
+
+
+def read(
+    source: ImageLike,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    background: tuple[int, int, int] = (255, 255, 255),
+    name: str = "image",
+) -> Pixels:
+    """The picture: upright, RGB in sRGB, over `background` where it is transparent.
+
+    Of an animation or of several pages it is the first, with a warning in the log of
+    "stylize_tf"; orientations and color profiles that make no sense are ignored with one.
+
+    Args:
+        source: The path of a regular file: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, PPM, or HEIC
+            if `pillow-heif` is installed, whatever its name. Or a PIL image. Or an array or
+            tensor, `[H, W]`, `[H, W, C]` or `[1, H, W, C]` of 1, 3 or 4 channels, the fourth
+            being alpha: uint8 in 0..255, uint16 in 0..65535, or floats in [0, 1].
+        max_pixels: Files and PIL images of more pixels are refused, files from their header.
+        background: sRGB, 0 to 255.
+        name: How messages name a `source` that is not a file.
+
+    Returns:
+        `[1, H, W, 3]`, float32, in [0, 1].
+
+    Raises:
+        ImageError: if the file cannot be read, or the array is of another shape, type or range,
+            empty, NaN or infinite.
+    """
+    if isinstance(source, str | os.PathLike):
+        label = label_of(source)
+        with image_decoding.opened(source, max_pixels, verify=True) as image:
+            pixels = image_decoding.decode(image, background, label)
+            image_decoding.warn_of_more_frames(image, label)
+    elif isinstance(source, Image.Image):
+        with image_decoding.guarded(f"`{name}`", max_pixels):
+            image_decoding.require_at_most(source, max_pixels, f"`{name}`")
+            pixels = image_decoding.decode(source, background, f"`{name}`")
+    else:
+        pixels = _from_array(source, background, name)
+    return pixels[np.newaxis]
+
+
+def size_of(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Height and width of a picture file as `read` gives it, from its header only.
+
+    Args:
+        path: A regular file.
+        max_pixels: Pictures of more pixels are refused.
+
+    Raises:
+        ImageError: if the file cannot be opened as a picture.
+    """
+    with image_decoding.opened(path, max_pixels, verify=False) as image:
+        return image_decoding.upright_size(image, label_of(path))
+
+
+def resize(image: npt.ArrayLike, height: int, width: int) -> Pixels:
+    """The image at another size, smoothed before it is made smaller.
+
+    Cubic interpolation both ways, its kernel widened by the factor when shrinking, as Pillow does
+    it. Next to edges it overshoots about half as much as Lanczos; halos would be taken for style.
+
+    Args:
+        image: float, `[N, H, W, C]`.
+        height: At least 1.
+        width: At least 1.
+
+    Returns:
+        `[N, height, width, C]`, float32; within [0, 1] if `image` is, else free to overshoot. An
+        equal copy if the size is the same.
+
+    Raises:
+        ValueError: if `image` is not of rank 4 or empty, or a side is less than 1.
+    """
+    pixels = np.array(image, np.float32)
+    if pixels.ndim != 4 or pixels.size == 0:
+        raise ValueError(f"`image` must be [N, H, W, C] and not empty; got {pixels.shape}.")
+    if height < 1 or width < 1:
+        raise ValueError(f"`height` and `width` must be at least 1; got {height} and {width}.")
+    if pixels.shape[1:3] == (height, width):
+        return pixels
+    resized = np.empty((len(pixels), height, width, pixels.shape[-1]), np.float32)
+    for index in np.ndindex(len(pixels), pixels.shape[-1]):
+        plane = Image.fromarray(np.ascontiguousarray(pixels[index[0], ..., index[1]]))
+        plane = plane.resize((width, height), Image.Resampling.BICUBIC)
+        resized[index[0], ..., index[1]] = np.asarray(plane)
+    if pixels.min() >= 0 and pixels.max() <= 1:
+        np.clip(resized, 0, 1, out=resized)
+    return resized
+
+
+def write(
+    path: str | os.PathLike[str],
+    image: npt.ArrayLike | Tensor,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    quality: int = 95,
+    icc: bool = True,
+) -> None:
+    """Stores the picture with 8 bits a channel, or leaves what is there as it was.
+
+    The same picture gives the same bytes. A symbolic link stays, the file it leads to is replaced;
+    see `image_files.replace_file`. Metadata too large for the format (65,000 bytes in JPEG, 1 MiB
+    in others) is left out with a warning in the log: the picture matters more.
+
+    Args:
+        path: Its extension says the format: .png, .jpg, .jpeg, .webp, .tif or .tiff.
+        image: float in [0, 1], `[H, W, 3]` or `[1, H, W, 3]`.
+        metadata: What JSON can hold, stored for `read_metadata`: in a text chunk of a PNG, in
+            EXIF's UserComment of others.
+        quality: Of JPEG, whose colors are not subsampled, and of WebP; 1 to 100.
+        icc: Say by an embedded profile that the colors are sRGB.
+
+    Raises:
+        OutputError: if the picture cannot be written, or an argument is not as above.
+    """
+    label, form = label_of(path), output_format(path)
+    if quality not in range(1, 101):
+        raise OutputError(f"`quality` must be a whole number from 1 to 100; got {quality!r}.")
+    try:
+        pixels = _from_array(image, (255, 255, 255), "image")
+    except ImageError as error:
+        raise OutputError(f"{label} cannot be written: {error}") from error
+    by_format: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": quality, "subsampling": 0},
+        "WEBP": {"quality": quality},
+        "TIFF": {},  # Pillow cannot compress a TIFF that has EXIF.
+        "PNG": {},
+    }
+    options = by_format[form]
+    if icc:
+        options["icc_profile"] = image_decoding.srgb_profile()
+    if metadata is not None:
+        options |= _metadata_options(metadata, form, label)
+    encoded = io.BytesIO()
+    try:
+        picture = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+        picture.save(encoded, form, **options)
+    except Exception as error:
+        raise OutputError(
+            f"{label} cannot be written as {form}: {reason(error)}. Use .png."
+        ) from error
+    replace_file(path, encoded.getvalue())
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """What `write` stored with the picture, or None if there is nothing of ours.
+
+    Only the header is read, so a PNG whose text another program moved behind the pixels has none.
+
+    Raises:
+        ImageError: if the file cannot be opened as a picture, or if what it holds is larger than
+            1 MiB or not a JSON object.
+    """
+    label = label_of(path)
+    with image_decoding.opened(path, sys.maxsize, verify=False) as image:
+        if image.format == "PNG":
+            text = image.info.get(_KEY)
+        else:
+            text = _from_comment(
+                image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+            )
+        if not isinstance(text, str):
+            return None
+        if len(text) > _MAX_METADATA_BYTES:
+            raise ImageError(f"{label} has more than {_MAX_METADATA_BYTES} bytes of metadata.")
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ImageError(f"{label} has damaged metadata: {reason(error)}.") from error
+        if not isinstance(values, dict):
+            raise ImageError(f"{label} has metadata that is not a JSON object.")
+        return values
+
+
+def _metadata_options(metadata: Mapping[str, Any], form: str, label: str) -> dict[str, Any]:
+    """The arguments by which Pillow stores the metadata."""
+    try:
+        text = json.dumps(dict(metadata), sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise OutputError(
+            f"{label} cannot be written: `metadata` must be what JSON can hold: {reason(error)}."
+        ) from error
+    limit = _JPEG_METADATA_BYTES if form == "JPEG" else _MAX_METADATA_BYTES
+    if len(text) > limit:
+        _LOGGER.warning(
+            "%s: written without its metadata, %d bytes, of which %s holds %d.",
+            label,
+            len(text),
+            form,
+            limit,
+        )
+        return {}
+    if form == "PNG":
+        chunks = PngImagePlugin.PngInfo()
+        chunks.add_text(_KEY, text)
+        return {"pnginfo": chunks}
+    exif = Image.Exif()
+    comment = _COMMENT_START + text.encode("ascii") + _COMMENT_END
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    return {"exif": exif.tobytes()}
+
+
+def _from_comment(comment: object) -> str | None:
+    """The text of the metadata in an EXIF comment, None if the comment is not ours."""
+    if not isinstance(comment, bytes) or not comment.startswith(_COMMENT_START):
+        return None
+    return (
+        comment.removeprefix(_COMMENT_START).removesuffix(_COMMENT_END).decode("ascii", "replace")
+    )
+
+
+def _from_array(source: Any, background: tuple[int, int, int], name: str) -> Pixels:
+    """An array or tensor as `[H, W, 3]`, float32, in [0, 1]; see `read`."""
+    if hasattr(source, "numpy"):
+        try:
+            source = source.numpy()
+        except Exception as error:
+            raise ImageError(f"`{name}` has no values to read: {reason(error)}.") from error
+    if not isinstance(source, np.ndarray):
+        raise ImageError(
+            f"`{name}` must be a path, a PIL image, an array or a tensor; "
+            f"got {type(source).__name__}."
+        )
+    pixels = _unit_range(_one_picture(source, name), name)
+    if pixels.shape[-1] == 4:
+        alpha = pixels[..., 3:]
+        under = np.array(background, np.float32) / 255
+        pixels = np.clip(pixels[..., :3] * alpha + under * (1 - alpha), 0, 1)
+    elif pixels.shape[-1] == 1:
+        pixels = np.repeat(pixels, 3, axis=-1)
+    return pixels
+
+
+def _one_picture(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """The array as `[H, W, C]` of 1, 3 or 4 channels."""
+    shape = array.shape
+    if array.ndim == 2:
+        array = array[..., np.newaxis]
+    elif array.ndim == 4 and shape[0] == 1:
+        array = array[0]
+    if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or array.size == 0:
+        raise ImageError(
+            f"`{name}` must be one picture, [H, W, C] with 1, 3 or 4 channels last; got {shape}."
+        )
+    return array
+
+
+def _unit_range(array: npt.NDArray[Any], name: str) -> Pixels:
+    """The values as new float32 in [0, 1]; the type says the range, values are never guessed."""
+    kind = array.dtype.name
+    if kind in ("uint8", "uint16"):
+        return array.astype(np.float32) / np.float32(255 if kind == "uint8" else 65535)
+    if kind not in ("float16", "float32", "float64", "bfloat16"):
+        raise ImageError(
+            f"`{name}` must be uint8, uint16 or floats in [0, 1]; got {kind}. "
+            "Convert it, such as by astype('uint8') if it holds 0 to 255."
+        )
+    if array.dtype.itemsize < 4:
+        array = array.astype(np.float32)
+    lowest, highest = float(array.min()), float(array.max())
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        raise ImageError(f"`{name}` has values that are NaN or infinite. Replace them first.")
+    if lowest < -1e-4 or highest > 1 + 1e-4:
+        raise ImageError(
+            f"`{name}` must be in [0, 1] if it is float; got {lowest:g} to {highest:g}. "
+            "Divide by 255, or pass uint8."
+        )
+    clipped: Pixels = np.clip(array, 0, 1).astype(np.float32)
+    return clipped
