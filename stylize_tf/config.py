@@ -221,9 +221,7 @@ class StyleTransferConfig:
     )
 
     # The optimizer.
-    optimizer: str = _field(
-        "lbfgs", "How the picture is optimized.", choices=("lbfgs", "adam")
-    )
+    optimizer: str = _field("lbfgs", "How the picture is optimized.", choices=("lbfgs", "adam"))
     lbfgs_history: int = _field(
         10, "Curvature pairs that L-BFGS remembers.", minimum=1, maximum=200
     )
@@ -275,7 +273,10 @@ class StyleTransferConfig:
 
     def _check_together(self) -> None:
         for kind in ("content", "style"):
-            layers, weights = getattr(self, f"{kind}_layers"), getattr(self, f"{kind}_layer_weights")
+            layers, weights = (
+                getattr(self, f"{kind}_layers"),
+                getattr(self, f"{kind}_layer_weights"),
+            )
             if len(set(layers)) != len(layers):
                 raise ConfigError(f"`{kind}_layers` must differ from each other; got {layers}.")
             if weights and len(weights) != len(layers):

@@ -56,7 +56,6 @@ class DownloadError(RuntimeError):
         super().__init__(" ".join(printable.split())[:_LONGEST_REASON])
 
 
-
 def download(
     url: str, size: int, progress: Callable[[int, int | None], None] | None = None
 ) -> bytes:

@@ -1,162 +1,27 @@
-"""From a file or a PIL image to pixels as they are meant to look: upright, sRGB, opaque.
+"""From a PIL image to pixels as they are meant to look: upright, sRGB, opaque.
 
-Pillow opens a file; what it leaves to its callers is done here: a list of the formats that are
-allowed, a limit on the pixels, orientation, color profiles, transparency, and depths other than
-8 bits.
+Pillow leaves to its callers what is done here: orientation, color profiles, transparency, and
+depths other than 8 bits.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import functools
 import io
 import logging
 import math
 import os
-import re
 import struct
-import threading
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError, _imaging
+from PIL import ExifTags, Image, ImageCms
 
-from stylize_tf.image_files import ImageError, label_of, reason, require_regular_file
+from stylize_tf.image_files import ImageError, reason
 
 Pixels = npt.NDArray[np.float32]
 
-# Told by content, not by name. Others that Pillow reads run programs (EPS) or are rarely fuzzed.
-# JPEG includes MPO; HEIC comes by an extra.
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
-_FORMATS_TEXT = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, PPM, HEIC"
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-
-# The widest pixels are four floats; some formats are read whole before their size is known.
-_BYTES_PER_PIXEL = 16
-_FREE_BYTES = 2**30
-
 _LOGGER = logging.getLogger("stylize_tf")
-_PILLOW_LOGGER = logging.getLogger("PIL")
-
-# Filters of warnings and Pillow's limit belong to the process, so only one thread may change them.
-_PROCESS_STATE = threading.RLock()
-
-
-@contextlib.contextmanager
-def guarded(label: str, max_pixels: int) -> Iterator[None]:
-    """Within it, whatever a decoder does to a bad picture ends as an `ImageError`.
-
-    Decoders raise nearly every kind of exception, warn, and print. Warnings are logged once the
-    picture has been read; more than `max_pixels` are refused before memory is taken for them.
-
-    Args:
-        label: How messages name the picture.
-        max_pixels: Largest number of pixels, also of a frame or tile within the picture.
-
-    Raises:
-        ImageError: in place of any `Exception` raised within.
-    """
-    with _PROCESS_STATE, warnings.catch_warnings(record=True) as caught, _silent_libtiff():
-        warnings.simplefilter("always")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
-        level = _PILLOW_LOGGER.level
-        _PILLOW_LOGGER.setLevel(logging.CRITICAL)  # It logs errors that it raises as well.
-        try:
-            yield
-        except ImageError:
-            raise
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            count = re.search(r"\d+", str(error))
-            raise _too_large(label, f"{count[0]} pixels" if count else "it", max_pixels) from error
-        except MemoryError as error:
-            raise ImageError(
-                f"{label} does not fit into memory. Make the picture smaller."
-            ) from error
-        except Exception as error:
-            raise ImageError(
-                f"{label} cannot be read as a picture: {reason(error)}. "
-                "It may be damaged; export or download it again."
-            ) from error
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-            _PILLOW_LOGGER.setLevel(level)
-    for text in dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning):
-        _LOGGER.warning("%s: %s", label, text)
-
-
-@contextlib.contextmanager
-def opened(
-    path: str | os.PathLike[str], max_pixels: int, *, verify: bool
-) -> Iterator[ImageFile.ImageFile]:
-    """A picture file with its header read and its pixels not, `guarded` while it is open.
-
-    Args:
-        path: The file.
-        max_pixels: Largest number of pixels.
-        verify: Read the file once for its checksums, if it is a PNG: Pillow decodes without.
-
-    Raises:
-        ImageError: if it is not a regular file, too large, or not of a format that is allowed.
-    """
-    label = label_of(path)
-    size = require_regular_file(path).st_size
-    if size == 0:
-        raise ImageError(f"{label} is empty: 0 bytes. Export or download it again.")
-    if size > _FREE_BYTES + _BYTES_PER_PIXEL * max_pixels:
-        raise _too_large(label, f"{size} bytes", max_pixels)
-    with guarded(label, max_pixels), Path(path).open("rb") as file:
-        image = _identified(file, label)
-        if image.format == "PNG":
-            if verify:
-                image.verify()
-                image = _identified(file, label)
-            _rescale_transparency(image)
-        yield image
-
-
-def _identified(file: BinaryIO, label: str) -> ImageFile.ImageFile:
-    file.seek(0)
-    header = file.read(16)
-    try:
-        return Image.open(file, formats=_FORMATS)
-    except UnidentifiedImageError:
-        if header[4:8] == b"ftyp" and header[8:12] in _HEIC_BRANDS:
-            return _opened_heic(file, label)
-        raise ImageError(
-            f"{label} is damaged or not of a format that is read: {_FORMATS_TEXT}. "
-            "Convert it to one of them."
-        ) from None
-
-
-def _opened_heic(file: BinaryIO, label: str) -> ImageFile.ImageFile:
-    try:
-        import pillow_heif
-    except ImportError:
-        raise ImageError(
-            f"{label} is HEIC, whose reader is not installed. Convert it to JPEG, or: "
-            'pip install "stylize-tf[heic]"'
-        ) from None
-    pillow_heif.register_heif_opener()
-    return Image.open(file, formats=["HEIF"])
-
-
-def require_at_most(image: Image.Image, max_pixels: int, label: str) -> None:
-    """Raises `ImageError` if a PIL image, whoever opened it, has more than `max_pixels`."""
-    if image.width * image.height > max_pixels:
-        raise _too_large(label, f"{image.width} x {image.height} pixels", max_pixels)
-
-
-def _too_large(label: str, size: str, max_pixels: int) -> ImageError:
-    return ImageError(
-        f"{label} is too large: {size}, where at most {max_pixels} pixels are read. "
-        "Make the picture smaller, or raise max_pixels."
-    )
 
 
 def upright_size(image: Image.Image, label: str) -> tuple[int, int]:
@@ -224,6 +89,8 @@ def _split(image: Image.Image) -> tuple[Image.Image, Pixels | None]:
     """The picture without its transparency, in mode L, RGB, CMYK or LAB; alpha, `[H, W, 1]`."""
     alpha = None
     grey = image.mode in ("1", "L", "LA", "La")
+    if image.mode == "La":  # Pillow converts it to nothing else.
+        image = image.convert("LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         alpha = _unit(image.getchannel("A"))[..., np.newaxis]
@@ -232,16 +99,6 @@ def _split(image: Image.Image) -> tuple[Image.Image, Pixels | None]:
     if image.mode in ("CMYK", "LAB"):
         return image, alpha
     return image.convert("RGB"), alpha
-
-
-def _rescale_transparency(image: ImageFile.ImageFile) -> None:
-    """Brings the transparent color of a PNG from the depth of the file to Pillow's 8 bits."""
-    transparency = image.info.get("transparency")
-    depth = image.tile[0].args if image.tile else None
-    if isinstance(transparency, int) and depth in ("L;2", "L;4"):
-        image.info["transparency"] = transparency * (85 if depth == "L;2" else 17)
-    elif isinstance(transparency, tuple) and depth == "RGB;16B":
-        image.info["transparency"] = tuple(value >> 8 for value in transparency)
 
 
 def _deep_alpha(image: Image.Image) -> Pixels | None:
@@ -376,28 +233,3 @@ def _rotated(pixels: Pixels, orientation: int) -> Pixels:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
-
-
-@contextlib.contextmanager
-def _silent_libtiff() -> Iterator[None]:
-    """Keeps libtiff from printing to the terminal what Pillow raises as well."""
-    library = _libtiff()
-    if library is None:
-        yield
-        return
-    handler = library.TIFFSetErrorHandler(None)
-    try:
-        yield
-    finally:
-        library.TIFFSetErrorHandler(handler)
-
-
-@functools.cache
-def _libtiff() -> ctypes.CDLL | None:
-    try:
-        library = ctypes.CDLL(_imaging.__file__)
-        library.TIFFSetErrorHandler.argtypes = [ctypes.c_void_p]
-        library.TIFFSetErrorHandler.restype = ctypes.c_void_p
-    except (AttributeError, OSError, TypeError):  # Linked in a way that hides it.
-        return None
-    return library

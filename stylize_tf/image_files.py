@@ -10,9 +10,13 @@ import hashlib
 import os
 import secrets
 import stat
-import time
 from collections.abc import Sequence
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows, which by itself refuses to delete what somebody has open.
+    fcntl = None  # type: ignore[assignment]
 
 OUTPUT_FORMATS = {
     ".png": "PNG",
@@ -24,8 +28,7 @@ OUTPUT_FORMATS = {
 }
 """Extensions that can be written, and Pillow's name of their format."""
 
-# A write takes less than this, so an older temporary file was left by a killed process.
-_LEFTOVER_SECONDS = 10
+_EFFECTIVE = os.access in os.supports_effective_ids
 
 
 class ImageError(ValueError):
@@ -125,8 +128,6 @@ def check_output(
                 f"{label} is the input {label_of(source)}, which it would overwrite. "
                 "Choose another --output."
             )
-    if target.exists() and not os.access(target, os.W_OK):
-        raise OutputError(f"{label} is read-only. Change its permissions or choose another name.")
     try:
         descriptor, temporary = _create_temporary(target)
         os.close(descriptor)
@@ -192,6 +193,9 @@ def _target(path: str | os.PathLike[str]) -> Path:
         raise OutputError(f"{label} is a folder. Add the name of a file to it.")
     if status is not None and not stat.S_ISREG(status.st_mode):
         raise OutputError(f"{label} is not a regular file. Choose another --output.")
+    # Replacing needs no permission for the file itself, but somebody has protected it.
+    if status is not None and not os.access(path, os.W_OK, effective_ids=_EFFECTIVE):
+        raise OutputError(f"{label} is read-only. Choose another --output.")
     target = Path(path).resolve()
     if not target.parent.is_dir():
         raise OutputError(
@@ -202,23 +206,42 @@ def _target(path: str | os.PathLike[str]) -> Path:
 
 
 def _create_temporary(target: Path) -> tuple[int, Path]:
-    """A new empty file next to `target`, open for writing, with the permissions of the umask.
+    """A new empty file next to `target`, open and locked, with the permissions of the umask.
 
     Its name is the same every time, so that what a killed process left is found and removed; only
-    while another process writes the same output it is a random one.
+    while somebody else writes the same output it is a random one.
     """
     # At most 4 bytes a letter, so this fits into a name of 255 bytes whatever the target is called.
     stem = f".{target.name[:50]}.stylize_tf"
     usual = target.with_name(f"{stem}.tmp")
-    with contextlib.suppress(OSError):
-        if time.time() - usual.lstat().st_mtime > _LEFTOVER_SECONDS:
-            usual.unlink()
+    _remove_if_abandoned(usual)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        return os.open(usual, flags, 0o666), usual
+        temporary = usual
+        descriptor = os.open(temporary, flags, 0o666)
     except FileExistsError:
-        unusual = target.with_name(f"{stem}.{secrets.token_hex(4)}.tmp")
-        return os.open(unusual, flags, 0o666), unusual
+        temporary = target.with_name(f"{stem}.{secrets.token_hex(4)}.tmp")
+        descriptor = os.open(temporary, flags, 0o666)
+    with contextlib.suppress(OSError):  # Some network disks have no locks.
+        _lock(descriptor)
+    return descriptor, temporary
+
+
+def _remove_if_abandoned(temporary: Path) -> None:
+    """Removes a temporary file whose writer is dead: its lock ended with it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(temporary, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            _lock(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.unlink()
+
+
+def _lock(descriptor: int) -> None:
+    """Locks a file until it is closed; raises `OSError` if somebody else has locked it."""
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,8 +1,9 @@
 """Pictures in and out: files, PIL images, arrays and tensors <-> float32 `[1, H, W, 3]` in [0, 1].
 
-Everything else in this package sees one kind of image: RGB in sRGB, upright, opaque. The rules of
-decoding are in `image_decoding`, those of files in `image_files`; the names of both that callers
-need are here. Nothing imports TensorFlow, so pictures are checked before it is loaded.
+Everything else in this package sees one kind of image: RGB in sRGB, upright, opaque. What may be
+opened is in `image_opening`, what pixels mean in `image_decoding`, how files are replaced in
+`image_files`; the names that callers need are all here. Nothing imports TensorFlow, so pictures
+are checked before it is loaded.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, PngImagePlugin
 
-from stylize_tf import image_decoding
+from stylize_tf import image_decoding, image_opening
 from stylize_tf.image_decoding import Pixels
 from stylize_tf.image_files import (
     ImageError,
@@ -100,12 +101,12 @@ def read(
     """
     if isinstance(source, str | os.PathLike):
         label = label_of(source)
-        with image_decoding.opened(source, max_pixels, verify=True) as image:
+        with image_opening.opened(source, max_pixels, verify=True) as image:
             pixels = image_decoding.decode(image, background, label)
             image_decoding.warn_of_more_frames(image, label)
     elif isinstance(source, Image.Image):
-        with image_decoding.guarded(f"`{name}`", max_pixels):
-            image_decoding.require_at_most(source, max_pixels, f"`{name}`")
+        with image_opening.guarded(f"`{name}`", max_pixels):
+            image_opening.require_at_most(source, max_pixels, f"`{name}`")
             pixels = image_decoding.decode(source, background, f"`{name}`")
     else:
         pixels = _from_array(source, background, name)
@@ -122,7 +123,7 @@ def size_of(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tu
     Raises:
         ImageError: if the file cannot be opened as a picture.
     """
-    with image_decoding.opened(path, max_pixels, verify=False) as image:
+    with image_opening.opened(path, max_pixels, verify=False) as image:
         return image_decoding.upright_size(image, label_of(path))
 
 
@@ -225,7 +226,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             1 MiB or not a JSON object.
     """
     label = label_of(path)
-    with image_decoding.opened(path, sys.maxsize, verify=False) as image:
+    with image_opening.opened(path, sys.maxsize, verify=False) as image:
         if image.format == "PNG":
             text = image.info.get(_KEY)
         else:

@@ -146,9 +146,7 @@ def _back(state: State, first_step: float) -> State:
     """From the best point along its gradient, half as far as before, the history forgotten."""
     scale = state.scale / 2
     known = state.curvature_radius > 0
-    length = tf.where(
-        known, state.curvature_radius, _cautious(state.best_gradient) * first_step
-    )
+    length = tf.where(known, state.curvature_radius, _cautious(state.best_gradient) * first_step)
     return state._replace(
         x=state.best_x - scale * length * state.best_gradient,
         previous_x=state.best_x,
@@ -268,9 +266,7 @@ class LBFGS:
         losses, gradient = self._value_and_gradient(self.image, targets)
         loss = tf.add_n(list(losses.values()))
         state = State(*(variable.value() for variable in self._state))
-        state = advance(
-            state, loss, tf.reshape(gradient, [-1]), first_step=self._first_step
-        )
+        state = advance(state, loss, tf.reshape(gradient, [-1]), first_step=self._first_step)
         self._assign(state)
         self.image.assign(tf.reshape(state.x, self.image.shape))
         self.best.assign(tf.reshape(state.best_x, self.image.shape))

@@ -149,7 +149,8 @@ def _bures(covariance: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     values, vectors = tf.linalg.eigh(inner)
     values = tf.maximum(values, 0)
     trace = tf.linalg.trace(covariance) + tf.linalg.trace(target)
-    distance = trace - 2 * tf.reduce_sum(tf.sqrt(values), axis=-1)
+    # Rounding would leave it a little below 0 at the target.
+    distance = tf.maximum(trace - 2 * tf.reduce_sum(tf.sqrt(values), axis=-1), 0)
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
         # d/dS = I - S*^1/2 (S*^1/2 S S*^1/2)^-1/2 S*^1/2, the transport map's distance from identity.
@@ -273,13 +274,13 @@ def total_variation_nine_point(image: tf.Tensor) -> tf.Tensor:
     if image.shape.rank != 4:
         raise ValueError(f"`image` must be [N, H, W, C]; got {image.shape}.")
     padded = tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")
-    down = padded[:, 1:, :-1] - padded[:, :-1, :-1]
-    right = padded[:, :-1, 1:] - padded[:, :-1, :-1]
+    down = padded[:, 2:, 1:-1] - image
+    right = padded[:, 1:-1, 2:] - image
     falling = padded[:, 1:, 1:] - padded[:, :-1, :-1]
     rising = padded[:, 1:, :-1] - padded[:, :-1, 1:]
-    axial = tf.square(down) + tf.square(right)
-    diagonal = tf.square(falling) + tf.square(rising)
-    return tf.reduce_mean(axial) * (2 / 3) + tf.reduce_mean(diagonal) / 6
+    axial = tf.reduce_mean(tf.square(down)) + tf.reduce_mean(tf.square(right))
+    diagonal = tf.reduce_mean(tf.square(falling)) + tf.reduce_mean(tf.square(rising))
+    return axial * (2 / 3) + diagonal / 6
 
 
 def _neighbour_differences(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

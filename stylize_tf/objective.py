@@ -148,9 +148,7 @@ def content_term(config: StyleTransferConfig) -> Term:
 def _at_size_of(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     size = tf.shape(features)[1:3]
     same = tf.reduce_all(tf.equal(size, tf.shape(target)[1:3]))
-    resized = tf.cond(
-        same, lambda: target, lambda: tf.image.resize(target, size, antialias=True)
-    )
+    resized = tf.cond(same, lambda: target, lambda: tf.image.resize(target, size, antialias=True))
     return tf.ensure_shape(resized, [None, None, None, target.shape[3]])
 
 

@@ -20,7 +20,7 @@ def resolve(precision: str) -> str:
 
 @functools.cache
 def faster_format() -> str:
-    """"bfloat16" if a convolution in it takes less than three quarters of the time of float32.
+    """ "bfloat16" if a convolution in it takes less than three quarters of the time of float32.
 
     Measured once a process on the current device, on a convolution like those of VGG's third block,
     in about a tenth of a second. The margin is wide, so that the choice does not flicker: processors

@@ -188,9 +188,7 @@ class Stylizer:
             optimizer.start(tf.constant(image), previous)
             watch = _Watch(optimizer)
             for step in range(1, stage.steps + 1):
-                losses = {
-                    name: float(value) for name, value in optimizer.step(targets).items()
-                }
+                losses = {name: float(value) for name, value in optimizer.step(targets).items()}
                 messages, ended = watch.look()
                 now = time.perf_counter()
                 yield Iterate(
@@ -231,9 +229,7 @@ class Stylizer:
             self._formats[name] = _Format(name, extractor, self._objective)
         return self._formats[name]
 
-    def _fitted(
-        self, style: np.ndarray, stage: pyramid.Stage, last: pyramid.Stage
-    ) -> np.ndarray:
+    def _fitted(self, style: np.ndarray, stage: pyramid.Stage, last: pyramid.Stage) -> np.ndarray:
         """A style picture at its size for a stage."""
         if self.config.style_fit == "resize":
             return image_io.resize(style, stage.height, stage.width)
@@ -410,11 +406,14 @@ class _Watch:
                     "(content_weight, style_weight, total_variation_weight) or start from another "
                     "picture."
                 )
-            return (f"{GIVE_UP} steps in a row were taken back: this stage ends with its best "
-                    "picture.",), True
+            return (
+                f"{GIVE_UP} steps in a row were taken back: this stage ends with its best picture.",
+            ), True
         if taken_back:
-            return ("The loss ran away or was not finite: went back to the best picture, with half "
-                    "the step.",), False
+            return (
+                "The loss ran away or was not finite: went back to the best picture, with half "
+                "the step.",
+            ), False
         if self._since_best >= PATIENCE:
             return (f"No better loss in {PATIENCE} steps: this stage has converged.",), True
         return (), False

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import Exit
+from stylize_tf.cli.interrupts import Interrupted, Interrupts
 
 if TYPE_CHECKING:
     from absl import flags
@@ -71,11 +72,14 @@ def main(argv: Sequence[str]) -> int:
 
 def run() -> NoReturn:
     """The console script."""
+    code: int
     try:
-        code = main(sys.argv)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        code = Exit.INTERRUPTED
+        # SIGTERM too, so that pip is stopped and its folder removed.
+        with Interrupts():
+            code = main(sys.argv)
+            sys.stdout.flush()
+    except Interrupted as interrupted:
+        code = 128 + interrupted.signum
     except BrokenPipeError:  # Python would say so again when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = Exit.OK

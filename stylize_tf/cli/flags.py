@@ -22,6 +22,8 @@ from stylize_tf.cli.exits import usage_error
 from stylize_tf.cli.options import Options, boolean
 from stylize_tf.config import StyleTransferConfig, type_of
 
+_KINDS = (StyleTransferConfig, Options)
+
 _ABSL = {
     logging: ("verbosity", "logger_levels"),
     app: ("run_with_pdb", "run_with_profiling", "profile_file"),
@@ -84,8 +86,8 @@ def read_command_line(argv: Sequence[str]) -> CommandLine:
     """
     values = absl_flags.FlagValues()
     values.set_gnu_getopt(True)  # Look beyond a stray argument, for --help.
-    define_flags(StyleTransferConfig, values)
-    define_flags(Options, values)
+    for kind in _KINDS:
+        define_flags(kind, values)
     for name, short in (("help", "h"), ("helpshort", "?"), ("helpfull", None), ("version", None)):
         flag = absl_flags.Flag(
             _HelpParser(name=name), None, name, None, "-", short_name=short, boolean=True
@@ -120,8 +122,8 @@ def config_from_flags(base: StyleTransferConfig, given: dict[str, Any]) -> Style
 
 
 def with_flag_names(message: str) -> str:
-    """An error of the configuration in the words of the command line: --size for `size`."""
-    names = {field.name for field in dataclasses.fields(StyleTransferConfig)}
+    """An error of the package in the words of the command line: --size for `size`."""
+    names = {field.name for kind in _KINDS for field in dataclasses.fields(kind)}
     return re.sub(
         r"`(\w+)`", lambda match: f"--{match[1]}" if match[1] in names else match[1], message
     )

@@ -77,16 +77,19 @@ def live_line(iterate: Iterate, pace: float | None, width: int) -> str:
     bar = f"{percent} [{'#' * done}{'-' * (_BAR - done)}]"
     loss, terms = _loss(iterate, terms=False), _loss(iterate, terms=True)
     seconds, left = ("", "") if pace is None else (_pace(pace), _left(iterate))
-    for parts in (
-        (bar, stage, size, step, terms, seconds, left),
-        (percent, stage, size, step, terms, seconds, left),
-        (percent, stage, size, step, loss, seconds, left),
-        (percent, stage, size, step, loss, left),
-        (percent, stage, step, loss, left),
-        (percent, stage, step, left),
-        (percent, left),
+    # What 80 columns take: the words go before the numbers do.
+    short = (f"{iterate.stage}/{iterate.stages}", size, step.removeprefix("step "), _short(iterate))
+    for gap, parts in (
+        ("  ", (bar, stage, size, step, terms, seconds, left)),
+        ("  ", (percent, stage, size, step, terms, seconds, left)),
+        (" ", (percent, *short, seconds, left)),
+        (" ", (*short, seconds, left)),
+        ("  ", (percent, stage, size, step, loss, left)),
+        ("  ", (percent, stage, step, loss, left)),
+        ("  ", (percent, stage, step, left)),
+        ("  ", (percent, left)),
     ):
-        line = "  ".join(part for part in parts if part)
+        line = gap.join(part for part in parts if part)
         if len(line) <= width:
             return line
     return percent[: max(width, 0)]
@@ -124,6 +127,15 @@ def _loss(iterate: Iterate, *, terms: bool) -> str:
         return line
     parts = (f"{name.replace('_', ' ')} {value:.3g}" for name, value in iterate.losses.items())
     return f"{line} = {' + '.join(parts)}"
+
+
+def _short(iterate: Iterate) -> str:
+    """The terms with `tv` for `total_variation` and two digits."""
+    parts = []
+    for name, value in iterate.losses.items():
+        words = name.split("_")
+        parts.append(f"{name if len(words) == 1 else ''.join(x[:1] for x in words)} {value:.2g}")
+    return " ".join(parts)
 
 
 def _pace(seconds: float) -> str:

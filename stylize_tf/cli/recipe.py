@@ -158,7 +158,10 @@ def _options(values: Mapping[str, Any]) -> dict[str, Any]:
             continue
         value = values[field.name]
         try:
-            if type(value) is not type(field.default) or field.metadata["parse"](str(value)) != value:
+            if (
+                type(value) is not type(field.default)
+                or field.metadata["parse"](str(value)) != value
+            ):
                 raise ValueError("is not written as we write it")
         except ValueError as error:
             raise RecipeError(f"its `{field.name}` {error.args[0]}; got {value!r}") from error

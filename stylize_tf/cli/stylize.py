@@ -115,6 +115,7 @@ def _stylize(command_line: CommandLine, console: Console, interrupts: Interrupts
         console.info("Loading TensorFlow ...")
     raw_log = console.verbose or os.environ.get("STYLIZE_TF_RAW_LOG") == "1"
     backend = runtime.load(job.options.device, raw_log=raw_log, before_replay=console.clear)
+    console.live("Preparing the first step ...")
     with backend.placement():
         try:
             stylizer = backend.stylizer(job.config, weights=job.weights)
@@ -149,8 +150,8 @@ class _Painting:
         try:
             with self._interrupts.politely():
                 finished = self._paint()
-        except KeyboardInterrupt:
-            pass  # The second signal; what there is gets written below.
+        except KeyboardInterrupt:  # The second signal; what there is gets written below.
+            self._interrupts.signum = self._interrupts.signum or signal.SIGINT
         except Exception:
             if self._interrupts.signum is None:
                 self._keep_unfinished()
@@ -184,7 +185,7 @@ class _Painting:
                 self._last = iterate
                 progress.update(iterate)
                 self._save_intermediate(iterate)
-                if self._interrupts.signum is not None:
+                if self._interrupts.signum is not None and not _is_last(iterate):
                     return False
         finally:
             progress.close()
@@ -232,6 +233,10 @@ class _Painting:
         return image
 
 
+def _is_last(iterate: Iterate) -> bool:
+    return iterate.evaluation >= iterate.evaluations
+
+
 def _explain(error: Exception) -> tuple[str, int]:
     """What an error means to the user, and its exit code."""
     if isinstance(error, CommandError):
@@ -248,7 +253,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OutputError):
         return str(error), Exit.OUTPUT
     if isinstance(error, ImageError):
-        return str(error), Exit.PICTURE
+        return with_flag_names(str(error)), Exit.PICTURE
     if isinstance(error, WeightsError):
         return str(error), Exit.WEIGHTS
     kinds = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("tensor")}

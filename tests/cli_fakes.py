@@ -1,0 +1,120 @@
+"""A stylizer without TensorFlow for the tests of the command line.
+
+Run as a script it is the command line with that stylizer in it, slowed down for signals to hit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from stylize_tf import image_io, pyramid, weights
+from stylize_tf.cli import runtime
+
+WEIGHTS = SimpleNamespace(source="weights for tests", kind="npz", sha256="0" * 64, tensors={})
+
+
+class StylizationError(RuntimeError):
+    """As that of `stylize_tf.stylizer`, which cannot be imported without TensorFlow."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Iterate:
+    """What the command line reads of the real one."""
+
+    stage: int
+    stages: int
+    step: int
+    steps: int
+    evaluation: int
+    evaluations: int
+    height: int
+    width: int
+    losses: dict[str, float]
+    image: np.ndarray = dataclasses.field(repr=False)
+    seconds: float = 0.25
+    remaining: float = 12.0
+    messages: tuple[str, ...] = ()
+
+    @property
+    def loss(self) -> float:
+        return sum(self.losses.values())
+
+
+def at_step(hook: Callable[[int], Any]) -> type:
+    """A stylizer that blends photograph and paintings, calling `hook` before each evaluation."""
+
+    class Stylizer:
+        def __init__(self, config: Any, *, weights: Any) -> None:
+            assert weights is WEIGHTS
+            self.config = config.replace(precision="float32")
+
+        def final_size(self, content: np.ndarray) -> tuple[int, int]:
+            return pyramid.final_size(self.config, *content.shape[1:3])
+
+        def iterate(
+            self, content: np.ndarray, styles: Sequence[np.ndarray], initial: Any = None
+        ) -> Iterator[Iterate]:
+            stages = list(pyramid.stages(self.config, self.final_size(content), 16))
+            evaluations = sum(stage.steps for stage in stages)
+            evaluation = 0
+            for number, stage in enumerate(stages, start=1):
+                start = content if initial is None else initial
+                image = image_io.resize(start, stage.height, stage.width)
+                for step in range(1, stage.steps + 1):
+                    evaluation += 1
+                    hook(evaluation)
+                    color = np.mean([style.mean((0, 1, 2)) for style in styles], axis=0)
+                    image = (0.9 * image + 0.1 * color).astype(np.float32)
+                    losses = {"content": 0.25, "style": 1 / evaluation}
+                    yield Iterate(
+                        number,
+                        len(stages),
+                        step,
+                        stage.steps,
+                        evaluation,
+                        evaluations,
+                        stage.height,
+                        stage.width,
+                        losses,
+                        image.clip(0, 1),
+                    )
+
+    return Stylizer
+
+
+def fake_load(hook: Callable[[int], Any] = lambda evaluation: None) -> Callable[..., Any]:
+    """In place of `runtime.load`."""
+
+    def load(device: str, **_: Any) -> runtime.Runtime:
+        return runtime.Runtime(at_step(hook), StylizationError, contextlib.nullcontext)
+
+    return load
+
+
+def digest(path: Any) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+
+    def slowly(evaluation: int) -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            print("step", evaluation, file=sys.stderr, flush=True)
+        time.sleep(0.05)
+
+    runtime.load = fake_load(slowly)
+    weights.find = lambda *arguments, **options: WEIGHTS
+    from stylize_tf.cli.stylize import run
+
+    run()

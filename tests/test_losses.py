@@ -1,0 +1,408 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import twins
+
+from stylize_tf import losses
+from stylize_tf.losses import Gaussian
+
+TOTAL_VARIATIONS = [
+    losses.total_variation_l1,
+    losses.total_variation_squared,
+    losses.total_variation_nine_point,
+]
+
+
+def gaussian_of(mean, covariance):
+    """A `Gaussian` of one picture from plain arrays, in float64."""
+    return Gaussian(tf.constant([mean], tf.float64), tf.constant([covariance], tf.float64))
+
+
+def random_gaussian(rng, channels, condition=100.0):
+    return rng.normal(size=channels), twins.positive_definite(rng, channels, condition)
+
+
+def bures_between(x, target, epsilon):
+    return float(losses.bures(x, losses.bures_target(target, epsilon), epsilon))
+
+
+def value_and_gradient(function, x):
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = function(x)
+    return float(value), tape.gradient(value, x).numpy()
+
+
+# Gram matrices.
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 6, 3), (2, 5, 5, 8), (1, 1, 1, 2)], ids=str)
+def test_gram_matrix_equals_numpy_and_ignores_position(rng, shape):
+    pixels = rng.normal(size=shape).reshape(shape[0], -1, shape[-1])
+    expected = pixels.transpose(0, 2, 1) @ pixels / pixels.shape[1]
+    for features in (pixels, rng.permutation(pixels, axis=1)):
+        actual = losses.gram_matrix(tf.constant(features.reshape(shape)))
+        np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-15)
+
+
+def test_gram_matrix_of_two_positions_is_the_mean_of_their_outer_products():
+    # ([1, 2]' [1, 2] + [3, 4]' [3, 4]) / 2
+    gram = losses.gram_matrix(tf.constant([[[[1.0, 2.0], [3.0, 4.0]]]]))
+    np.testing.assert_allclose(gram, [[[5, 7], [7, 10]]], rtol=1e-6)
+
+
+def test_gram_matrix_is_symmetric_and_positive_semi_definite(rng):
+    gram = losses.gram_matrix(tf.constant(rng.normal(size=(1, 2, 3, 8)))).numpy()[0]
+    np.testing.assert_array_equal(gram, gram.T)
+    eigenvalues = np.linalg.eigvalsh(gram)
+    assert eigenvalues.min() > -1e-12
+    assert np.sum(eigenvalues > 1e-9) == 6  # Six positions span no more.
+
+
+def test_gram_matrix_of_a_megapixel_keeps_the_accuracy_of_float32():
+    features = tf.fill([1, 1024, 1024, 1], 1000.1)
+    np.testing.assert_allclose(
+        losses.gram_matrix(features), [[[np.float64(np.float32(1000.1)) ** 2]]], rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.float32, tf.float64])
+def test_statistics_are_at_least_float32(rng, dtype):
+    features = tf.cast(rng.normal(size=(1, 6, 7, 4)), dtype)
+    expected = dtype if dtype == tf.float64 else tf.float32
+    full = tf.cast(features, expected)  # The same values: what is rounded is only the input.
+    mean, covariance = losses.gaussian(features)
+    for actual, same in [
+        (losses.gram_matrix(features), losses.gram_matrix(full)),
+        (mean, losses.gaussian(full).mean),
+        (covariance, losses.gaussian(full).covariance),
+        (losses.mean_squared_error(features, 0 * features), tf.reduce_mean(full**2)),
+        (losses.half_squared_error(features, 0 * features), tf.reduce_sum(full**2) / 2),
+        (losses.relative_squared_error(features, features), tf.zeros([], expected)),
+    ]:
+        assert actual.dtype == expected
+        np.testing.assert_allclose(actual, same, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "function", [losses.gram_matrix, losses.gaussian, *TOTAL_VARIATIONS], ids=lambda f: f.__name__
+)
+def test_other_ranks_are_refused_with_the_shape(function):
+    with pytest.raises(ValueError, match=r"must be \[N, H, W, C\]; got \(4, 6, 3\)"):
+        function(tf.zeros([4, 6, 3]))
+
+
+# Gaussians.
+
+
+def test_gaussian_has_the_mean_and_covariance_of_numpy(rng):
+    features = rng.normal(size=(2, 5, 4, 3)) + np.array([0.0, 5.0, -2.0])
+    mean, covariance = losses.gaussian(tf.constant(features))
+    for index in range(2):
+        expected_mean, expected_covariance = twins.moments(features[index])
+        np.testing.assert_allclose(mean[index], expected_mean, rtol=1e-12)
+        np.testing.assert_allclose(covariance[index], expected_covariance, atol=1e-12)
+
+
+def test_blend_of_gaussians_is_the_gaussian_of_the_pictures_side_by_side(rng):
+    left, right = rng.normal(size=(1, 4, 2, 3)), 3 * rng.normal(size=(1, 4, 6, 3)) + 1
+    together = losses.gaussian(tf.constant(np.concatenate([left, right], axis=2)))
+    blended = losses.blend_gaussians(
+        [losses.gaussian(tf.constant(left)), losses.gaussian(tf.constant(right))], [0.25, 0.75]
+    )
+    np.testing.assert_allclose(blended.mean, together.mean, atol=1e-12)
+    np.testing.assert_allclose(blended.covariance, together.covariance, atol=1e-12)
+
+
+def test_blend_is_the_weighted_sum():
+    blended = losses.blend([tf.constant([1.0, 2.0]), tf.constant([3.0, -2.0])], [0.25, 0.75])
+    np.testing.assert_allclose(blended, [2.5, -1.0])
+
+
+# Squared errors.
+
+
+def test_squared_errors_of_hand_worked_arrays():
+    x, target = tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([[1.0, 0.0], [0.0, 2.0]])
+    assert float(losses.mean_squared_error(x, target)) == pytest.approx((0 + 4 + 9 + 4) / 4)
+    assert float(losses.half_squared_error(x, target)) == pytest.approx(17 / 2)
+    assert float(losses.relative_squared_error(x, target)) == pytest.approx(17 / 5)
+
+
+def test_relative_error_does_not_depend_on_the_unit(rng):
+    x, target = tf.constant(rng.normal(size=(2, 3, 4))), tf.constant(rng.normal(size=(2, 3, 4)))
+    np.testing.assert_allclose(
+        losses.relative_squared_error(1000 * x, 1000 * target),
+        losses.relative_squared_error(x, target),
+        rtol=1e-12,
+    )
+
+
+# Wasserstein-2, the exact distance.
+
+
+def test_distance_of_one_channel_is_worked_by_hand():
+    # (3 - 1)^2 + (sqrt(4) - sqrt(9))^2; with one channel every form is exact.
+    x, target = gaussian_of([3.0], [[4.0]]), gaussian_of([1.0], [[9.0]])
+    assert float(losses.wasserstein_2(x, target)) == pytest.approx(5.0, rel=1e-12)
+    # With 7 added to both variances: 4 + (sqrt(11) - 4)^2
+    expected = 4 + (np.sqrt(11) - 4) ** 2
+    assert float(losses.wasserstein_2(x, target, 7.0)) == pytest.approx(expected, rel=1e-12)
+    assert bures_between(x, target, 7.0) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("channels", [2, 5, 16])
+def test_wasserstein_equals_the_formula_with_scipys_matrix_root(rng, channels):
+    x, target = random_gaussian(rng, channels), random_gaussian(rng, channels)
+    np.testing.assert_allclose(
+        losses.wasserstein_2(gaussian_of(*x), gaussian_of(*target)),
+        twins.wasserstein_2(*x, *target),
+        rtol=1e-10,
+    )
+
+
+def test_wasserstein_is_a_metric(rng):
+    points = [gaussian_of(*random_gaussian(rng, 4)) for _ in range(4)]
+    root = np.array([[float(losses.wasserstein_2(a, b)) for b in points] for a in points]) ** 0.5
+    np.testing.assert_allclose(root, root.T, atol=1e-7)
+    np.testing.assert_allclose(np.diag(root), 0, atol=1e-7)
+    assert (root[:, np.newaxis] <= root[:, :, np.newaxis] + root[np.newaxis] + 1e-7).all()
+
+
+@pytest.mark.parametrize("distance", [losses.wasserstein_2, bures_between])
+def test_distances_turn_with_the_channels_and_scale_with_their_square(rng, distance):
+    (mean, covariance), (target_mean, target) = random_gaussian(rng, 5), random_gaussian(rng, 5)
+    turn, epsilon = twins.rotation(rng, 5), 0.01
+    expected = float(
+        distance(gaussian_of(mean, covariance), gaussian_of(target_mean, target), epsilon)
+    )
+    turned = distance(
+        gaussian_of(turn @ mean, turn @ covariance @ turn.T),
+        gaussian_of(turn @ target_mean, turn @ target @ turn.T),
+        epsilon,
+    )
+    scaled = distance(
+        gaussian_of(3 * mean, 9 * covariance), gaussian_of(3 * target_mean, 9 * target), 9 * epsilon
+    )
+    np.testing.assert_allclose([turned, float(scaled) / 9], expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_wasserstein_is_never_negative_where_rounding_decides(rng, dtype):
+    for _ in range(20):
+        covariance = tf.constant([twins.positive_definite(rng, 8, condition=1e4)], dtype)
+        x = Gaussian(tf.zeros([1, 8], dtype), covariance)
+        assert float(losses.wasserstein_2(x, x, 0.1)) >= 0
+
+
+def test_wasserstein_of_a_batch_is_the_mean_over_its_pictures(rng):
+    pairs = [(random_gaussian(rng, 3), random_gaussian(rng, 3)) for _ in range(2)]
+    x, target = (
+        Gaussian(*(tf.constant(np.stack(part)) for part in zip(*side, strict=True)))
+        for side in zip(*pairs, strict=True)
+    )
+    exact = np.mean([twins.wasserstein_2(*a, *b) for a, b in pairs])
+    rootless = np.mean([twins.bures(*a, *b) for a, b in pairs])
+    np.testing.assert_allclose(losses.wasserstein_2(x, target), exact, rtol=1e-10)
+    np.testing.assert_allclose(bures_between(x, target, 1e-12), rootless, rtol=1e-10)
+
+
+def wasserstein_of_covariance(target, epsilon=0.0):
+    def function(covariance):
+        mean = tf.zeros([1, len(target)], tf.float64)
+        x = Gaussian(mean, tf.convert_to_tensor(covariance)[tf.newaxis])
+        return losses.wasserstein_2(x, gaussian_of(np.zeros(len(target)), target), epsilon)
+
+    return function
+
+
+def bures_of_covariance(target, epsilon=1e-12):
+    def function(covariance):
+        mean = tf.zeros([1, len(target)], tf.float64)
+        x = Gaussian(mean, tf.convert_to_tensor(covariance)[tf.newaxis])
+        wanted = losses.bures_target(gaussian_of(np.zeros(len(target)), target), epsilon)
+        return losses.bures(x, wanted, epsilon)
+
+    return function
+
+
+@pytest.mark.parametrize("of_covariance", [wasserstein_of_covariance, bures_of_covariance])
+def test_gradient_in_the_covariance_agrees_with_finite_differences(rng, of_covariance):
+    covariance, target = twins.positive_definite(rng, 6), twins.positive_definite(rng, 6)
+    function = of_covariance(target)
+    directions = rng.normal(size=(8, 6, 6))
+    directions += directions.transpose(0, 2, 1)  # Covariances are symmetric.
+    _, gradient = value_and_gradient(function, covariance)
+    expected = twins.slopes(function, covariance, directions, 1e-6)
+    np.testing.assert_allclose(np.sum(gradient * directions, axis=(1, 2)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("of_covariance", [wasserstein_of_covariance, bures_of_covariance])
+def test_value_and_gradient_in_the_covariance_vanish_at_the_target(rng, of_covariance):
+    target = twins.positive_definite(rng, 6)
+    value, gradient = value_and_gradient(of_covariance(target), target)
+    assert 0 <= value < 1e-12
+    np.testing.assert_allclose(gradient, 0, atol=1e-10)
+
+
+def test_wasserstein_gradient_is_finite_where_eigenvalues_coincide_or_vanish(rng):
+    equal, thin = np.eye(4), np.diag([1.0, 1.0, 0.0, 0.0])
+    for covariance in (equal, thin, 0 * equal):
+        for target in (equal, thin, twins.positive_definite(rng, 4)):
+            value, gradient = value_and_gradient(wasserstein_of_covariance(target), covariance)
+            assert np.isfinite(value)
+            assert np.isfinite(gradient).all()
+
+
+def test_wasserstein_in_float32_is_that_of_float64_to_its_rounding(rng):
+    """The judge's and the objective's precision; 64 channels, a condition number of 1e3."""
+    x, target = random_gaussian(rng, 64, 1e3), random_gaussian(rng, 64, 1e3)
+    single = [
+        Gaussian(*(tf.cast(part, tf.float32) for part in gaussian_of(*side)))
+        for side in (x, target)
+    ]
+    np.testing.assert_allclose(
+        losses.wasserstein_2(*single, 0.1),
+        losses.wasserstein_2(gaussian_of(*x), gaussian_of(*target), 0.1),
+        rtol=1e-5,
+    )
+
+
+# The root-free form.
+
+
+@pytest.mark.parametrize("channels", [1, 2, 7])
+def test_bures_equals_its_formula_entry_by_entry(rng, channels):
+    x, target = random_gaussian(rng, channels), random_gaussian(rng, channels)
+    epsilon = 0.05
+    added = epsilon * np.eye(channels)
+    expected = twins.bures(x[0], x[1] + added, target[0], target[1] + added)
+    actual = bures_between(gaussian_of(*x), gaussian_of(*target), epsilon)
+    np.testing.assert_allclose(actual, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 0.3])
+def test_bures_is_the_exact_distance_where_the_covariances_commute(rng, epsilon):
+    axes = twins.rotation(rng, 6)
+    for _ in range(5):
+        # From far less variance than the target to far more, and none at all.
+        variances = 10 ** rng.uniform(-4, 4, size=6) * (rng.uniform(size=6) > 0.2)
+        x = rng.normal(size=6), (axes * variances) @ axes.T
+        target = rng.normal(size=6), (axes * 10 ** rng.uniform(-4, 4, size=6)) @ axes.T
+        added = epsilon * np.eye(6)
+        actual = bures_between(gaussian_of(*x), gaussian_of(*target), epsilon)
+        exact = twins.wasserstein_2(x[0], x[1] + added, target[0], target[1] + added)
+        np.testing.assert_allclose(actual, exact, rtol=1e-8)
+        np.testing.assert_allclose(
+            losses.wasserstein_2(gaussian_of(*x), gaussian_of(*target), epsilon), exact, rtol=1e-8
+        )
+
+
+def test_bures_is_the_exact_distance_to_second_order_at_the_target(rng):
+    """Their difference shrinks as the third power of the step, itself as the second."""
+    for channels in (2, 5, 8):
+        target = twins.positive_definite(rng, channels, condition=10)
+        direction = rng.normal(size=(channels, channels))
+        direction = (direction + direction.T) / np.linalg.norm(direction) / 4
+        steps = 0.005 * 0.5 ** np.arange(5)
+        x = [gaussian_of(np.zeros(channels), target + t * direction) for t in steps]
+        wanted = gaussian_of(np.zeros(channels), target)
+        exact = np.array([float(losses.wasserstein_2(g, wanted)) for g in x])
+        rootless = np.array([bures_between(g, wanted, 1e-12) for g in x])
+        np.testing.assert_allclose(exact[:-1] / exact[1:], 4, rtol=0.2)
+        difference = np.abs(rootless - exact)
+        np.testing.assert_allclose(difference[:-1] / difference[1:], 8, rtol=0.05)
+        assert difference[0] < 0.01 * exact[0]
+
+
+def test_bures_target_holds_the_axes_and_variances_of_the_covariance(rng):
+    mean, covariance = random_gaussian(rng, 5)
+    target = losses.bures_target(gaussian_of(mean, covariance), 0.3)
+    axes, variances = target.axes[0].numpy(), target.variances[0].numpy()
+    np.testing.assert_allclose(axes.T @ axes, np.eye(5), atol=1e-12)
+    np.testing.assert_allclose(
+        (axes * variances) @ axes.T, covariance + 0.3 * np.eye(5), atol=1e-12
+    )
+    np.testing.assert_array_equal(target.mean[0], mean)
+
+
+def test_bures_charges_missing_variance_in_full():
+    """The plain expansion, with the target's variances in its denominator, charges a quarter."""
+    target = gaussian_of(np.zeros(3), np.diag([1.0, 4.0, 9.0]))
+    nothing = gaussian_of(np.zeros(3), np.zeros((3, 3)))
+    assert bures_between(nothing, target, 1e-9) == pytest.approx(14 / 3, rel=1e-3)
+
+
+# Total variation.
+
+
+def test_total_variation_of_two_by_two_pixels_is_worked_by_hand():
+    image = tf.constant([[1.0, 4.0], [3.0, 0.0]])[tf.newaxis, ..., tf.newaxis]
+    # Down: 2 and -4; right: 3 and -3.
+    assert float(losses.total_variation_l1(image)) == pytest.approx((2 + 4) / 2 + (3 + 3) / 2)
+    assert float(losses.total_variation_squared(image)) == pytest.approx((4 + 16) / 2 + 9)
+    # With the border repeated there are four axial pairs each way and nine diagonal ones; of these
+    # the inner one differs by 1, those across an edge of the picture by 3, 2, 4 and 3.
+    axial = (4 + 16 + 0 + 0) / 4 + (9 + 9 + 0 + 0) / 4
+    diagonal = 2 * (1 + 9 + 4 + 16 + 9 + 0 + 0 + 0 + 0) / 9
+    expected = axial * 2 / 3 + diagonal / 6
+    assert float(losses.total_variation_nine_point(image)) == pytest.approx(expected)
+
+
+def test_nine_point_total_variation_is_the_stencil_of_style_transfer_pytorch(rng):
+    image = rng.uniform(size=(1, 5, 7, 3))
+    padded = np.pad(image, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="edge")
+    inner, after, before, on = slice(1, -1), slice(2, None), slice(None, -1), slice(1, None)
+    expected = 2 * (
+        np.mean((padded[:, inner, after] - padded[:, inner, inner]) ** 2) / 3
+        + np.mean((padded[:, after, inner] - padded[:, inner, inner]) ** 2) / 3
+        + np.mean((padded[:, on, on] - padded[:, before, before]) ** 2) / 12
+        + np.mean((padded[:, on, before] - padded[:, before, on]) ** 2) / 12
+    )
+    actual = losses.total_variation_nine_point(tf.constant(image))
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("total_variation", TOTAL_VARIATIONS, ids=lambda f: f.__name__)
+def test_total_variation_does_not_change_when_the_picture_is_turned_or_mirrored(
+    rng, total_variation
+):
+    image = rng.uniform(size=(1, 6, 9, 3))
+    expected = float(total_variation(tf.constant(image)))
+    for same in (image[:, ::-1], image[:, :, ::-1], image.transpose(0, 2, 1, 3), image[..., ::-1]):
+        np.testing.assert_allclose(total_variation(tf.constant(same)), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("total_variation", TOTAL_VARIATIONS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (5, 1), (4, 6)], ids=str)
+def test_total_variation_of_flat_pictures_is_zero_and_so_is_its_gradient(total_variation, size):
+    value, gradient = value_and_gradient(total_variation, np.full((1, *size, 3), 0.7))
+    assert value == 0
+    np.testing.assert_array_equal(gradient, 0)
+
+
+@pytest.mark.parametrize("size", [(6, 9), (12, 40)], ids=str)
+def test_total_variation_of_a_slope_is_its_steepness_at_any_size(size):
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    slope = (0.03 * rows - 0.04 * columns)[np.newaxis, ..., np.newaxis] * np.ones(3)
+    assert float(losses.total_variation_l1(tf.constant(slope))) == pytest.approx(0.07)
+    assert float(losses.total_variation_squared(tf.constant(slope))) == pytest.approx(0.0025)
+
+
+def test_nine_point_total_variation_of_a_slope_nears_the_squared_one_away_from_the_border():
+    slope = np.broadcast_to(0.01 * np.arange(400.0), (3, 400))[np.newaxis, ..., np.newaxis]
+    nine = float(losses.total_variation_nine_point(tf.constant(slope)))
+    assert nine == pytest.approx(
+        float(losses.total_variation_squared(tf.constant(slope))), rel=0.01
+    )
+
+
+@pytest.mark.parametrize("total_variation", TOTAL_VARIATIONS, ids=lambda f: f.__name__)
+def test_total_variation_gradient_agrees_with_finite_differences(rng, total_variation):
+    image, directions = rng.uniform(size=(1, 4, 5, 3)), rng.normal(size=(6, 1, 4, 5, 3))
+    _, gradient = value_and_gradient(total_variation, image)
+    expected = twins.slopes(lambda x: total_variation(tf.constant(x)), image, directions, 1e-6)
+    np.testing.assert_allclose(
+        np.sum(gradient * directions, axis=(1, 2, 3, 4)), expected, rtol=1e-6
+    )
