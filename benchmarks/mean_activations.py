@@ -2,8 +2,8 @@
 
     python -m benchmarks.mean_activations picture [picture ...]
 
-Prints the table for pictures resized to a long side of 384 pixels, each counting the same. The one in
-the package was measured on two photographs (a river town, a bridge) and three paintings.
+Prints the table for pictures resized to a long side of 384 pixels, each counting the same. The one
+in the package was measured on two photographs (a river town, a bridge) and three paintings.
 """
 
 from __future__ import annotations

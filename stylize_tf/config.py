@@ -55,8 +55,8 @@ def _field(
 class StyleTransferConfig:
     """How a picture is stylized: the picture, the objective, the optimizer and the stages.
 
-    Fields whose type is a tuple are comma-separated lists on the command line. `benchmarks/README.md`
-    tells how the defaults were chosen.
+    Fields whose type is a tuple are comma-separated lists on the command line.
+    `benchmarks/README.md` tells how the defaults were chosen.
 
     Raises:
         ConfigError: if a value is out of its range, not among its choices or of the wrong type, or
@@ -367,10 +367,7 @@ def _checked_one(field: dataclasses.Field[Any], kind: type, value: Any) -> Any:
         raise ConfigError(f"`{name}` must be {word}; got {value!r}.") from None
     low, high = metadata["minimum"], metadata["maximum"]
     if (low is not None and number < low) or (high is not None and number > high):
-        if high is None:
-            limits = f"at least {low:g}"
-        else:
-            limits = f"between {low:.12g} and {high:.12g}"
+        limits = f"at least {low:g}" if high is None else f"between {low:.12g} and {high:.12g}"
         raise ConfigError(f"`{name}` must be {word} {limits}; got {value!r}.")
     return number
 

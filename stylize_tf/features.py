@@ -96,14 +96,14 @@ def build_extractor(
 ) -> keras.Model:
     """A model that maps an image to the feature maps of some layers, and nothing deeper.
 
-    The layers are those of `network`, with its weights: a convolution's map is taken after its ReLU.
-    Simonyan & Zisserman (2014) is the network, Gatys et al. (2016) the use made of it.
+    The layers are those of `network`, with its weights: a convolution's map is taken after its
+    ReLU. Simonyan & Zisserman (2014) is the network, Gatys et al. (2016) the use made of it.
 
     Args:
         network: a chain of convolutions and poolings like `vgg19(...)`; not changed.
         layers: names of layers of `network`, or "image" for the image itself.
-        pooling: "max", or "average" times 2, which keeps about the magnitude of max pooling (Gatys et
-            al. report smoother pictures with averages; the factor is that of style-transfer-pytorch).
+        pooling: "max", or "average" times 2, which keeps about the magnitude of max pooling (Gatys
+            et al. report smoother pictures with averages; the factor is style-transfer-pytorch's).
         padding: "zero", "reflect" or "replicate": border of the first convolution, see `VGGInput`.
         precision: "float32" or "bfloat16": format of the convolutions and of the maps.
 

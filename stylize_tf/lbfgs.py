@@ -1,10 +1,10 @@
 """L-BFGS on the device, in float32, one evaluation a step: functions state -> state, and a class.
 
 Liu & Nocedal (1989), without a line search: near a solution the quasi-Newton step has the right
-length, and on style losses that one evaluation a step wins over the better steps of a search. What a
-search would guarantee is replaced by a rule: a step that ends in a loss that is not finite, or that
-gives back most of what was won, is taken back to the best image and tried along the gradient, half
-as long.
+length, and on style losses that one evaluation a step wins over the better steps of a search. What
+a search would guarantee is replaced by a rule: a step that ends in a loss that is not finite, or
+that gives back most of what was won, is taken back to the best image and tried along the gradient,
+half as long.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def advance(
     """
     finite = tf.math.is_finite(value) & tf.reduce_all(tf.math.is_finite(gradient))
     is_first = tf.math.is_inf(state.first_value)
-    # Values may rise on the way; giving back half of all that was won is a step gone wrong. Rounding
-    # and low-precision features make equal values differ a little.
+    # Values may rise on the way; giving back half of all that was won is a step gone wrong.
+    # Rounding and low-precision features make equal values differ a little.
     won = tf.where(is_first, 0.0, state.first_value - state.best_value)
     allowed = state.best_value + tf.maximum(won / 2, 1e-3 * tf.abs(state.best_value))
     sound = finite & (is_first | (value <= allowed))

@@ -1,8 +1,8 @@
 """Statistics of feature maps and distances between them, as pure functions.
 
 A statistic reduces features `[N, H, W, C]` to something that does not depend on the picture's size;
-a distance compares two statistics and returns one scalar. Everything is computed in float32 whatever
-the format of the features, because sums over a million positions do not fit lower formats.
+a distance compares two statistics and returns one scalar. Everything is computed in float32
+whatever the format of the features, because sums over a million positions do not fit lower formats.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
     """
     positions = _positions(features)
     count = tf.cast(tf.shape(positions)[1], positions.dtype)
-    # The factor goes in first: sums over megapixels of squared activations leave float32's accuracy.
+    # The factor goes in first: sums over megapixels of squared activations leave float32's
+    # accuracy.
     positions = positions * tf.math.rsqrt(count)
     return tf.matmul(positions, positions, transpose_a=True)
 
@@ -47,8 +48,8 @@ def gaussian(features: tf.Tensor) -> Gaussian:
     """The Gaussian that has the mean and the covariance (divided by `H * W`) of the features.
 
     The covariance is the Gram matrix less the square of the mean, so that both are sums over
-    positions. That cancels where a channel's mean is large against its deviation: its relative error
-    is float32's times `mean^2 / variance`, which activations behind a ReLU keep small.
+    positions. That cancels where a channel's mean is large against its deviation: its relative
+    error is float32's times `mean^2 / variance`, which activations behind a ReLU keep small.
 
     Args:
         features: float, `[N, H, W, C]`.
@@ -122,8 +123,8 @@ def wasserstein_2(x: Gaussian, target: Gaussian, epsilon: float = 0.0) -> tf.Ten
     Transfer" (2020). `(|m - m*|^2 + tr(S + S* - 2 (S*^1/2 S S*^1/2)^1/2)) / C`, both covariances
     with `epsilon * I` added. We divide by the number of channels, so that layers compare.
 
-    The value is exact. So is the gradient, where the eigenvalues of `S*^1/2 S S*^1/2` differ from 0:
-    it is written down rather than left to the gradient of `eigh`, which is infinite wherever two
+    The value is exact. So is the gradient, where the eigenvalues of `S*^1/2 S S*^1/2` differ from
+    0: it is written down rather than left to the gradient of `eigh`, which is infinite wherever two
     eigenvalues coincide. Costs an eigendecomposition `[C, C]` at each evaluation.
 
     Args:
@@ -153,7 +154,8 @@ def _bures(covariance: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     distance = tf.maximum(trace - 2 * tf.reduce_sum(tf.sqrt(values), axis=-1), 0)
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
-        # d/dS = I - S*^1/2 (S*^1/2 S S*^1/2)^-1/2 S*^1/2, the transport map's distance from identity.
+        # d/dS = I - S*^1/2 (S*^1/2 S S*^1/2)^-1/2 S*^1/2, the transport map's distance from
+        # identity.
         floor = 1e-7 * tf.reduce_max(values, axis=-1, keepdims=True) + 1e-30
         inverse = tf.math.rsqrt(tf.maximum(values, floor))
         side = root @ vectors
@@ -165,7 +167,7 @@ def _bures(covariance: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 class BuresTarget(NamedTuple):
-    """A target of `bures`: mean `[N, C]`, axes `[N, C, C]` and variances `[N, C]` of the covariance.
+    """A target of `bures`: mean `[N, C]`; axes `[N, C, C]`, variances `[N, C]` of the covariance.
 
     `axes[n]` has the eigenvectors of `S* + epsilon I` as columns, `variances[n]` its eigenvalues.
     """
@@ -199,9 +201,9 @@ def bures(x: Gaussian, target: BuresTarget, epsilon: float) -> tf.Tensor:
     and the result is `(|m - m*|^2 + d) / C`. It is `wasserstein_2` when the two covariances commute
     (then `d = sum((sqrt(R[i, i]) - sqrt(v[i]))^2)`), and to second order around `S = S*` always,
     since the second derivative of the Bures distance at `S*` is `|D[i, j]|^2 / (2 (v[i] + v[j]))`
-    (Bhatia, Jain & Lim, 2019). It costs two matrix products and no decomposition, little more than a
-    Gram loss. Keeping `a = v` instead, the plain expansion, under-penalises missing variance up to
-    four times.
+    (Bhatia, Jain & Lim, 2019). It costs two matrix products and no decomposition, little more than
+    a Gram loss. Keeping `a = v` instead, the plain expansion, under-penalises missing variance up
+    to four times.
 
     Args:
         x: `Gaussian` of the picture.

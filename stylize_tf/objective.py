@@ -1,6 +1,6 @@
 """What is minimized: named terms, their weighted sum, and their targets.
 
-A term is plain data. It is worth `weight * sum(layer_weight * distance(statistic(features), target))`
+A term is plain data, worth `weight * sum(layer_weight * distance(statistic(features), target))`
 over its layers. Adding a loss means adding a term.
 """
 
@@ -155,8 +155,8 @@ def _at_size_of(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 def style_term(config: StyleTransferConfig) -> Term:
     """How far the statistics of the features are from the painting's.
 
-    "gram" is Gatys et al. (2016), Eqs. (4) and (5), in the normalization of `config.gram_form`; "w2"
-    and "bures" compare mean and covariance, see `losses.wasserstein_2` and `losses.bures`.
+    "gram" is Gatys et al. (2016), Eqs. (4) and (5), in the normalization of `config.gram_form`;
+    "w2" and "bures" compare mean and covariance, see `losses.wasserstein_2` and `losses.bures`.
     """
     parts: dict[str, Any]
     if config.style_loss == "gram":

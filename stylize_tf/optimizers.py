@@ -1,8 +1,8 @@
 """Optimizers of an image. They know only a function that gives losses and a gradient.
 
 An `ImageOptimizer` holds its state in variables of fixed shape, so that its step is traced once. It
-guards itself: a step whose loss or gradient is not finite, or whose loss has run away, is taken back
-and tried smaller, and counted in `step_backs`.
+guards itself: a step whose loss or gradient is not finite, or whose loss has run away, is taken
+back and tried smaller, and counted in `step_backs`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tensorflow as tf
 
 Losses = dict[str, tf.Tensor]
 ValueAndGradient = Callable[[tf.Tensor, Any], tuple[Losses, tf.Tensor]]
-"""(image, targets) -> (weighted scalars by name, gradient of their sum with respect to the image)."""
+"""(image, targets) -> (weighted scalars by name, gradient of their sum by the image)."""
 
 
 class ImageOptimizer(Protocol):
@@ -48,8 +48,8 @@ class ImageOptimizer(Protocol):
 def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """`tf.function` for one function of several objects.
 
-    TensorFlow counts the traces of all functions of one source together, and warns when every size of
-    picture has its own; behind a partial each counts for itself.
+    TensorFlow counts the traces of all functions of one source together, and warns when every size
+    of picture has its own; behind a partial each counts for itself.
     """
     return tf.function(functools.partial(function), **options)
 

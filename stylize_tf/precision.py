@@ -20,11 +20,12 @@ def resolve(precision: str) -> str:
 
 @functools.cache
 def faster_format() -> str:
-    """ "bfloat16" if a convolution in it takes less than three quarters of the time of float32.
+    """The format in which convolutions are faster: "bfloat16" if it takes less than 3/4 of float32.
 
     Measured once a process on the current device, on a convolution like those of VGG's third block,
-    in about a tenth of a second. The margin is wide, so that the choice does not flicker: processors
-    with bfloat16 instructions are near one half, those that emulate it are slower than float32.
+    in about a tenth of a second. The margin is wide, so that the choice does not flicker:
+    processors with bfloat16 instructions are near one half, those that emulate it are slower than
+    float32.
     """
     seconds = {name: _convolution_seconds(name) for name in ("float32", "bfloat16")}
     return "bfloat16" if seconds["bfloat16"] < 0.75 * seconds["float32"] else "float32"

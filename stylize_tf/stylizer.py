@@ -328,7 +328,7 @@ def build_optimizer(
 
 
 class _Format:
-    """The extractor in one number format and what is compiled from it, for every size of picture."""
+    """The extractor in one number format and what is compiled from it, for every size."""
 
     def __init__(self, name: str, extractor: keras.Model, objective: Any):
         self.name = name
@@ -337,7 +337,7 @@ class _Format:
         self._compiled: dict[str, Any] = {}
 
     def statistics(self, source: str, image: np.ndarray) -> Targets:
-        """The statistics of a picture `[1, H, W, 3]` for the terms whose targets are from `source`."""
+        """The statistics of a picture `[1, H, W, 3]` for terms whose targets are from `source`."""
         layers = self._objective.layers(source)
         if not layers:
             return {}

@@ -129,7 +129,7 @@ def with_flag_names(message: str) -> str:
     )
 
 
-class _Parser(absl_flags.ArgumentParser):  # type: ignore[misc]  # absl is untyped here.
+class _Parser(absl_flags.ArgumentParser):
     """Reads the value of one flag with a function that raises `ValueError("must be ...", hint)`."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
@@ -147,7 +147,7 @@ class _Parser(absl_flags.ArgumentParser):  # type: ignore[misc]  # absl is untyp
             raise usage_error(f"--{self._name} {rule}; got {argument!r}.{hint}") from error
 
 
-class _HelpParser(absl_flags.ArgumentParser):  # type: ignore[misc]
+class _HelpParser(absl_flags.ArgumentParser):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
