@@ -123,7 +123,7 @@ class StyleTransferConfig:
 
     # The objective.
     content_weight: float = _field(
-        0.02,
+        0.019,
         "Weight of the content: higher keeps more of the photograph.",
         minimum=0.0,
         maximum=1e30,
@@ -135,7 +135,7 @@ class StyleTransferConfig:
         maximum=1e30,
     )
     total_variation_weight: float = _field(
-        2.0,
+        4.0,
         "Weight of the total variation: higher gives smoother pictures.",
         minimum=0.0,
         maximum=1e30,
@@ -179,6 +179,13 @@ class StyleTransferConfig:
         minimum=1e-6,
         maximum=100.0,
     )
+    patch_weight: float = _field(
+        60.0,
+        "Weight of the statistics of 3x3 patches of pixels, as a multiple of --style_weight: higher "
+        "gives the grain of the painting's brush.",
+        minimum=0.0,
+        maximum=1e30,
+    )
     total_variation: str = _field(
         "nine_point",
         "Total variation: mean absolute difference of neighbours, mean squared difference, or the "
@@ -214,7 +221,7 @@ class StyleTransferConfig:
         maximum=16.0,
     )
     steps: tuple[int, ...] = _field(
-        (100, 50, 40, 30, 25),
+        (100, 50, 40, 30, 25, 12, 10),
         "Steps (evaluations) of each stage, coarse to fine; the last number repeats.",
         minimum=1,
         maximum=1_000_000,
@@ -383,6 +390,7 @@ _PUBLISHED = StyleTransferConfig(
     style_loss="gram",
     style_layer_weights=(),
     total_variation_weight=0.0,
+    patch_weight=0.0,
     padding="zero",
     coarsest_size=0,
 )

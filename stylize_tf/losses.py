@@ -64,6 +64,21 @@ def gaussian(features: tf.Tensor) -> Gaussian:
     return Gaussian(mean, gram_matrix(features) - _outer(mean))
 
 
+def patches(image: tf.Tensor, size: int) -> tf.Tensor:
+    """The pixels around every position whose patch lies within the picture, as features.
+
+    Args:
+        image: float, `[N, H, W, C]`, neither `H` nor `W` below `size`.
+        size: height and width of a patch, in pixels.
+
+    Returns:
+        `[N, H - size + 1, W - size + 1, size * size * C]`, same dtype.
+    """
+    return tf.image.extract_patches(
+        image, [1, size, size, 1], strides=[1] * 4, rates=[1] * 4, padding="VALID"
+    )
+
+
 def blend_gaussians(gaussians: Sequence[Gaussian], shares: Sequence[float]) -> Gaussian:
     """The Gaussian of all the pictures side by side, each in its share of the area.
 

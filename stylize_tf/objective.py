@@ -21,6 +21,11 @@ Targets = dict[str, dict[str, Any]]
 Losses = dict[str, tf.Tensor]
 """Term name -> its weighted scalar."""
 
+PATCH_SIZE = 3
+"""Height and width in pixels of the patches of `patch_term`."""
+PATCH_EPSILON = 1.6e-4
+"""Added to the variances of patches, of pixels in [0, 1]: a grain of three grey levels."""
+
 
 def _first(statistics: Sequence[Any], shares: Sequence[float]) -> Any:
     return statistics[0]
@@ -120,6 +125,8 @@ def build_objective(config: StyleTransferConfig, units: Mapping[str, float]) -> 
         terms.append(content_term(config))
     if config.style_weight and config.style_layers:
         terms.append(style_term(config))
+    if config.style_weight and config.patch_weight:
+        terms.append(patch_term(config))
     if config.total_variation_weight:
         terms.append(total_variation_term(config))
     return Objective(tuple(terms), dict(units) if config.normalize_features else {})
@@ -179,6 +186,26 @@ def style_term(config: StyleTransferConfig) -> Term:
         layers=_layer_weights(config.style_layers, config.style_layer_weights),
         weight=config.style_weight,
         **parts,
+    )
+
+
+def patch_term(config: StyleTransferConfig) -> Term:
+    """How far the statistics of 3x3 patches of pixels are from the painting's.
+
+    Mean and covariance of the 27 numbers of a patch are the colors and the autocorrelation up to
+    two pixels, hence the spectrum of the finest grain, in every direction. The network's first
+    layer hardly sees it: without this term a smoothed picture shows a weave along the axes. Ours;
+    not in the literature of style transfer. The distance is `losses.bures`.
+    """
+    return Term(
+        name="patches",
+        source="style",
+        layers={"image": 1.0},
+        weight=config.style_weight * config.patch_weight,
+        statistic=lambda image, unit: losses.gaussian(losses.patches(image, PATCH_SIZE)),
+        distance=lambda x, target: losses.bures(x, target, PATCH_EPSILON),
+        blend=losses.blend_gaussians,
+        target=lambda statistic: losses.bures_target(statistic, PATCH_EPSILON),
     )
 
 

@@ -17,7 +17,7 @@ from stylize_tf import features, image_io, precision, pyramid, weights
 from stylize_tf.config import PRESETS, ConfigError, StyleTransferConfig
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
-from stylize_tf.objective import Targets, build_objective
+from stylize_tf.objective import PATCH_SIZE, Targets, build_objective
 from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, ValueAndGradient, compiled
 
 PATIENCE = 100
@@ -104,7 +104,7 @@ class Stylizer:
         units = features.MEAN_ACTIVATIONS if network is None else {}
         self._network = network or _vgg19(weights)
         self._objective = build_objective(self.config, units)
-        self._smallest = features.smallest_size(self._objective.layers())
+        self._smallest = max(PATCH_SIZE, features.smallest_size(self._objective.layers()))
         self._formats: dict[str, _Format] = {}
         self._optimizers: dict[tuple[int, int, str], ImageOptimizer] = {}
         self._style_statistics: dict[tuple[Any, ...], Targets] = {}
