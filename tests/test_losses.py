@@ -406,3 +406,23 @@ def test_total_variation_gradient_agrees_with_finite_differences(rng, total_vari
     np.testing.assert_allclose(
         np.sum(gradient * directions, axis=(1, 2, 3, 4)), expected, rtol=1e-6
     )
+
+
+# Patches.
+
+
+def test_patches_of_a_picture_are_its_neighbourhoods_row_by_row():
+    image = np.arange(24.0).reshape(1, 3, 4, 2)
+    patches = losses.patches(tf.constant(image), 2).numpy()
+    assert patches.shape == (1, 2, 3, 8)
+    np.testing.assert_array_equal(patches[0, 1, 2], image[0, 1:3, 2:4].ravel())
+    np.testing.assert_array_equal(patches[0, 0, 0], [0, 1, 2, 3, 8, 9, 10, 11])
+
+
+def test_covariance_of_patches_is_the_autocorrelation_of_the_picture():
+    # A wave along x of four pixels: neighbours are uncorrelated, those two apart opposite.
+    wave = np.cos(np.pi / 2 * np.arange(402))
+    image = tf.constant(np.tile(wave[None, None, :, None], (1, 3, 1, 1)))
+    covariance = losses.gaussian(losses.patches(image, 3)).covariance[0].numpy()
+    row = np.array([[0.5, 0, -0.5], [0, 0.5, 0], [-0.5, 0, 0.5]])
+    np.testing.assert_allclose(covariance, np.tile(row, (3, 3)), atol=1e-12)
