@@ -21,6 +21,7 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@touch $@
 
 demo: setup
+	@mkdir -p stylized
 	$(BIN)/python main.py --content examples/content.jpg --style examples/style.jpg --output stylized/demo.png
 
 test: setup

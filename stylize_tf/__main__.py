@@ -1,6 +1,14 @@
-"""`python -m stylize_tf` is the command line of `main.py`."""
+"""The program, as `python -m stylize_tf`, `python main.py` and `stylize-tf` start it."""
+
+import signal
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until the command itself listens, and after it, Ctrl-C ends it without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from stylize_tf.cli.stylize import run
+
+__all__ = ["run"]
 
 if __name__ == "__main__":
     run()

@@ -1,28 +1,19 @@
-"""A download that cannot hang or leave half a file, and a file that appears whole or not at all."""
+"""A download that cannot hang, grow beyond its size or leave https."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import http.client
 import io
-import os
 import queue
-import secrets
 import socket
 import ssl
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import IO, Any, BinaryIO
-
-try:
-    import fcntl
-except ImportError:  # Windows, which refuses to delete a file that is open: a lock of its own.
-    fcntl = None  # type: ignore[assignment]
+from collections.abc import Callable
+from typing import IO, Any
 
 CONNECT_SECONDS = 10.0
 """For the name, every address behind it, a proxy and TLS together."""
@@ -40,7 +31,6 @@ _SILENT = "the server did not answer in time"
 _LONGEST_REASON = 300
 _CHUNK = 1 << 16
 _QUEUED_CHUNKS = 16
-_LEFTOVER_SECONDS = 1.0
 _CONNECTED, _END = object(), object()
 
 
@@ -108,35 +98,6 @@ def download(
     if received.tell() != size:
         raise _wrong_size(f"{received.tell():,} bytes in place of {size:,}", received)
     return received.getvalue()
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of `path` once it is whole and on the disk.
-
-    If the block raises, `path` is as it was. What a killed process left beside it is removed; what
-    another one is writing at this moment is not, and the last of several writers wins.
-
-    Raises:
-        OSError: if the folder or the file cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            _try_lock(file)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            if fcntl is None:
-                file.close()  # Windows does not rename open files; elsewhere the lock is kept.
-            temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(path.parent)
 
 
 def _receive(url: str, size: int, events: queue.Queue[object], abandoned: threading.Event) -> None:
@@ -232,35 +193,3 @@ def _wrong_size(what: str, received: io.BytesIO) -> DownloadError:
     page = received.getvalue()[:1024].lstrip().lower().startswith((b"<!doctype", b"<html"))
     hint = ", a web page: a login page or a filter of the network may be in the way"
     return DownloadError(f"the server sent {what}{hint if page else ''}")
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Removes temporary files of `path` that no living process holds."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        with contextlib.suppress(OSError):
-            with leftover.open("rb") as file:
-                # A writer that has just created its file may not have locked it yet.
-                age = time.time() - os.fstat(file.fileno()).st_mtime
-                is_abandoned = age > _LEFTOVER_SECONDS and _try_lock(file)
-            if is_abandoned:
-                leftover.unlink()
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    """Whether no other process holds the file; it is this one's until it is closed."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # Some systems cannot open or sync folders.
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

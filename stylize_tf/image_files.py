@@ -5,18 +5,14 @@ Nothing here knows about pixels; `image_decoding` does, and `image_io` joins the
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import io
 import os
-import secrets
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows, which by itself refuses to delete what somebody has open.
-    fcntl = None  # type: ignore[assignment]
+from stylize_tf.atomic_files import replacing, try_replacing
 
 OUTPUT_FORMATS = {
     ".png": "PNG",
@@ -51,26 +47,37 @@ def reason(error: BaseException) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in line)[:200]
 
 
-def require_regular_file(path: str | os.PathLike[str]) -> os.stat_result:
-    """The status of a file, which is not opened: opening a pipe or a device may never end.
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """A file opened for reading; anything else is refused unopened, for that might never end.
 
     Raises:
-        ImageError: if there is no such file, or if it is a folder, pipe, socket or device.
+        ImageError: if there is no such file, it may not be read, or it is a folder, pipe, socket
+            or device.
     """
     label = label_of(path)
     try:
-        status = Path(path).stat()
+        mode = Path(path).stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ImageError(f"{label} is a folder. Name a picture in it.")
+        if not stat.S_ISREG(mode):
+            raise ImageError(
+                f"{label} is a pipe, socket or device. Save the picture to a file first."
+            )
+        return Path(path).open("rb")
     except FileNotFoundError:
         if Path(path).is_symlink():
-            raise ImageError(f"{label} is a link to a file that does not exist.") from None
+            raise ImageError(
+                f"{label} is a link to a file that does not exist. Name the file itself."
+            ) from None
         raise ImageError(f"{label} does not exist. Check its name and its folder.") from None
+    except PermissionError as error:
+        raise ImageError(
+            f"{label} cannot be opened: {reason(error)}. Change its permissions, or copy it."
+        ) from error
+    except ImageError:
+        raise
     except (OSError, ValueError) as error:
         raise ImageError(f"{label} cannot be opened: {reason(error)}. Check its name.") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise ImageError(f"{label} is a folder. Name a picture in it.")
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageError(f"{label} is a pipe, socket or device. Save the picture to a file first.")
-    return status
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -79,12 +86,11 @@ def sha256(path: str | os.PathLike[str]) -> str:
     Raises:
         ImageError: if the file cannot be read.
     """
-    require_regular_file(path)
-    try:
-        with Path(path).open("rb") as file:
+    with open_regular(path) as file:
+        try:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ImageError(f"{label_of(path)} cannot be read: {reason(error)}.") from error
+        except OSError as error:
+            raise ImageError(f"{label_of(path)} cannot be read: {reason(error)}.") from error
 
 
 def output_format(path: str | os.PathLike[str]) -> str:
@@ -107,8 +113,7 @@ def check_output(
 ) -> None:
     """Finds out, before any work is done, whether `image_io.write` could write a picture.
 
-    An empty temporary file is made next to the output and removed again, which is the only proof
-    that holds for every kind of permission and disk. An output that exists is not touched.
+    An output that exists is not touched.
 
     Args:
         path: Where the picture is going to be written.
@@ -129,9 +134,7 @@ def check_output(
                 "Choose another --output."
             )
     try:
-        descriptor, temporary = _create_temporary(target)
-        os.close(descriptor)
-        temporary.unlink()
+        try_replacing(target)
     except OSError as error:
         raise OutputError(
             f"{label} cannot be written: {reason(error)}. Choose another --output."
@@ -141,34 +144,21 @@ def check_output(
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     """Makes `data` the content of a file in one step: a reader sees the old or the new, whole.
 
-    The bytes go to a temporary file in the same folder, to the disk, and then to the name. If
-    anything fails the old file is intact and the temporary file is gone; one that a killed process
-    left is removed by the next write to the same name. Permissions of the old file are kept. If
-    `path` is a symbolic link then the file it leads to is replaced and the link stays.
+    If `path` is a symbolic link then the file it leads to is replaced and the link stays. If
+    anything fails the old file is intact.
 
     Raises:
         OutputError: if the file cannot be written.
     """
     target = _target(path)
     try:
-        descriptor, temporary = _create_temporary(target)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                if target.exists():
-                    temporary.chmod(target.stat().st_mode & 0o777)
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with replacing(target) as file:
+            file.write(data)
     except OSError as error:
         raise OutputError(
             f"{label_of(path)} cannot be written: {reason(error)}. "
             "Make room or choose another --output."
         ) from error
-    _sync_folder(target.parent)
 
 
 def _is_same_file(target: Path, source: str | os.PathLike[str]) -> bool:
@@ -203,51 +193,3 @@ def _target(path: str | os.PathLike[str]) -> Path:
             f"Create it first: mkdir -p {label_of(target.parent)}"
         )
     return target
-
-
-def _create_temporary(target: Path) -> tuple[int, Path]:
-    """A new empty file next to `target`, open and locked, with the permissions of the umask.
-
-    Its name is the same every time, so that what a killed process left is found and removed; only
-    while somebody else writes the same output it is a random one.
-    """
-    # At most 4 bytes a letter, so this fits into a name of 255 bytes whatever the target is called.
-    stem = f".{target.name[:50]}.stylize_tf"
-    usual = target.with_name(f"{stem}.tmp")
-    _remove_if_abandoned(usual)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    try:
-        temporary = usual
-        descriptor = os.open(temporary, flags, 0o666)
-    except FileExistsError:
-        temporary = target.with_name(f"{stem}.{secrets.token_hex(4)}.tmp")
-        descriptor = os.open(temporary, flags, 0o666)
-    with contextlib.suppress(OSError):  # Some network disks have no locks.
-        _lock(descriptor)
-    return descriptor, temporary
-
-
-def _remove_if_abandoned(temporary: Path) -> None:
-    """Removes a temporary file whose writer is dead: its lock ended with it."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(temporary, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        try:
-            _lock(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.unlink()
-
-
-def _lock(descriptor: int) -> None:
-    """Locks a file until it is closed; raises `OSError` if somebody else has locked it."""
-    if fcntl is not None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # The file is in place; not every system can sync a folder.
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -168,9 +168,8 @@ def write(
     *,
     metadata: Mapping[str, Any] | None = None,
     quality: int = 95,
-    icc: bool = True,
 ) -> None:
-    """Stores the picture with 8 bits a channel, or leaves what is there as it was.
+    """Stores the picture with 8 bits a channel and a profile of sRGB, or leaves all as it was.
 
     The same picture gives the same bytes. A symbolic link stays, the file it leads to is replaced;
     see `image_files.replace_file`. Metadata too large for the format (65,000 bytes in JPEG, 1 MiB
@@ -182,7 +181,6 @@ def write(
         metadata: What JSON can hold, stored for `read_metadata`: in a text chunk of a PNG, in
             EXIF's UserComment of others.
         quality: Of JPEG, whose colors are not subsampled, and of WebP; 1 to 100.
-        icc: Say by an embedded profile that the colors are sRGB.
 
     Raises:
         OutputError: if the picture cannot be written, or an argument is not as above.
@@ -200,9 +198,7 @@ def write(
         "TIFF": {},  # Pillow cannot compress a TIFF that has EXIF.
         "PNG": {},
     }
-    options = by_format[form]
-    if icc:
-        options["icc_profile"] = image_decoding.srgb_profile()
+    options = by_format[form] | {"icc_profile": image_decoding.srgb_profile()}
     if metadata is not None:
         options |= _metadata_options(metadata, form, label)
     encoded = io.BytesIO()

@@ -17,12 +17,11 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError, _imaging
 
-from stylize_tf.image_files import ImageError, label_of, reason, require_regular_file
+from stylize_tf.image_files import ImageError, label_of, open_regular, reason
 
 # Told by content, not by name. Others that Pillow reads run programs (EPS) or are rarely fuzzed.
 # JPEG includes MPO; HEIC comes by an extra.
@@ -102,12 +101,12 @@ def opened(
         ImageError: if it is not a regular file, too large, or not of a format that is allowed.
     """
     label = label_of(path)
-    size = require_regular_file(path).st_size
-    if size == 0:
-        raise ImageError(f"{label} is empty: 0 bytes. Export or download it again.")
-    if size > _FREE_BYTES + _BYTES_PER_PIXEL * max_pixels:
-        raise _too_large(label, f"{size} bytes", max_pixels)
-    with guarded(label, max_pixels), Path(path).open("rb") as file:
+    with open_regular(path) as file, guarded(label, max_pixels):
+        size = os.fstat(file.fileno()).st_size
+        if size == 0:
+            raise ImageError(f"{label} is empty: 0 bytes. Export or download it again.")
+        if size > _FREE_BYTES + _BYTES_PER_PIXEL * max_pixels:
+            raise _too_large(label, f"{size} bytes", max_pixels)
         image = _identified(file, label)
         if image.format == "PNG":
             if verify:
@@ -164,7 +163,7 @@ def require_at_most(image: Image.Image, max_pixels: int, label: str) -> None:
 def _too_large(label: str, size: str, max_pixels: int) -> ImageError:
     return ImageError(
         f"{label} is too large: {size}, where at most {max_pixels} pixels are read. "
-        "Make the picture smaller, or raise max_pixels."
+        "Make the picture smaller, or raise `max_pixels`."
     )
 
 

@@ -134,9 +134,8 @@ class Adam:
         loss = tf.add_n(list(losses.values()))
         finite = tf.math.is_finite(loss) & tf.reduce_all(tf.math.is_finite(gradient))
         sound = finite & (loss <= self.runaway * tf.abs(self._first_loss))
-        self._first_loss.assign(
-            tf.where(sound, tf.minimum(self._first_loss, loss), self._first_loss)
-        )
+        is_first = sound & tf.math.is_inf(self._first_loss)
+        self._first_loss.assign(tf.where(is_first, loss, self._first_loss))
         better = sound & (loss < self.best_loss)
         self.best.assign(tf.where(better, self.image, self.best))
         self.best_loss.assign(tf.where(better, loss, self.best_loss))

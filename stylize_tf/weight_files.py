@@ -26,7 +26,7 @@ from stylize_tf.array_files import (
     read_h5,
     read_npz,
 )
-from stylize_tf.downloads import replacing
+from stylize_tf.atomic_files import replacing
 
 
 class WeightsError(RuntimeError):
@@ -258,7 +258,9 @@ def save_npz(path: str | os.PathLike[str], weights: Weights) -> None:
     arrays: dict[str, Any] = {}
     for name, (kernel, bias) in weights.tensors.items():
         arrays[f"{name}/kernel"], arrays[f"{name}/bias"] = kernel, bias
-    with replacing(Path(path)) as file:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
         np.savez(file, **arrays)
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from stylize_tf.array_files import RefusedError
-from stylize_tf.downloads import DownloadError, download, replacing
+from stylize_tf.atomic_files import replacing
+from stylize_tf.downloads import DownloadError, download
 from stylize_tf.weight_files import (
     EIGHT_BIT_FILE,
     KERAS_FILE,
@@ -192,6 +193,7 @@ def _keep(directory: Path | None, pin: Pin, data: bytes, notify: Notify) -> None
         notify("The weights are not kept: there is no home folder. Set KERAS_HOME to a folder.")
         return
     try:
+        directory.mkdir(parents=True, exist_ok=True)
         with replacing(directory / pin.name) as file:
             file.write(data)
     except OSError as error:

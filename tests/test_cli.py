@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cli_fakes
 import numpy as np
+import picture_files
 import pytest
 from cli_fakes import StylizationError
 from PIL import Image
@@ -222,12 +223,39 @@ def test_what_can_be_checked_fails_in_one_line_before_tensorflow_is_loaded(
     assert files(folder) == before
 
 
-@pytest.mark.parametrize("content", [b"", b"GIF89a", b"<html></html>" * 20, b"\xff\xd8\xff\xe0"])
-def test_what_is_not_a_picture_is_refused_by_name(check, content):
-    Path("bad.jpg").write_bytes(content)
+NO_PICTURES = {
+    "empty": b"",
+    "header of a GIF": b"GIF89a",
+    "HTML": b"<html></html>" * 20,
+    "header of a JPEG": b"\xff\xd8\xff\xe0",
+    "PDF": b"%PDF-1.7",
+    "EPS": b"%!PS-Adobe-3.0 EPSF-3.0",
+    "NaN": picture_files.encoded(np.full((20, 20), np.nan, np.float32), "TIFF"),
+    **picture_files.bombs(),
+}
+
+
+@pytest.mark.parametrize("kind", NO_PICTURES)
+def test_what_is_not_a_picture_is_refused_by_name(check, kind):
+    Path("bad.jpg").write_bytes(NO_PICTURES[kind])
     code, line = check("--content=photo.png", "--style=bad.jpg")
     assert code == Exit.PICTURE
     assert line.startswith("'bad.jpg'")
+    assert ("raise --max_pixels" in line) == (kind in picture_files.bombs())
+
+
+def test_headers_of_all_inputs_are_looked_at_before_the_pixels_of_any(check, monkeypatch):
+    monkeypatch.setattr(image_io, "read", lambda *_, **__: pytest.fail("pixels were read"))
+    assert check(INPUTS[0], "--style=none.png")[0] == Exit.PICTURE
+    assert check(*INPUTS, "--size=3")[0] == Exit.USAGE
+
+
+def test_style_too_thin_for_the_network_is_refused_unless_it_is_cropped(check, stylize):
+    Image.new("RGB", (1, 3000)).save("thin.png")
+    code, line = check(INPUTS[0], "--style=thin.png")
+    assert code == Exit.PICTURE
+    assert line.startswith("'thin.png' is too thin for a style: 1x3000 pixels would become 48000")
+    assert stylize(INPUTS[0], "--style=thin.png", "--style_fit=crop", *SHORT) == 0
 
 
 def test_picture_cut_in_half_is_refused(check):
@@ -270,6 +298,15 @@ def test_what_libraries_warn_users_of_is_a_line_of_ours(stylize, folder, capsys)
     frames[0].save("moving.gif", save_all=True, append_images=frames[1:])
     assert stylize("--content=moving.gif", INPUTS[1], *SHORT, "--quiet") == 0
     assert capsys.readouterr().err.startswith("stylize_tf: warning: 'moving.gif' has 2 frames")
+
+
+def test_warning_that_comes_twice_is_shown_once(stylize, capsys):
+    exif = Image.Exif()
+    exif[274] = 99
+    Image.new("RGB", (40, 40)).save("turned.jpg", exif=exif.tobytes())
+    arguments = ("--content=turned.jpg", "--style=turned.jpg", *SHORT, "--quiet")
+    assert stylize(*arguments) == 0
+    assert capsys.readouterr().err.count("EXIF orientation 99 is ignored") == 1
 
 
 def failing(error, at=1):

@@ -88,7 +88,7 @@ def test_flagfile_is_read_in_place_and_nests(tmp_path):
 
 def test_devices_and_colors_are_brought_to_one_spelling():
     assert read("--device=gpu").options == {"device": "/GPU:0"}
-    assert read("--device=/device:cpu:1").options == {"device": "/CPU:1"}
+    assert read("--device=/device:gpu:1").options == {"device": "/GPU:1"}
     assert read("--device=AUTO").options == {"device": "auto"}
     assert read("--background=White").options == {"background": "#ffffff"}
     assert read("--background=#123").options == {"background": "#112233"}
@@ -112,7 +112,8 @@ def test_devices_and_colors_are_brought_to_one_spelling():
         (["--max_pixels=0"], "--max_pixels must be a whole number between 1"),
         (["--background=whitish"], "--background must be the name of a color"),
         (["--background=#12345678"], "--background must be the name of a color"),
-        (["--device=?"], "--device must be auto or a device such as /CPU:0"),
+        (["--device=?"], "--device must be auto, /CPU:0, /GPU:0, or"),
+        (["--device=cuda"], "--device must be auto, /CPU:0, /GPU:0, or"),
         (["--offline=maybe"], "--offline must be true or false; got 'maybe'."),
         (["--preset=defalt"], "--preset must be one of default"),
         (["--noquiet=1"], "--noquiet=1 does not take an argument."),
@@ -195,7 +196,7 @@ def test_helpfull_shows_every_flag_with_the_default_of_the_configuration():
     for field in dataclasses.fields(StyleTransferConfig):
         written = help.value_text(getattr(StyleTransferConfig(), field.name))
         entry = text.split(f"--{field.name} ", 1)[-1] if str(field.type) != "bool" else text
-        assert unwrapped(field.metadata["help"]) in entry
+        assert unwrapped(with_flag_names(field.metadata["help"])) in entry
         if written:
             assert f"default: {written})" in entry
             value = read(f"--{field.name}={written}").config[field.name]
@@ -207,6 +208,8 @@ def test_helpfull_shows_every_flag_with_the_default_of_the_configuration():
         assert f"--{field.name} " in text or f"--[no]{field.name} " in text
     for code, meaning in MEANINGS.items():
         assert f"{int(code)} {meaning}" in text
+    for name, use in help.ENVIRONMENT.items():
+        assert f"{name} {use}" in text
 
 
 def test_helpfull_lists_presets_by_what_they_change(monkeypatch):

@@ -119,11 +119,11 @@ def test_start_of_the_recipe_is_dropped_with_its_init(stylize):
 def test_input_that_changed_or_went_is_refused_by_name_and_may_be_replaced(stylize, capsys):
     assert stylize(*INPUTS, *SHORT, "--output=out.png") == 0
     shutil.copy("start.png", "photo.png")
-    Path("other.png").rename("moved.png")
     capsys.readouterr()
     assert stylize("--from_picture=out.png") == 3
     error = capsys.readouterr().err
     assert error.startswith("stylize_tf: error: 'photo.png' is not the content that the picture")
+    Path("other.png").rename("moved.png")
     assert stylize("--from_picture=out.png", "--content=photo.png") == 3
     assert "'other.png' does not exist" in capsys.readouterr().err
     styles = ("--style=painting.png", "--style=moved.png")

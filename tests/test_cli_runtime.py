@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -134,3 +135,24 @@ import stylize_tf, stylize_tf.cli.stylize, stylize_tf.cli.plan
 print(sorted({"tensorflow", "keras"} & set(sys.modules)), len(stylize_tf.PRESETS) > 0)
 """
     assert run_python(code).stdout == "[] True\n"
+
+
+def test_program_that_does_not_listen_yet_ends_by_ctrl_c_without_a_traceback():
+    code = """
+import signal
+import stylize_tf.__main__
+print(signal.getsignal(signal.SIGINT).name)
+"""
+    for ignored, name in ((False, "SIG_DFL"), (True, "SIG_IGN")):
+        handler = (
+            signal.SIG_IGN if ignored else signal.SIG_DFL
+        )  # In whose place Python puts its own.
+        started = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=lambda handler=handler: signal.signal(signal.SIGINT, handler),
+        )
+        assert started.stdout == f"{name}\n"

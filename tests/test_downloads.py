@@ -1,18 +1,15 @@
-"""The careful download, against loopback servers that misbehave, and files that appear whole."""
+"""The careful download, against loopback servers that misbehave."""
 
 import contextlib
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
-from weights_fakes import KERAS_NAME, ROOT, Tiny, assert_equal, isolate, names
+from weights_fakes import KERAS_NAME, Tiny, assert_equal, isolate, names
 
 from stylize_tf import downloads, weights
-from stylize_tf.downloads import DownloadError, download, replacing
+from stylize_tf.downloads import DownloadError, download
 from stylize_tf.weights import WeightsError, fetch, find
 
 
@@ -281,81 +278,3 @@ def test_keras_file_is_fetched_checked_and_kept(tiny, serve, monkeypatch):
     assert_equal(found, tiny.float32)
     assert calls[-1] == (len(tiny.h5), len(tiny.h5))
     assert (tiny.models / KERAS_NAME).read_bytes() == tiny.h5
-
-
-# --- Files that appear whole or not at all -----------------------------------------------------
-
-
-def write(path, content):
-    with replacing(path) as file:
-        file.write(content)
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "folder" / "file"
-    write(path, b"old")
-
-    def interrupted():
-        with replacing(path) as file:
-            file.write(b"new")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert names(path.parent) == ["file"]
-    assert path.read_bytes() == b"old"
-
-
-WRITER = """
-import sys, time
-from pathlib import Path
-from stylize_tf.downloads import replacing
-path, letter, count, seconds = sys.argv[1:]
-path, letter, count, seconds = Path(path), letter.encode(), int(count), float(seconds)
-for _ in range(count):
-    with replacing(path) as file:
-        file.write(letter * 200_000)
-        print("half", flush=True)
-        time.sleep(seconds)
-        file.write(letter * 200_000)
-"""
-
-
-def start_writer(path, letter, count, seconds):
-    command = [sys.executable, "-c", WRITER, str(path), letter, str(count), str(seconds)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
-
-
-def test_a_killed_writer_leaves_no_torn_file_and_the_next_one_cleans_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(downloads, "_LEFTOVER_SECONDS", 0.0)
-    path = tmp_path / "file"
-    with start_writer(path, "a", 1, 30) as killed, start_writer(path, "b", 1, 30) as living:
-        for process in (killed, living):
-            assert process.stdout.readline() == b"half\n"
-        killed.send_signal(signal.SIGKILL)
-        killed.wait(10)
-        assert not path.exists()
-        assert len(names(tmp_path)) == 2
-        write(path, b"whole")
-        try:
-            assert path.read_bytes() == b"whole"
-            assert len(names(tmp_path)) == 2, "what a living process writes stays"
-        finally:
-            living.kill()
-
-
-def test_writers_at_the_same_time_never_show_a_torn_file(tmp_path):
-    path = tmp_path / "file"
-    with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(start_writer(path, letter, 30, 0.002)) for letter in "abc"]
-        seen = set()
-        deadline = time.monotonic() + 30
-        while any(process.poll() is None for process in writers) and time.monotonic() < deadline:
-            if path.exists():
-                content = path.read_bytes()
-                assert len(content) == 400_000
-                assert len(set(content)) == 1
-                seen.add(content[:1])
-    assert [process.returncode for process in writers] == [0, 0, 0]
-    assert len(seen) > 1
-    assert names(tmp_path) == ["file"]

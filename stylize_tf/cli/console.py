@@ -105,16 +105,20 @@ class Console:
 def library_messages(console: Console) -> Iterator[None]:
     """Shows what libraries warn users of as lines of ours, and nothing meant for developers.
 
-    That is what this package logs, and Python's `UserWarning`s. A verbose console, or a user who
-    set Python's warning filters, gets every warning as Python shows it.
+    That is what this package logs, and Python's `UserWarning`s, each text once. A verbose console,
+    or a user who set Python's warning filters, gets every warning as Python shows it.
     """
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *place: object) -> None:
+        text = str(message)
+        if text not in shown:
+            shown.add(text)
+            console.warning(text)
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            console.warning(record.getMessage())
-
-    def show(message: Warning | str, *place: object) -> None:
-        console.warning(str(message))
+            show(record.getMessage())
 
     logger, handler = logging.getLogger(PROGRAM), Handler(logging.WARNING)
     propagates, logger.propagate = logger.propagate, False

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from stylize_tf.cli.exits import MEANINGS
+from stylize_tf.cli.flags import with_flag_names
 from stylize_tf.cli.options import FILES, MACHINE, Options
 from stylize_tf.config import PRESETS, StyleTransferConfig, type_of
 
@@ -36,6 +37,14 @@ HEADINGS = {
     "precision": MACHINE,
 }
 """Heading of the configuration field that starts a section."""
+
+ENVIRONMENT = {
+    "STYLIZE_TF_WEIGHTS": "File of the weights, as --weights.",
+    "STYLIZE_TF_OFFLINE": "1 is --offline.",
+    "STYLIZE_TF_RAW_LOG": "1 shows the log of TensorFlow, as -v 1.",
+    "KERAS_HOME": "Folder whose `models` keeps the weights, in place of ~/.keras.",
+}
+"""What the program reads of its environment, beside what its libraries do."""
 
 _PLACEHOLDERS = {int: "N", float: "X", str: "NAME", bool: ""}
 _INDENT = 26
@@ -78,6 +87,7 @@ def full_help(argv0: str) -> str:
     sections["Exit codes"] = [
         _two_columns(str(int(code)), meaning) for code, meaning in MEANINGS.items()
     ]
+    sections["Environment"] = [_two_columns(name, use) for name, use in ENVIRONMENT.items()]
     lines = _usage(argv0)
     for heading, entries in sections.items():
         lines += [f"{heading}:", *entries, ""]
@@ -125,7 +135,8 @@ def _entry(field: dataclasses.Field[Any]) -> str:
     default = default_text(field)
     facts = [_allowed(field), f"default: {default}" if default else ""]
     note = "; ".join(fact for fact in facts if fact)
-    return _two_columns(name, field.metadata["help"] + (f" ({note})" if note else ""))
+    described = with_flag_names(field.metadata["help"])
+    return _two_columns(name, described + (f" ({note})" if note else ""))
 
 
 def _allowed(field: dataclasses.Field[Any]) -> str:

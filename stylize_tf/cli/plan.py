@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
     from stylize_tf.weights import Weights
 
+_LONGEST_SIDE = 16_384
+"""Pixels of a style after its enlargement, as of the picture."""
+
 _LONGEST_STEM = 120
 """Bytes of a derived name, well below the 255 that file systems take, with numbers to come."""
 
@@ -132,6 +135,9 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
     _check_together(config, options, wanted)
     output = _output(options, wanted)
 
+    # All headers before the first pixels: a large photograph takes a second to decode.
+    sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in wanted]
+    _check_sizes(config, wanted, sizes)
     red, green, blue = ImageColor.getrgb(options.background)[:3]
     pictures: dict[str, list[np.ndarray]] = {"content": [], "style": [], "init_image": []}
     inputs = []
@@ -142,8 +148,6 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
         )
         pictures[item.role].append(image)
         inputs.append(Input(item.role, item.path, _checked_hash(item)))
-    content = pictures["content"][0]
-    _check_size(config, content)
 
     runtime.check_installed(console.warning)
     found = weights.find(
@@ -158,7 +162,7 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
     return Job(
         config=config,
         options=options,
-        content=content,
+        content=pictures["content"][0],
         styles=pictures["style"],
         initial=next(iter(pictures["init_image"]), None),
         inputs=tuple(inputs),
@@ -314,14 +318,27 @@ def _checked_hash(item: _Wanted) -> str:
     return digest
 
 
-def _check_size(config: StyleTransferConfig, content: np.ndarray) -> None:
-    """Raises a usage error if the picture would be too large, or too small for the layers."""
-    try:
-        size = pyramid.final_size(config, content.shape[1], content.shape[2])
-        for _ in pyramid.stages(config, size, _smallest_size(config)):
-            pass
-    except ConfigError as error:
-        raise usage_error(with_flag_names(str(error))) from error
+def _check_sizes(
+    config: StyleTransferConfig, wanted: list[_Wanted], sizes: list[tuple[int, int]]
+) -> None:
+    """Raises if the picture would be too large, or an input is too small for the layers."""
+    smallest = _smallest_size(config)
+    for item, (height, width) in zip(wanted, sizes, strict=True):
+        if item.role == "content":
+            try:
+                size = pyramid.final_size(config, height, width)
+                for _ in pyramid.stages(config, size, smallest):
+                    pass
+            except ConfigError as error:
+                raise usage_error(with_flag_names(str(error))) from error
+        elif item.role == "style" and config.style_fit == "own":
+            long_side = max(height, width) * smallest // min(height, width)
+            if min(height, width) < smallest and long_side > _LONGEST_SIDE:
+                raise CommandError(
+                    f"{item.found!r} is too thin for a style: {width}x{height} pixels would become "
+                    f"{long_side} long for {smallest} wide. Crop it, or use --style_fit=crop.",
+                    Exit.PICTURE,
+                )
 
 
 def _smallest_size(config: StyleTransferConfig) -> int:

@@ -122,12 +122,13 @@ def load(device: str, *, raw_log: bool, before_replay: Callable[[], None]) -> Ru
 
 def parse_device(text: str) -> str:
     """`auto`, or the TensorFlow name of a device written as `/GPU:0`, `gpu:0` or `gpu`."""
-    if text.strip().lower() == "auto":
+    name = text.strip().upper().removeprefix("/").removeprefix("DEVICE:")
+    if name == "AUTO":
         return "auto"
-    match = re.fullmatch(r"/?(?:device:)?([a-z]+)(?::(\d+))?", text.strip(), re.IGNORECASE)
+    match = re.fullmatch(r"(CPU|GPU)(?::(\d{1,4}))?", name)
     if match is None:
-        raise ValueError("must be auto or a device such as /CPU:0 or /GPU:0")
-    return f"/{match[1].upper()}:{int(match[2] or 0)}"
+        raise ValueError("must be auto, /CPU:0, /GPU:0, or the number of another GPU")
+    return f"/{match[1]}:{int(match[2] or 0)}"
 
 
 @contextlib.contextmanager

@@ -39,8 +39,8 @@ def run() -> None:
         sys.exit(Exit.FAILED)
     try:
         app.run(execute, flags_parser=_parse_or_exit)
-    except KeyboardInterrupt:  # In the moments before and after `execute` listens to it.
-        sys.exit(Exit.INTERRUPTED)
+    except KeyboardInterrupt as interruption:  # In the moments around the listening.
+        sys.exit(_exit_of(interruption))
 
 
 def main_with(argv: Sequence[str]) -> int:
@@ -72,7 +72,7 @@ def execute(command_line: CommandLine) -> int:
             return _stylize(command_line, console, interrupts)
         except KeyboardInterrupt as interruption:
             console.error("interrupted before there was a picture: nothing was written.")
-            return 128 + getattr(interruption, "signum", signal.SIGINT)
+            return _exit_of(interruption)
         except Exception as error:  # The last place that can turn it into a line.
             message, code = _explain(error)
             console.error(message, error)
@@ -235,6 +235,10 @@ class _Painting:
 
 def _is_last(iterate: Iterate) -> bool:
     return iterate.evaluation >= iterate.evaluations
+
+
+def _exit_of(interruption: KeyboardInterrupt) -> int:
+    return 128 + int(getattr(interruption, "signum", signal.SIGINT))
 
 
 def _explain(error: Exception) -> tuple[str, int]:
