@@ -13,19 +13,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stylize_tf.config import PRESETS, ConfigError, StyleTransferConfig
+    from stylize_tf.config import ConfigError, StyleTransferConfig
     from stylize_tf.image_io import ImageError
-    from stylize_tf.stylizer import Iterate, StylizationError, Stylizer, stylize
+    from stylize_tf.presets import PRESETS
+    from stylize_tf.stylizer import Iterate, Stylizer, stylize
+    from stylize_tf.watching import StylizationError
     from stylize_tf.weights import WeightsError
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "PRESETS": "config",
+    "PRESETS": "presets",
     "ConfigError": "config",
     "ImageError": "image_io",
     "Iterate": "stylizer",
-    "StylizationError": "stylizer",
+    "StylizationError": "watching",
     "StyleTransferConfig": "config",
     "Stylizer": "stylizer",
     "WeightsError": "weights",

@@ -20,6 +20,9 @@ VGG19_LAYERS: tuple[str, ...] = tuple(
 )
 """Names of the layers whose maps can be asked for, shallow to deep, as Keras names them."""
 
+PATCH_SIZE = 3
+"""Height and width in pixels of the patches whose statistics `patch_weight` weighs."""
+
 CLASSIC_STYLE_LAYERS = (
     "block1_conv1",
     "block2_conv1",
@@ -118,7 +121,10 @@ class StyleTransferConfig:
         choices=("own", "resize", "crop"),
     )
     style_blend_weights: tuple[float, ...] = _field(
-        (), "Share of each --style in the blend; empty means equal shares.", minimum=0.0
+        (),
+        "Share of each --style in the blend; empty means equal shares.",
+        minimum=0.0,
+        maximum=1e30,
     )
 
     # The objective.
@@ -144,7 +150,7 @@ class StyleTransferConfig:
         ("block4_conv2",), "Layers whose features are kept.", choices=VGG19_LAYERS
     )
     content_layer_weights: tuple[float, ...] = _field(
-        (), "Weight of each content layer; empty means their average.", minimum=0.0
+        (), "Weight of each content layer; empty means their average.", minimum=0.0, maximum=1e30
     )
     content_form: str = _field(
         "mean",
@@ -158,6 +164,7 @@ class StyleTransferConfig:
         (256 / 341, 64 / 341, 16 / 341, 4 / 341, 1 / 341),
         "Weight of each style layer; empty means their average.",
         minimum=0.0,
+        maximum=1e30,
     )
     style_loss: str = _field(
         "bures",
@@ -181,8 +188,8 @@ class StyleTransferConfig:
     )
     patch_weight: float = _field(
         60.0,
-        "Weight of the statistics of 3x3 patches of pixels, as a multiple of --style_weight: higher "
-        "gives the grain of the painting's brush.",
+        "Weight of the statistics of 3x3 patches of pixels, times --style_weight: higher gives "
+        "the grain of the painting's brush.",
         minimum=0.0,
         maximum=1e30,
     )
@@ -377,77 +384,3 @@ def _checked_one(field: dataclasses.Field[Any], kind: type, value: Any) -> Any:
         limits = f"at least {low:g}" if high is None else f"between {low:.12g} and {high:.12g}"
         raise ConfigError(f"`{name}` must be {word} {limits}; got {value!r}.")
     return number
-
-
-# The published recipes, in this project's terms. Three conversions hold for all of them:
-# - Learning rates are for pixels in [0, 1]. 0.003 on images divided by torchvision's standard
-#   deviations (0.226 on average) is 0.003 * 0.226 here; 5 on 0..255 is 5 / 255, and an epsilon for
-#   gradients with respect to 0..255 is 255 times larger for gradients with respect to [0, 1].
-# - Recipes made for torchvision's VGG19, whose activations are about 1, take our features in units
-#   of their mean activation (`normalize_features`); their weights then stand as published.
-# - Features beyond the border are zeros, sizes are not staged and total variation is not penalised.
-_PUBLISHED = StyleTransferConfig(
-    style_loss="gram",
-    style_layer_weights=(),
-    total_variation_weight=0.0,
-    patch_weight=0.0,
-    padding="zero",
-    coarsest_size=0,
-)
-
-PRESETS: dict[str, StyleTransferConfig] = {
-    "default": StyleTransferConfig(),
-    "pytorch-adam": _PUBLISHED.replace(
-        size=400,
-        size_of="short",
-        style_fit="resize",
-        gram_form="sum",
-        content_weight=1.0,
-        style_weight=1e6,
-        style_layers=(*CLASSIC_STYLE_LAYERS, "block4_conv2"),
-        style_layer_weights=(1.0,) * 6,
-        optimizer="adam",
-        learning_rate=0.003 * 0.226,
-        beta_2=0.999,
-        adam_epsilon=1e-8,
-        steps=(3000,),
-    ),
-    "keras-adam": _PUBLISHED.replace(
-        size=0,
-        gram_form="mean",
-        content_weight=1e3,
-        style_weight=1e-2,
-        normalize_features=False,
-        optimizer="adam",
-        learning_rate=5 / 255,
-        beta_1=0.99,
-        beta_2=0.999,
-        adam_epsilon=25.5,
-        steps=(1000,),
-    ),
-    "quick-adam": _PUBLISHED.replace(
-        size=256,
-        crop="square",
-        style_fit="crop",
-        gram_form="channel_mean",
-        content_weight=1e3,
-        style_weight=1e6,
-        optimizer="adam",
-        learning_rate=0.003 * 0.226,
-        beta_2=0.999,
-        adam_epsilon=1e-8,
-        steps=(300,),
-    ),
-    "paper": _PUBLISHED.replace(
-        size=512,
-        init="white_noise",
-        gram_form="gatys",
-        content_form="half_sum",
-        content_weight=1e-3,
-        style_weight=1.0,
-        normalize_features=False,
-        optimizer="lbfgs",
-        steps=(500,),
-    ),
-}
-"""Named configurations: `default` is ours, the others are published recipes."""

@@ -146,16 +146,3 @@ def _with_weights_of(layer: keras.layers.Layer, config: dict[str, object]) -> ke
     copy.build([None, None, None, layer.kernel.shape[2]])
     copy.set_weights(layer.get_weights())
     return copy
-
-
-def smallest_size(layers: Iterable[str]) -> int:
-    """Shortest side in pixels of an image whose maps at these layers have at least one position.
-
-    Each of VGG's five poolings halves the map, rounding down.
-    """
-    poolings = [0]
-    for name in layers:
-        block, _, kind = name.partition("_")
-        if block.startswith("block"):
-            poolings.append(int(block.removeprefix("block")) - (kind != "pool"))
-    return int(2 ** max(poolings))

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from stylize_tf import losses
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config import PATCH_SIZE, StyleTransferConfig
 
 Features = Mapping[str, tf.Tensor]
 Targets = dict[str, dict[str, Any]]
@@ -21,8 +21,6 @@ Targets = dict[str, dict[str, Any]]
 Losses = dict[str, tf.Tensor]
 """Term name -> its weighted scalar."""
 
-PATCH_SIZE = 3
-"""Height and width in pixels of the patches of `patch_term`."""
 PATCH_EPSILON = 1.6e-4
 """Added to the variances of patches, of pixels in [0, 1]: a grain of three grey levels."""
 

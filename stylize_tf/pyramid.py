@@ -6,7 +6,10 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.config import PATCH_SIZE, ConfigError, StyleTransferConfig
+
+LONGEST_SIDE = 16_384
+"""Most pixels of a side of a picture."""
 
 
 class Stage(NamedTuple):
@@ -33,17 +36,60 @@ def final_size(config: StyleTransferConfig, height: int, width: int) -> tuple[in
     side = (max if config.size_of == "long" else min)(height, width)
     scale = config.size / side if config.size else 1.0
     sides = _rounded(height * scale), _rounded(width * scale)
-    if max(sides) > 16384:
+    if max(sides) > LONGEST_SIDE:
         raise ConfigError(
-            f"`size` must give a picture of at most 16384 pixels a side; {config.size} gives "
-            f"{sides[1]}x{sides[0]}. Choose a smaller one."
+            f"`size` must give a picture of at most {LONGEST_SIDE} pixels a side; {config.size} "
+            f"gives {sides[1]}x{sides[0]}. Choose a smaller one."
         )
     return sides
 
 
-def stages(
-    config: StyleTransferConfig, size: tuple[int, int], smallest: int = 1
-) -> Iterator[Stage]:
+def smallest_size(config: StyleTransferConfig) -> int:
+    """Shortest side in pixels that leaves every map in use a position, and pixels a patch.
+
+    Each of VGG's five poolings halves the map, rounding down.
+    """
+    layers = (
+        *(config.content_layers if config.content_weight else ()),
+        *(config.style_layers if config.style_weight else ()),
+    )
+    poolings = [0]
+    for name in layers:
+        block, _, kind = name.partition("_")
+        poolings.append(int(block.removeprefix("block")) - (kind != "pool"))
+    return max(PATCH_SIZE, 2 ** max(poolings))
+
+
+def style_size(
+    config: StyleTransferConfig, height: int, width: int, stage: Stage, last: Stage
+) -> tuple[int, int]:
+    """Height and width of a painting at a stage.
+
+    Args:
+        config: how large the painting is against the picture.
+        height, width: of the painting as it is; where `style_fit` is "crop", after cropping.
+        stage, last: the stage that it is for, and the last of all.
+
+    Raises:
+        ConfigError: if the painting is so thin that it would have to be enlarged beyond measure.
+    """
+    if config.style_fit != "own":
+        return stage.height, stage.width
+    wanted = config.style_scale * stage.long_side
+    if config.style_size:
+        wanted = config.style_size * stage.long_side / last.long_side
+    smallest = smallest_size(config)
+    scale = max(min(1.0, wanted / max(height, width)), smallest / min(height, width))
+    if max(height, width) * scale > LONGEST_SIDE:
+        raise ConfigError(
+            f"`style` must not be too thin for the network: {width}x{height} pixels would become "
+            f"{round(max(height, width) * scale)} long for {smallest} wide. Crop it, or use "
+            f"`style_fit` crop."
+        )
+    return _rounded(height * scale), _rounded(width * scale)
+
+
+def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage]:
     """The stages for a picture of this size, evenly spaced, about `config.stage_factor` apart.
 
     The first has a long side of `config.coarsest_size`, the last is the size of the picture. A
@@ -52,11 +98,11 @@ def stages(
     Args:
         config: how coarse to start and how many steps to take.
         size: height and width of the finished picture.
-        smallest: shortest side the network can see; coarser stages are not used.
 
     Raises:
-        ConfigError: if the picture itself is smaller than that.
+        ConfigError: if the picture itself is too small for the layers.
     """
+    smallest = smallest_size(config)
     if min(size) < smallest:
         needed = math.ceil(smallest * max(size) / min(size))
         raise ConfigError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,21 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf import features, image_io, precision, pyramid, weights
-from stylize_tf.config import PRESETS, ConfigError, StyleTransferConfig
+from stylize_tf.config import ConfigError, StyleTransferConfig
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
-from stylize_tf.objective import PATCH_SIZE, Targets, build_objective
+from stylize_tf.objective import Targets, build_objective
 from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, ValueAndGradient, compiled
-
-PATIENCE = 100
-"""Steps without a better loss (by a hundred thousandth) after which a stage ends."""
-
-GIVE_UP = 10
-"""Steps taken back in a row after which a stage ends, or fails if it has no picture."""
-
-
-class StylizationError(RuntimeError):
-    """No picture could be made; the message says why and what to do."""
+from stylize_tf.presets import PRESETS
+from stylize_tf.watching import Watch, Work
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +95,6 @@ class Stylizer:
         units = features.MEAN_ACTIVATIONS if network is None else {}
         self._network = network or _vgg19(weights)
         self._objective = build_objective(self.config, units)
-        self._smallest = max(PATCH_SIZE, features.smallest_size(self._objective.layers()))
         self._formats: dict[str, _Format] = {}
         self._optimizers: dict[tuple[int, int, str], ImageOptimizer] = {}
         self._style_statistics: dict[tuple[Any, ...], Targets] = {}
@@ -158,7 +148,7 @@ class Stylizer:
         if self.config.crop == "square":
             photograph = _cropped(photograph, 1.0)
         size = self.final_size(photograph)
-        stages = list(pyramid.stages(self.config, size, self._smallest))
+        stages = list(pyramid.stages(self.config, size))
         # Not a generator itself: that would check nothing before it is asked for an iterate.
         return self._iterate(photograph, paintings, shares, start, stages)
 
@@ -174,7 +164,7 @@ class Stylizer:
         clock = time.perf_counter()
         image: np.ndarray | None = None
         previous: ImageOptimizer | None = None
-        work = _Work(stages)
+        work = Work(stages)
         for number, stage in enumerate(stages, start=1):
             number_format = self._format(number, len(stages))
             content = image_io.resize(photograph, stage.height, stage.width)
@@ -186,10 +176,10 @@ class Stylizer:
             else:
                 image = np.clip(image_io.resize(image, stage.height, stage.width), 0, 1)
             optimizer.start(tf.constant(image), previous)
-            watch = _Watch(optimizer)
+            watch = Watch(optimizer)
             for step in range(1, stage.steps + 1):
                 losses = {name: float(value) for name, value in optimizer.step(targets).items()}
-                messages, ended = watch.look()
+                messages, ended = watch.look(is_last=step == stage.steps)
                 now = time.perf_counter()
                 yield Iterate(
                     stage=number,
@@ -231,18 +221,10 @@ class Stylizer:
 
     def _fitted(self, style: np.ndarray, stage: pyramid.Stage, last: pyramid.Stage) -> np.ndarray:
         """A style picture at its size for a stage."""
-        if self.config.style_fit == "resize":
-            return image_io.resize(style, stage.height, stage.width)
         if self.config.style_fit == "crop":
             style = _cropped(style, stage.width / stage.height)
-            return image_io.resize(style, stage.height, stage.width)
         height, width = style.shape[1:3]
-        wanted = self.config.style_scale * stage.long_side
-        if self.config.style_size:
-            wanted = self.config.style_size * stage.long_side / last.long_side
-        scale = min(1.0, wanted / max(height, width))
-        scale = max(scale, self._smallest / min(height, width))
-        return image_io.resize(style, round(height * scale), round(width * scale))
+        return image_io.resize(style, *pyramid.style_size(self.config, height, width, stage, last))
 
     def _targets(
         self,
@@ -378,66 +360,6 @@ class _Format:
 def _of_any_size(tensor: tf.Tensor) -> tf.TensorSpec:
     shape = [1, None, None, tensor.shape[3]] if tensor.shape.rank == 4 else tensor.shape
     return tf.TensorSpec(shape, tensor.dtype)
-
-
-class _Watch:
-    """Sees stalls and steps taken back, and says so in plain words."""
-
-    def __init__(self, optimizer: ImageOptimizer):
-        self._optimizer = optimizer
-        self._step_backs = 0
-        self._in_a_row = 0
-        self._best = math.inf
-        self._since_best = 0
-
-    def look(self) -> tuple[tuple[str, ...], bool]:
-        """Messages about the step just taken, and whether the stage should end."""
-        best = float(self._optimizer.best_loss.numpy())
-        step_backs = int(self._optimizer.step_backs.numpy())
-        taken_back, self._step_backs = step_backs > self._step_backs, step_backs
-        self._in_a_row = self._in_a_row + 1 if taken_back else 0
-        improved = best < self._best - 1e-5 * abs(best)
-        self._since_best = 0 if improved else self._since_best + 1
-        self._best = min(self._best, best)
-        if self._in_a_row >= GIVE_UP:
-            if math.isinf(best):
-                raise StylizationError(
-                    "The loss is not finite even for the starting picture. Lower the weights "
-                    "(content_weight, style_weight, total_variation_weight) or start from another "
-                    "picture."
-                )
-            return (
-                f"{GIVE_UP} steps in a row were taken back: this stage ends with its best picture.",
-            ), True
-        if taken_back:
-            return (
-                "The loss ran away or was not finite: went back to the best picture, with half "
-                "the step.",
-            ), False
-        if self._since_best >= PATIENCE:
-            return (f"No better loss in {PATIENCE} steps: this stage has converged.",), True
-        return (), False
-
-
-class _Work:
-    """How much of the work of all stages is done, in evaluated pixels."""
-
-    def __init__(self, stages: Sequence[pyramid.Stage]):
-        self._stages = stages
-        self.evaluations = sum(stage.steps for stage in stages)
-        self._rate = 0.0
-
-    def evaluation(self, number: int, step: int) -> int:
-        return sum(stage.steps for stage in self._stages[: number - 1]) + step
-
-    def remaining(self, number: int, step: int, seconds: float) -> float:
-        """Seconds left, from a running average of the seconds a pixel."""
-        stage = self._stages[number - 1]
-        rate = seconds / (stage.height * stage.width)
-        self._rate = 0.7 * self._rate + 0.3 * rate if self._rate and step > 1 else rate
-        left = (stage.steps - step) * stage.height * stage.width
-        left += sum(x.steps * x.height * x.width for x in self._stages[number:])
-        return left * self._rate
 
 
 def _vgg19(found: weights.Weights | None) -> keras.Model:

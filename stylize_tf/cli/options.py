@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from stylize_tf.cli.runtime import parse_device
-from stylize_tf.config import PRESETS, closest
+from stylize_tf.config import closest
+from stylize_tf.presets import PRESETS
 
 FILES, MACHINE = "Pictures in and out", "The machine"
 

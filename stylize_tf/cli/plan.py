@@ -31,15 +31,13 @@ from stylize_tf.cli.recipe import (
     differences,
     find_recorded,
 )
-from stylize_tf.config import PRESETS, VGG19_LAYERS, ConfigError, StyleTransferConfig
+from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.presets import PRESETS
 
 if TYPE_CHECKING:
     import numpy as np
 
     from stylize_tf.weights import Weights
-
-_LONGEST_SIDE = 16_384
-"""Pixels of a style after its enlargement, as of the picture."""
 
 _LONGEST_STEM = 120
 """Bytes of a derived name, well below the 255 that file systems take, with numbers to come."""
@@ -321,37 +319,19 @@ def _checked_hash(item: _Wanted) -> str:
 def _check_sizes(
     config: StyleTransferConfig, wanted: list[_Wanted], sizes: list[tuple[int, int]]
 ) -> None:
-    """Raises if the picture would be too large, or an input is too small for the layers."""
-    smallest = _smallest_size(config)
+    """Raises if the picture would be too large or too small, or a style is too thin."""
+    content = next(size for item, size in zip(wanted, sizes, strict=True) if item.role == "content")
+    try:
+        last = list(pyramid.stages(config, pyramid.final_size(config, *content)))[-1]
+    except ConfigError as error:
+        raise usage_error(with_flag_names(str(error))) from error
     for item, (height, width) in zip(wanted, sizes, strict=True):
-        if item.role == "content":
+        if item.role == "style":
             try:
-                size = pyramid.final_size(config, height, width)
-                for _ in pyramid.stages(config, size, smallest):
-                    pass
+                pyramid.style_size(config, height, width, last, last)
             except ConfigError as error:
-                raise usage_error(with_flag_names(str(error))) from error
-        elif item.role == "style" and config.style_fit == "own":
-            long_side = max(height, width) * smallest // min(height, width)
-            if min(height, width) < smallest and long_side > _LONGEST_SIDE:
-                raise CommandError(
-                    f"{item.found!r} is too thin for a style: {width}x{height} pixels would become "
-                    f"{long_side} long for {smallest} wide. Crop it, or use --style_fit=crop.",
-                    Exit.PICTURE,
-                )
-
-
-def _smallest_size(config: StyleTransferConfig) -> int:
-    """Shortest side that leaves each layer a position: every pooling before it halves the map."""
-    layers = [
-        *(config.content_layers if config.content_weight else ()),
-        *(config.style_layers if config.style_weight else ()),
-    ]
-    poolings = [
-        sum(name.endswith("pool") for name in VGG19_LAYERS[: VGG19_LAYERS.index(layer) + 1])
-        for layer in layers
-    ]
-    return 1 << max(poolings)
+                message = with_flag_names(str(error)).replace("--style", repr(item.found), 1)
+                raise CommandError(message, Exit.PICTURE) from error
 
 
 def _describe(found: Weights) -> dict[str, Any]:

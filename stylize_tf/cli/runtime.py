@@ -110,7 +110,8 @@ def load(device: str, *, raw_log: bool, before_replay: Callable[[], None]) -> Ru
             with _placement(tf, device):
                 tf.zeros([1])  # The first use of a device is what it has to say something about.
 
-            from stylize_tf.stylizer import StylizationError, Stylizer
+            from stylize_tf.stylizer import Stylizer
+            from stylize_tf.watching import StylizationError
         except ImportError as error:
             raise CommandError(
                 f"TensorFlow cannot be imported: {error}. Reinstall what requirements.txt lists; "
