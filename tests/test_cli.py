@@ -16,7 +16,8 @@ from stylize_tf import image_io, weights
 from stylize_tf.cli import runtime
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.stylize import main_with
-from stylize_tf.config import PRESETS, StyleTransferConfig
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")

@@ -18,7 +18,8 @@ from stylize_tf.cli.flags import (
 )
 from stylize_tf.cli.options import Options
 from stylize_tf.cli.stylize import main_with
-from stylize_tf.config import PRESETS, ConfigError, StyleTransferConfig
+from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent
 

@@ -1,0 +1,128 @@
+"""What only the real weights of VGG19 can show, on the example pictures."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stylize_tf import features, image_io, losses
+from stylize_tf.config import CLASSIC_STYLE_LAYERS, StyleTransferConfig
+from stylize_tf.stylizer import Stylizer
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+LAYERS = [*CLASSIC_STYLE_LAYERS, "block4_conv2", "block5_pool"]
+# One stage, so that the number format is the one asked for.
+SMALL = StyleTransferConfig(size=128, coarsest_size=0, steps=(20,), precision="float32")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Content and style as `[1, h, w, 3]`, 160 pixels on the long side."""
+    found = []
+    for name in ("content.jpg", "style.jpg"):
+        picture = image_io.read(EXAMPLES / name)
+        height, width = picture.shape[1:3]
+        scale = 160 / max(height, width)
+        found.append(image_io.resize(picture, round(height * scale), round(width * scale)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def kerass_own(vgg_weights):
+    """Keras' VGG19 with these weights, set layer by layer."""
+    model = keras.applications.VGG19(include_top=False, weights=None)
+    for name, tensors in vgg_weights.tensors.items():
+        model.get_layer(name).set_weights(list(tensors))
+    return model
+
+
+@pytest.fixture(scope="module")
+def stylizer(vgg_weights):
+    return Stylizer(SMALL, weights=vgg_weights)
+
+
+def style_distance(network, picture, style):
+    """The exact Wasserstein-2 distance over the classic layers, each in its unit."""
+    extract = features.build_extractor(network, CLASSIC_STYLE_LAYERS)
+    own, wanted = extract(tf.constant(picture)), extract(tf.constant(style))
+    total = 0.0
+    for name in CLASSIC_STYLE_LAYERS:
+        unit = features.MEAN_ACTIVATIONS[name]
+        gaussians = [losses.gaussian(maps[name] / unit) for maps in (own, wanted)]
+        total += float(losses.wasserstein_2(*gaussians))
+    return total
+
+
+def test_features_equal_those_of_keras_own_network(vgg_weights, kerass_own, pictures):
+    reference = keras.Model(
+        kerass_own.input, [kerass_own.get_layer(name).output for name in LAYERS]
+    )
+    extract = features.build_extractor(features.vgg19(vgg_weights.tensors), LAYERS)
+    for picture in pictures:
+        pixels = keras.applications.vgg19.preprocess_input(picture * 255)
+        actual = extract(tf.constant(picture))
+        for name, expected in zip(LAYERS, reference(pixels), strict=True):
+            error = tf.norm(actual[name] - expected) / tf.norm(expected)
+            assert float(error) < 1e-4, name
+
+
+def test_activations_are_about_the_measured_means(kerass_own, pictures):
+    """Weights of another network, or channels in another order, are far from these."""
+    extract = features.build_extractor(kerass_own, LAYERS)
+    for name, maps in extract(tf.constant(pictures[0])).items():
+        unit = features.MEAN_ACTIVATIONS[name]
+        assert unit / 3 < float(tf.reduce_mean(maps)) < unit * 3, name
+
+
+def test_a_short_stylization_comes_nearer_to_the_style_and_keeps_the_content(
+    stylizer, kerass_own, pictures
+):
+    content, style = pictures
+    iterates = list(stylizer.iterate(content, style))
+    painted = iterates[-1].image
+    assert iterates[-1].loss < 0.7 * iterates[0].loss
+    assert all(not iterate.messages for iterate in iterates)
+    size = painted.shape[1:3]
+    before, after = (
+        style_distance(kerass_own, x, style) for x in (image_io.resize(content, *size), painted)
+    )
+    assert after < 0.7 * before  # Measured: half.
+    # It is still the photograph: nearer to it than to the painting, in what VGG19 sees.
+    extract = features.build_extractor(kerass_own, ["block4_conv2"])
+    seen = [
+        extract(tf.constant(image_io.resize(x, *size)))["block4_conv2"]
+        for x in (painted, content, style)
+    ]
+    assert float(tf.norm(seen[0] - seen[1])) < float(tf.norm(seen[0] - seen[2]))
+
+
+def test_bfloat16_paints_as_well_as_float32(stylizer, vgg_weights, pictures):
+    """The losses of both pictures, in float32."""
+    low = Stylizer(SMALL.replace(precision="bfloat16"), weights=vgg_weights)
+    evaluated = Stylizer(SMALL.replace(init="picture", steps=(1,)), weights=vgg_weights)
+    found = []
+    for paint in (stylizer, low):
+        painted = paint(*pictures)
+        [iterate] = evaluated.iterate(*pictures, painted)
+        found.append(iterate.loss)
+    assert found[1] == pytest.approx(found[0], rel=0.05)
+
+
+def test_the_same_run_twice_gives_the_same_bytes(vgg_weights, pictures, tmp_path):
+    config = SMALL.replace(size=96, coarsest_size=64, steps=(10, 5), init="pink_noise", seed=7)
+    for name in ("first.png", "second.png"):
+        image_io.write(tmp_path / name, Stylizer(config, weights=vgg_weights)(*pictures))
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+
+
+def test_weights_are_those_of_sixteen_convolutions(vgg_weights):
+    assert len(vgg_weights.tensors) == 16
+    for kernel, bias in vgg_weights.tensors.values():
+        assert kernel.shape[:2] == (3, 3)
+        assert kernel.shape[3:] == bias.shape
+        assert np.isfinite(kernel).all()
+        assert kernel.std() > 1e-3

@@ -1,0 +1,748 @@
+import functools
+import itertools
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import stylize_tf
+from stylize_tf import features, image_io, objective, pyramid, stylizer, watching
+from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.image_io import ImageError
+from stylize_tf.presets import PRESETS
+from stylize_tf.stylizer import Iterate, Stylizer
+from stylize_tf.watching import StylizationError
+
+# Two shallow layers, one stage, few steps: what a test does not say is not what it is about.
+PLAIN = StyleTransferConfig(
+    size=24,
+    content_layers=("block2_conv1",),
+    style_layers=("block1_conv1", "block2_conv1"),
+    style_layer_weights=(),
+    content_weight=1.0,
+    style_weight=10.0,
+    style_loss="gram",
+    coarsest_size=0,
+    steps=(4,),
+    init="content",
+    style_fit="own",
+    style_scale=1.0,
+    precision="float32",
+)
+STAGED = {"coarsest_size": 12, "stage_factor": 1.5, "steps": (3, 2)}
+
+
+@pytest.fixture
+def plain(tiny_network):
+    return stylizer_of(tiny_network, PLAIN)
+
+
+@pytest.fixture
+def content(rng):
+    return smooth(rng, 24, 18)
+
+
+@pytest.fixture
+def style(rng):
+    return smooth(rng, 20, 24)
+
+
+def smooth(rng, height, width):
+    """A picture `[H, W, 3]` of 8-bit values, as floats in [0, 1]."""
+    coarse = rng.uniform(size=[1, 6, 6, 3]).astype(np.float32)
+    picture = image_io.resize(coarse, height, width)[0] * 0.8 + 0.1
+    return np.round(picture * 255).astype(np.float32) / np.float32(255)
+
+
+@functools.cache
+def stylizer_of(network, config):
+    """One for all tests that ask for the same: they may be used any number of times."""
+    return Stylizer(config, network=network)
+
+
+def made(network, content, style, **changes):
+    return stylizer_of(network, PLAIN.replace(**changes))(content, style)
+
+
+def resized(picture, height, width):
+    return image_io.resize(picture[np.newaxis], height, width)[0]
+
+
+class Counter:
+    """Counts the calls of a function of a module or class that it stands in for."""
+
+    def __init__(self, monkeypatch, owner, name):
+        self.count, self.arguments = 0, []
+        original = getattr(owner, name)
+
+        def counted(*args, **kwargs):
+            self.count += 1
+            self.arguments.append(args)
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, counted)
+
+
+# The picture.
+
+
+def test_the_result_is_a_picture_of_the_asked_size_and_of_a_lower_loss(plain, content, style):
+    iterates = list(plain.iterate(content, style))
+    image = iterates[-1].image
+    assert (image.shape, image.dtype) == ((1, 24, 18, 3), np.float32)
+    assert image.min() >= 0
+    assert image.max() <= 1
+    assert np.abs(image[0] - content).max() > 0.01
+    assert iterates[-1].loss < iterates[0].loss
+
+
+def test_the_call_returns_the_image_of_the_last_iterate(plain, content, style):
+    *_, last = plain.iterate(content, style)
+    np.testing.assert_array_equal(plain(content, style), last.image)
+
+
+def test_the_same_seed_gives_the_same_pixels_and_another_seed_others(tiny_network, content, style):
+    first, again, other = (
+        made(tiny_network, content, style, init="white_noise", seed=seed, **STAGED)
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.1
+
+
+def test_earlier_pictures_leave_nothing_behind(plain, content, style, rng):
+    first = plain(content, style)
+    plain(smooth(rng, 24, 18), smooth(rng, 30, 10))
+    np.testing.assert_array_equal(plain(content, style), first)
+
+
+def test_first_losses_are_those_of_the_starting_picture(tiny_network, content, style):
+    config = PLAIN.replace(total_variation_weight=3.0)
+    built = objective.build_objective(config, {})
+    extract = features.build_extractor(tiny_network, built.layers(), padding=config.padding)
+    of_content, of_style = (extract(tf.constant(x[np.newaxis])) for x in (content, style))
+    targets = built.targets([built.statistics("style", of_style)])
+    targets |= built.targets([built.statistics("content", of_content)])
+    expected = built(of_content, targets)
+    first = next(Stylizer(config, network=tiny_network).iterate(content, style))
+    assert set(first.losses) == set(expected)
+    assert first.losses["content"] == 0
+    for name, value in expected.items():
+        assert first.losses[name] == pytest.approx(float(value), rel=1e-4)
+    assert first.loss == sum(first.losses.values())
+
+
+def test_without_style_the_features_of_the_photograph_are_found_again_from_noise(
+    tiny_network, content, style
+):
+    options = {"style_weight": 0.0, "total_variation_weight": 0.0, "init": "white_noise"}
+    paint = stylizer_of(tiny_network, PLAIN.replace(**options, steps=(60,)))
+    first, *_, last = paint.iterate(content, style)
+    assert last.losses["content"] < first.losses["content"] / 100
+
+
+@pytest.mark.parametrize("loss", ["gram", "bures", "w2"])
+def test_noise_takes_the_statistics_of_the_style(tiny_network, content, style, loss):
+    stylized = Stylizer(
+        PLAIN.replace(
+            content_weight=0.0,
+            total_variation_weight=0.0,
+            style_loss=loss,
+            init="white_noise",
+            steps=(60,),
+        ),
+        network=tiny_network,
+    )
+    iterates = list(stylized.iterate(content, style))
+    assert iterates[-1].losses["style"] < iterates[0].losses["style"] / 20
+
+
+@pytest.mark.parametrize("shape", [(24, 18), (10, 40), (48, 12), (24, 24)], ids=str)
+def test_shapes_of_content_and_style_are_free(plain, rng, shape):
+    image = plain(smooth(rng, *shape), smooth(rng, 11, 30))
+    long = max(shape)
+    assert image.shape == (1, round(shape[0] * 24 / long), round(shape[1] * 24 / long), 3)
+
+
+def test_the_photograph_is_cropped_to_its_centred_square_on_request(tiny_network, rng, style):
+    wide = smooth(rng, 20, 30)
+    options = {"crop": "square", "size": 20}
+    np.testing.assert_array_equal(
+        made(tiny_network, wide, style, **options),
+        made(tiny_network, wide[:, 5:25], style, size=20),
+    )
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_paints(tiny_network, content, style, preset):
+    small = {"size": 0, "size_of": "long", "coarsest_size": 0, "precision": "float32"}
+    config = PRESETS[preset].replace(**small, steps=(3,))
+    iterates = list(Stylizer(config, network=tiny_network).iterate(content, style))
+    assert len(iterates) == 3
+    assert np.isfinite([iterate.loss for iterate in iterates]).all()
+    assert iterates[-1].messages == ()
+    assert np.isfinite(iterates[-1].image).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adam", "learning_rate": 0.02},
+        {"optimizer": "adam", "average_decay": 0.9, "amsgrad": True, "clip_norm": 1.0},
+        {"average_decay": 0.5},
+        {"precision": "bfloat16", **STAGED},
+        {"pooling": "average", "padding": "reflect"},
+    ],
+    ids=str,
+)
+def test_options_of_the_optimizer_and_the_network_reduce_the_loss(
+    tiny_network, content, style, changes
+):
+    config = PLAIN.replace(**{"steps": (8,), **changes})
+    iterates = list(stylizer_of(tiny_network, config).iterate(content, style))
+    last_stage = [iterate.loss for iterate in iterates if iterate.stage == iterate.stages]
+    assert last_stage[-1] < last_stage[0]
+    assert 0 <= iterates[-1].image.min() <= iterates[-1].image.max() <= 1
+
+
+# What it starts from.
+
+
+@pytest.mark.parametrize("init", ["white_noise", "pink_noise", "style_statistics"])
+def test_it_starts_from_the_asked_noise(tiny_network, content, style, init):
+    first = next(Stylizer(PLAIN.replace(init=init), network=tiny_network).iterate(content, style))
+    # The best of one evaluated picture is that picture.
+    assert np.abs(first.image[0] - content).mean() > 0.05
+    assert first.losses["content"] > 0
+
+
+def test_it_starts_from_a_given_picture_of_any_size(tiny_network, content, style, rng):
+    initial = smooth(rng, 40, 11)
+    paint = Stylizer(PLAIN.replace(init="picture"), network=tiny_network)
+    first = next(paint.iterate(content, style, initial))
+    np.testing.assert_allclose(first.image[0], resized(initial, 24, 18), atol=1e-6)
+
+
+def test_a_picture_to_start_from_and_the_option_for_it_come_together(tiny_network, content, style):
+    for init, initial in (("picture", None), ("content", content)):
+        paint = Stylizer(PLAIN.replace(init=init), network=tiny_network)
+        with pytest.raises(ConfigError, match=r"`initial`.*`init`.*together"):
+            paint.iterate(content, style, initial)
+
+
+# Iterates.
+
+
+def test_iterates_count_stages_steps_and_evaluations(tiny_network, content, style):
+    config = PLAIN.replace(**STAGED)
+    stages = list(pyramid.stages(config, (24, 18)))
+    assert len(stages) > 2
+    iterates = list(stylizer_of(tiny_network, config).iterate(content, style))
+    expected = [
+        (number, step, stage.steps, stage.height, stage.width)
+        for number, stage in enumerate(stages, start=1)
+        for step in range(1, stage.steps + 1)
+    ]
+    assert [(x.stage, x.step, x.steps, x.height, x.width) for x in iterates] == expected
+    assert [x.evaluation for x in iterates] == list(range(1, len(iterates) + 1))
+    assert {x.evaluations for x in iterates} == {len(iterates)}
+    assert {x.stages for x in iterates} == {len(stages)}
+    for iterate in iterates:
+        assert isinstance(iterate, Iterate)
+        assert iterate.image.shape == (1, iterate.height, iterate.width, 3)
+        assert iterate.seconds > 0
+        assert iterate.messages == ()
+        assert "picture" not in repr(iterate)  # A line in a log, not an array.
+    assert all(x.remaining > 0 for x in iterates[:-1])
+    assert iterates[-1].remaining == 0
+
+
+def test_a_stage_starts_from_the_result_of_the_one_before(tiny_network, content, style):
+    iterates = list(stylizer_of(tiny_network, PLAIN.replace(**STAGED)).iterate(content, style))
+    for before, after in itertools.pairwise(iterates):
+        if after.step == 1 and after.stage > 1:
+            expected = image_io.resize(before.image, after.height, after.width)
+            np.testing.assert_allclose(after.image, np.clip(expected, 0, 1), atol=1e-6)
+
+
+def test_the_picture_of_an_iterate_stays_what_it_was(plain, content, style):
+    images, iterates = [], []
+    for iterate in plain.iterate(content, style):
+        images.append(iterate.image.copy())
+        iterates.append(iterate)
+    for iterate, image in zip(iterates, images, strict=True):
+        np.testing.assert_array_equal(iterate.image, image)
+    assert np.abs(images[-1] - images[0]).max() > 0
+
+
+def test_it_can_be_stopped_and_used_again(plain, content, style):
+    expected = plain(content, style)
+    iterates = plain.iterate(content, style)
+    next(iterates)
+    iterates.close()
+    np.testing.assert_array_equal(plain(content, style), expected)
+
+
+# Pictures in.
+
+
+@pytest.fixture
+def forms(content, tmp_path):
+    """The same photograph in every form that is taken."""
+    levels = np.round(content * 255).astype(np.uint8)
+    path = tmp_path / "content.png"
+    Image.fromarray(levels).save(path)
+    return {
+        "uint8": levels,
+        "uint8 batch": levels[np.newaxis],
+        "float32 batch": content[np.newaxis],
+        "float64": levels / 255,
+        "tensor": tf.constant(content),
+        "uint8 tensor": tf.constant(levels),
+        "variable": tf.Variable(content),
+        "PIL": Image.fromarray(levels),
+        "str": str(path),
+        "path": path,
+    }
+
+
+def test_every_form_of_the_same_pictures_gives_the_same_result(plain, content, style, forms):
+    expected = plain(content, style)
+    for name, form in forms.items():
+        np.testing.assert_allclose(plain(form, style), expected, atol=1e-5, err_msg=name)
+    for form in (style, [style], (style,), style[np.newaxis], Image.fromarray(eight_bit(style))):
+        np.testing.assert_allclose(plain(content, form), expected, atol=1e-5)
+
+
+def eight_bit(picture):
+    return np.round(picture * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        (lambda x: x * 255, r"in \[0, 1\].*255"),
+        (lambda x: x * np.nan, "NaN"),
+        (lambda x: (x * 255).astype(np.int32), "int32"),
+        (lambda x: x[..., :2], "channels"),
+        (lambda x: np.stack([x, x]), "one picture"),
+        (lambda x: x.tolist(), "list|array"),
+    ],
+)
+def test_wrong_arrays_are_refused_by_name_before_anything_is_done(
+    plain, content, style, wrong, rule
+):
+    for name, arguments in {
+        "content": (wrong(content), style),
+        "style": (content, [style, wrong(style)]),
+    }.items():
+        with pytest.raises(ImageError, match=f"`{name}`.*({rule})"):
+            plain.iterate(*arguments)
+
+
+def test_a_missing_file_is_named(plain, content, tmp_path):
+    with pytest.raises(ImageError, match=r"missing\.jpg"):
+        plain.iterate(tmp_path / "missing.jpg", content)
+
+
+def test_pictures_too_small_for_the_layers_are_refused(tiny_network, style, content):
+    deep = Stylizer(PLAIN.replace(style_layers=("block5_conv1",)), network=tiny_network)
+    with pytest.raises(ConfigError, match="`size` must leave each side at least 16 pixels"):
+        deep.iterate(content[:, :10], style)
+
+
+# Styles.
+
+
+def test_shares_of_one_and_of_equal_styles_are_that_style_alone(tiny_network, content, style, rng):
+    other = smooth(rng, 20, 24)
+    alone = made(tiny_network, content, style)
+    first = made(tiny_network, content, [style, other], style_blend_weights=(5.0, 0.0))
+    twice = made(tiny_network, content, [style, style], style_blend_weights=(1.0, 3.0))
+    both = made(tiny_network, content, [style, other])
+    np.testing.assert_allclose(first, alone, atol=1e-4)
+    np.testing.assert_allclose(twice, alone, atol=1e-4)
+    assert np.abs(both - alone).max() > 1e-3
+
+
+def test_blend_weights_are_shares_and_equal_without_them(tiny_network, content, style, rng):
+    styles = [style, smooth(rng, 16, 30)]
+    np.testing.assert_allclose(
+        made(tiny_network, content, styles),
+        made(tiny_network, content, styles, style_blend_weights=(7.0, 7.0)),
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(
+        made(tiny_network, content, styles, style_blend_weights=(1.0, 3.0)),
+        made(tiny_network, content, styles[::-1], style_blend_weights=(0.6, 0.2)),
+        atol=1e-4,
+    )
+
+
+def test_there_are_as_many_blend_weights_as_styles_and_at_least_one_style(
+    tiny_network, plain, content, style
+):
+    blending = Stylizer(PLAIN.replace(style_blend_weights=(1.0, 1.0)), network=tiny_network)
+    with pytest.raises(ConfigError, match=r"`style_blend_weights`.*3 styles; got 2"):
+        blending.iterate(content, [style] * 3)
+    with pytest.raises(ConfigError, match="`style` must have at least one"):
+        plain.iterate(content, [])
+
+
+def test_style_scale_makes_the_style_smaller_but_never_larger_than_it_is(
+    tiny_network, content, rng
+):
+    style = smooth(rng, 36, 48)
+    half = made(tiny_network, content, style, style_scale=0.5)
+    np.testing.assert_array_equal(half, made(tiny_network, content, resized(style, 9, 12)))
+    full = made(tiny_network, content, style, style_scale=8.0)
+    np.testing.assert_array_equal(full, made(tiny_network, content, style, style_scale=2.0))
+    assert np.abs(half - full).max() > 1e-3
+
+
+def test_style_size_is_the_long_side_of_the_style_whatever_the_scale(tiny_network, content, rng):
+    style = smooth(rng, 36, 48)
+    np.testing.assert_array_equal(
+        made(tiny_network, content, style, style_size=16, style_scale=3.0),
+        made(tiny_network, content, resized(style, 12, 16)),
+    )
+
+
+def test_style_fit_brings_the_style_to_the_shape_of_the_picture(tiny_network, content, rng):
+    style = smooth(rng, 36, 48)
+    np.testing.assert_array_equal(
+        made(tiny_network, content, style, style_fit="resize"),
+        made(tiny_network, content, resized(style, 24, 18)),
+    )
+    # Of 48 columns the middle 27 have the shape 24 x 18 at a height of 36; 10.5 are cut off left.
+    np.testing.assert_array_equal(
+        made(tiny_network, content, style, style_fit="crop"),
+        made(tiny_network, content, resized(style[:, 10:37], 24, 18)),
+    )
+
+
+def test_the_style_keeps_its_proportion_to_the_picture_in_every_stage(
+    tiny_network, content, rng, monkeypatch
+):
+    style = smooth(rng, 60, 90)
+    paint = Stylizer(PLAIN.replace(style_size=48, **STAGED), network=tiny_network)
+    resizes = Counter(monkeypatch, image_io, "resize")
+    stages = {x.stage: (x.height, x.width) for x in paint.iterate(content, style)}
+    sizes = [x[1:] for x in resizes.arguments if x[0].shape[1:3] == (60, 90)]
+    assert len(sizes) == len(stages) > 2
+    for (height, width), stage in zip(sizes, stages.values(), strict=True):
+        assert width == pytest.approx(48 / 24 * max(stage), abs=1)
+        assert height == pytest.approx(width * 60 / 90, abs=1)
+
+
+# One trace.
+
+
+def test_everything_is_traced_once_a_size_over_many_pictures_and_styles(
+    tiny_network, rng, monkeypatch
+):
+    losses = Counter(monkeypatch, objective.Objective, "__call__")
+    statistics = Counter(monkeypatch, objective.Objective, "statistics")
+    paint = Stylizer(PLAIN.replace(**STAGED), network=tiny_network)
+    for styles in (1, 1, 2):
+        content = smooth(rng, 24, 18)
+        paint(content, [smooth(rng, *rng.integers(16, 40, size=2)) for _ in range(styles)])
+    sizes = {(x.height, x.width) for x in paint.iterate(content, content)}
+    # Of the losses one trace serves all sizes, and of each picture's statistics too.
+    assert losses.count == 1
+    assert sorted(source for _, source, _ in statistics.arguments) == ["content", "style"]
+    assert {x[:2] for x in paint._optimizers} == sizes
+    for optimizer in paint._optimizers.values():
+        assert optimizer._compiled_step.experimental_get_tracing_count() == 1
+    # Another size adds its own step, and retraces no other.
+    paint(smooth(rng, 24, 24), content)
+    assert losses.count == 1
+    for optimizer in paint._optimizers.values():
+        assert optimizer._compiled_step.experimental_get_tracing_count() == 1
+
+
+def test_optimizers_and_the_statistics_of_styles_are_kept(tiny_network, rng, monkeypatch):
+    built = Counter(monkeypatch, stylizer, "build_optimizer")
+    seen = Counter(monkeypatch, stylizer._Format, "statistics")
+
+    def of_styles():
+        return sum(source == "style" for _, source, _ in seen.arguments)
+
+    paint, style = Stylizer(PLAIN, network=tiny_network), smooth(rng, 20, 24)
+    for _ in range(3):
+        paint(smooth(rng, 24, 18), style)
+    assert (built.count, of_styles()) == (1, 1)
+    paint(smooth(rng, 24, 18), 1 - style)
+    assert (built.count, of_styles()) == (1, 2)
+
+
+# Guards.
+
+
+def test_a_loss_that_is_not_finite_from_the_start_is_an_error_that_says_what_to_do(
+    tiny_network, content, style
+):
+    # Over what float32 can hold.
+    weights = {"content_weight": 1e30, "content_layer_weights": (1e12,)}
+    paint = Stylizer(
+        PLAIN.replace(**weights, init="white_noise", steps=(50,)), network=tiny_network
+    )
+    iterates = []
+    with pytest.raises(
+        StylizationError, match=r"not finite even for the starting picture.*weights"
+    ):
+        iterates.extend(paint.iterate(content, style))
+    assert len(iterates) < 50
+
+
+def test_damaged_weights_never_give_a_picture(tiny_network, content, style):
+    damaged = keras.models.clone_model(tiny_network)
+    damaged.set_weights([np.full_like(x, np.nan) for x in tiny_network.get_weights()])
+    with pytest.raises(StylizationError):
+        made(damaged, content, style, optimizer="adam", steps=(50,))
+
+
+def test_a_converged_stage_ends_early_with_a_message(tiny_network, content, style, monkeypatch):
+    monkeypatch.setattr(watching, "PATIENCE", 5)
+    # Content alone, from the content: there is nothing to win.
+    options = {"style_weight": 0.0, "total_variation_weight": 0.0, **STAGED, "steps": (50, 20)}
+    paint = Stylizer(PLAIN.replace(**options), network=tiny_network)
+    iterates = list(paint.iterate(content, style))
+    messages = [(x.stage, x.step, x.messages) for x in iterates if x.messages]
+    told = ("No better loss in 5 steps: this stage has converged.",)
+    assert messages[0] == (1, 6, told)
+    # What was skipped counts as done.
+    assert next(x for x in iterates if x.stage == 2).evaluation == 51
+
+
+class Stuck:
+    """An optimizer that had one good evaluation and then only takes steps back."""
+
+    def __init__(self, shape):
+        self.image = self.best = tf.Variable(tf.zeros(shape))
+        self.best_loss, self.step_backs = tf.Variable(np.inf), tf.Variable(0)
+
+    def start(self, image, previous=None):
+        self.image.assign(image)
+        self.best_loss.assign(np.inf)
+        self.step_backs.assign(0)
+
+    def step(self, targets):
+        if np.isfinite(self.best_loss.numpy()):
+            self.step_backs.assign_add(1)
+        self.best_loss.assign(7.0)
+        return {"loss": tf.constant(7.0)}
+
+    def result(self):
+        return self.best.value()
+
+
+def test_steps_taken_back_are_told_and_too_many_in_a_row_end_the_stage(
+    tiny_network, content, style, monkeypatch
+):
+    monkeypatch.setattr(stylizer, "build_optimizer", lambda config, function, shape: Stuck(shape))
+    paint = Stylizer(PLAIN.replace(steps=(50,)), network=tiny_network)
+    iterates = list(paint.iterate(content, style))
+    assert len(iterates) == 1 + watching.GIVE_UP
+    assert iterates[0].messages == ()
+    for iterate in iterates[1:-1]:
+        assert "went back to the best picture" in iterate.messages[0]
+    assert "this stage ends with its best picture" in iterates[-1].messages[0]
+    np.testing.assert_allclose(iterates[-1].image[0], content, atol=1e-6)
+
+
+def test_pixels_that_leave_the_range_are_brought_back(tiny_network, style):
+    """L-BFGS is not confined, its picture is."""
+    extreme = np.zeros([24, 18, 3], np.float32)
+    extreme[::2] = 1
+    iterates = list(
+        Stylizer(PLAIN.replace(content_weight=0.0, steps=(20,)), network=tiny_network).iterate(
+            extreme, style
+        )
+    )
+    assert float(tf.reduce_min(iterates[-1].picture)) < 0
+    assert iterates[-1].image.min() == 0
+    assert iterates[-1].image.max() <= 1
+
+
+# One call.
+
+
+@pytest.fixture
+def without_vgg(monkeypatch, tiny_network):
+    monkeypatch.setattr(stylizer, "Stylizer", lambda config: stylizer_of(tiny_network, config))
+
+
+def test_stylize_returns_the_rank_of_the_photograph(without_vgg, content, style):
+    options = PLAIN.to_dict()
+    alone = stylize_tf.stylize(content, style, **options)
+    assert (alone.shape, alone.dtype) == ((24, 18, 3), np.float32)
+    batch = stylize_tf.stylize(content[np.newaxis], style, **options)
+    np.testing.assert_array_equal(batch, alone[np.newaxis])
+    drawn = stylize_tf.stylize(Image.fromarray(eight_bit(content)), style, **options)
+    np.testing.assert_allclose(drawn, alone, atol=1e-5)
+
+
+def test_options_of_stylize_override_those_of_the_preset(without_vgg, content, style):
+    class SeenError(Exception):
+        pass
+
+    def shown(config):
+        raise SeenError(config)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stylizer, "Stylizer", shown)
+        with pytest.raises(SeenError) as seen:
+            stylize_tf.stylize(content, style, preset="paper", steps=3, size=24)
+    assert seen.value.args == (PRESETS["paper"].replace(steps=3, size=24),)
+
+
+def test_unknown_presets_and_options_are_refused_at_once(content, style):
+    with pytest.raises(ConfigError, match=r"`preset` must be one of .*paper.*; got 'papr'"):
+        stylize_tf.stylize(content, style, preset="papr")
+    with pytest.raises(ConfigError, match=r"no option `styel_weight`.*`style_weight`"):
+        stylize_tf.stylize(content, style, styel_weight=3)
+
+
+def test_a_stylizer_tells_which_precision_it_chose(tiny_network, monkeypatch):
+    for chosen in ("bfloat16", "float32"):
+        monkeypatch.setattr(stylizer.precision, "faster_format", lambda chosen=chosen: chosen)
+        config = PLAIN.replace(precision="auto")
+        assert Stylizer(config, network=tiny_network).config == config.replace(precision=chosen)
+
+
+def test_the_coarsest_of_several_stages_is_float32(tiny_network, content, style):
+    paint = stylizer_of(tiny_network, PLAIN.replace(precision="bfloat16", **STAGED))
+    paint(content, style)
+    formats = [name for *_, name in paint._optimizers]
+    assert formats[0] == "float32"
+    assert set(formats[1:]) == {"bfloat16"}
+
+
+# Manners.
+
+
+def global_state():
+    """What a program may share with us, and would not like to find changed."""
+    return {
+        "floatx": keras.config.floatx(),
+        "epsilon": keras.config.epsilon(),
+        "data format": keras.config.image_data_format(),
+        "policy": keras.config.dtype_policy().name,
+        "traceback filtering": keras.config.is_traceback_filtering_enabled(),
+        "eager functions": tf.config.functions_run_eagerly(),
+        "jit": tf.config.optimizer.get_jit(),
+        "determinism": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "soft placement": tf.config.get_soft_device_placement(),
+        "numpy": np.random.get_state()[1].tolist(),
+        "handlers": list(logging.getLogger().handlers),
+        "level": logging.getLogger().level,
+        "filters": list(warnings.filters),
+        "environment": dict(os.environ),
+        "interrupt": signal.getsignal(signal.SIGINT),
+        "threads": threading.active_count(),
+        "folder": sorted(Path.cwd().iterdir()),
+        "numpy errors": np.geterr(),
+        "pillow limit": Image.MAX_IMAGE_PIXELS,
+    }
+
+
+def test_a_stylization_prints_nothing_and_changes_no_global_state(
+    tiny_network, content, style, capfd, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    tf.random.set_seed(5)
+    expected_random = tf.random.uniform([3]).numpy()
+    tf.random.set_seed(5)
+    before = global_state()
+    capfd.readouterr()
+    config = PLAIN.replace(optimizer="adam", init="pink_noise", average_decay=0.5, **STAGED)
+    Stylizer(config, network=tiny_network)(content, style)
+    printed = capfd.readouterr()
+    assert printed == ("", "")
+    after = global_state()
+    for name, value in before.items():
+        assert after[name] == value, name
+    np.testing.assert_array_equal(tf.random.uniform([3]), expected_random)
+
+
+def test_a_given_picture_is_not_written_to(plain, content, style):
+    photograph, painting = content.copy(), style.copy()
+    photograph.flags.writeable = painting.flags.writeable = False
+    plain(photograph, painting)
+    np.testing.assert_array_equal(photograph, content)
+
+
+def in_a_new_process(code, folder):
+    """What a new Python prints, in an empty folder."""
+    root = str(Path(stylize_tf.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_importing_the_package_loads_neither_tensorflow_nor_anything_heavy(tmp_path):
+    printed = in_a_new_process(
+        "import sys, stylize_tf, stylize_tf.cli.stylize\n"
+        "stylize_tf.PRESETS, stylize_tf.ConfigError, stylize_tf.StyleTransferConfig\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'PIL', 'absl', 'h5py'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "stylize_tf.ImageError, stylize_tf.WeightsError\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)\n",
+        tmp_path,
+    )
+    assert printed == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_importing_everything_starts_no_device_and_changes_nothing(tmp_path):
+    printed = in_a_new_process(
+        "import os\n"
+        "os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'\n"
+        "import warnings\n"
+        "warnings.simplefilter('ignore')\n"
+        "import keras, tensorflow as tf\n"
+        "from tensorflow.python.eager import context\n"
+        "def state():\n"
+        "    return (keras.config.floatx(), keras.config.dtype_policy().name,\n"
+        "        keras.config.image_data_format(), tf.config.get_soft_device_placement(),\n"
+        "        tf.config.threading.get_intra_op_parallelism_threads(), dict(os.environ))\n"
+        "before = state()\n"
+        "import stylize_tf\n"
+        "for name in stylize_tf.__all__:\n"
+        "    getattr(stylize_tf, name)\n"
+        "import stylize_tf.stylizer\n"
+        "assert state() == before\n"
+        "assert not context.context()._initialized\n"
+        "print('sound')\n",
+        tmp_path,
+    )
+    assert printed == "sound\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_public_names_are_listed_and_there():
+    assert set(stylize_tf.__all__) <= set(dir(stylize_tf))
+    for name in stylize_tf.__all__:
+        assert getattr(stylize_tf, name) is not None
+    with pytest.raises(AttributeError, match="stylise"):
+        stylize_tf.stylise  # noqa: B018
