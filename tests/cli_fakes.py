@@ -64,7 +64,7 @@ def at_step(hook: Callable[[int], Any]) -> type:
         def iterate(
             self, content: np.ndarray, styles: Sequence[np.ndarray], initial: Any = None
         ) -> Iterator[Iterate]:
-            stages = list(pyramid.stages(self.config, self.final_size(content), 16))
+            stages = list(pyramid.stages(self.config, self.final_size(content)))
             evaluations = sum(stage.steps for stage in stages)
             evaluation = 0
             for number, stage in enumerate(stages, start=1):

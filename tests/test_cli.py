@@ -255,7 +255,7 @@ def test_style_too_thin_for_the_network_is_refused_unless_it_is_cropped(check, s
     Image.new("RGB", (1, 3000)).save("thin.png")
     code, line = check(INPUTS[0], "--style=thin.png")
     assert code == Exit.PICTURE
-    assert line.startswith("'thin.png' is too thin for a style: 1x3000 pixels would become 48000")
+    assert line.startswith("'thin.png' must not be too thin for the network: 1x3000 pixels would")
     assert stylize(INPUTS[0], "--style=thin.png", "--style_fit=crop", *SHORT) == 0
 
 
