@@ -45,3 +45,11 @@ def vgg_weights():
     from stylize_tf import weights
 
     return weights.find()
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """Weights of the right names and few channels, and files that hold them."""
+    from weights_fakes import Tiny
+
+    return Tiny(tmp_path, monkeypatch)

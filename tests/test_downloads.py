@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from weights_fakes import KERAS_NAME, Tiny, assert_equal, isolate, names
+from weights_fakes import KERAS_NAME, assert_equal, isolate, names
 
 from stylize_tf import downloads, weights
 from stylize_tf.downloads import DownloadError, download
@@ -16,11 +16,6 @@ from stylize_tf.weights import WeightsError, fetch, find
 @pytest.fixture(autouse=True)
 def _isolated(monkeypatch, tmp_path):
     isolate(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def tiny(monkeypatch, tmp_path):
-    return Tiny(tmp_path, monkeypatch)
 
 
 # --- The download ------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from weights_fakes import (
     KERAS_NAME,
     SHAPES,
     WHEEL_NAME,
-    Tiny,
     assert_equal,
     h5_bytes,
     names,
@@ -29,9 +28,15 @@ from stylize_tf import array_files, weight_files
 from stylize_tf.weights import WeightsError, find, save_npz
 
 
-@pytest.fixture
-def tiny(monkeypatch, tmp_path):
-    return Tiny(tmp_path, monkeypatch)
+def assert_refused_cheaply(path, reason):
+    """Refused for one of the reasons that `|` separates, in little memory."""
+    tracemalloc.start()
+    try:
+        message = refusal(path)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert any(word in message for word in reason.split("|")), message
 
 
 def refusal(path):
@@ -273,13 +278,7 @@ def test_an_h5_file_with_anything_but_plain_arrays_of_the_right_shapes_is_refuse
     tiny.file("other.h5", h5_bytes(tiny.float32, "{0}/kernel:0", "{0}/bias:0"))
     monkeypatch.chdir(tiny.folder)
     path = build_h5(tiny, change)
-    tracemalloc.start()
-    try:
-        message = refusal(path)
-        assert tracemalloc.get_traced_memory()[1] < 5_000_000
-    finally:
-        tracemalloc.stop()
-    assert any(word in message for word in reason.split("|")), message
+    assert_refused_cheaply(path, reason)
 
 
 def test_an_h5_file_cut_anywhere_or_scrambled_is_refused_or_sound(tiny):
@@ -357,13 +356,7 @@ def test_an_npz_file_with_anything_but_plain_arrays_of_the_right_shapes_is_refus
 ):
     path = tiny.file("attack.npz", zip_bytes(npz_members(tiny, **changes)))
     assert path.stat().st_size < 1_000_000
-    tracemalloc.start()
-    try:
-        message = refusal(path)
-        assert tracemalloc.get_traced_memory()[1] < 5_000_000
-    finally:
-        tracemalloc.stop()
-    assert any(word in message for word in reason.split("|")), message
+    assert_refused_cheaply(path, reason)
 
 
 def test_an_npz_archive_that_would_fill_the_memory_by_itself_is_refused(tiny):

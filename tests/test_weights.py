@@ -15,7 +15,6 @@ from weights_fakes import (
     KERAS_NAME,
     ROOT,
     WHEEL_NAME,
-    Tiny,
     assert_equal,
     damaged,
     h5_bytes,
@@ -34,11 +33,6 @@ from stylize_tf.weights import WeightsError, fetch, find, save_npz
 @pytest.fixture(autouse=True)
 def _isolated(monkeypatch, tmp_path):
     isolate(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def tiny(monkeypatch, tmp_path):
-    return Tiny(tmp_path, monkeypatch)
 
 
 class Fetchers:
