@@ -1,4 +1,4 @@
-"""Every default, range, choice and help text of a stylization, and the presets.
+"""Every default, range, choice and help text of a stylization.
 
 The command line makes one flag of each field, the Python interface takes the same object and a
 picture's metadata stores it, so a default has one home. Nothing here imports TensorFlow: bad values
@@ -19,6 +19,9 @@ VGG19_LAYERS: tuple[str, ...] = tuple(
     for name in (*(f"conv{index}" for index in range(1, convolutions + 1)), "pool")
 )
 """Names of the layers whose maps can be asked for, shallow to deep, as Keras names them."""
+
+LONGEST_SIDE = 16_384
+"""Most pixels of a side of a picture."""
 
 PATCH_SIZE = 3
 """Height and width in pixels of the patches whose statistics `patch_weight` weighs."""
@@ -71,7 +74,7 @@ class StyleTransferConfig:
         512,
         "Long side of the picture in pixels; 0 keeps the size of the photograph.",
         minimum=0,
-        maximum=16384,
+        maximum=LONGEST_SIDE,
     )
     size_of: str = _field(
         "long",
@@ -112,7 +115,7 @@ class StyleTransferConfig:
         0,
         "Long side of the style in pixels, in place of --style_scale; 0 leaves it to that.",
         minimum=0,
-        maximum=16384,
+        maximum=LONGEST_SIDE,
     )
     style_fit: str = _field(
         "own",
@@ -200,7 +203,7 @@ class StyleTransferConfig:
         choices=("l1", "squared", "nine_point"),
     )
     normalize_features: bool = _field(
-        True, "Divide the features of each layer by their mean activation over photographs."
+        True, "Divide the features of each layer by their mean activation over pictures."
     )
     pooling: str = _field(
         "max",
@@ -219,7 +222,7 @@ class StyleTransferConfig:
         128,
         "Long side of the first of the coarse-to-fine stages; 0 works at full size only.",
         minimum=0,
-        maximum=16384,
+        maximum=LONGEST_SIDE,
     )
     stage_factor: float = _field(
         math.sqrt(2),
@@ -257,7 +260,7 @@ class StyleTransferConfig:
     amsgrad: bool = _field(False, "Adam: use the AMSGrad variant.")
     warmup_steps: int = _field(
         0,
-        "Adam: steps of each stage over which the learning rate rises to its value.",
+        "Adam: steps over which the learning rate rises to its value, once a picture.",
         minimum=0,
         maximum=1_000_000,
     )
@@ -276,7 +279,7 @@ class StyleTransferConfig:
     precision: str = _field(
         "auto",
         "Number format of the convolutions; statistics, losses and the optimizer are float32. "
-        "auto takes bfloat16 where it is faster here, and never at the coarsest stage.",
+        "auto takes bfloat16 where it is faster here. The coarsest of several stages is float32.",
         choices=("auto", "float32", "bfloat16"),
     )
 

@@ -216,7 +216,7 @@ class LBFGS:
         shape: of the image, `[N, H, W, C]`.
         history: number of curvature pairs.
         first_step: length of the first step while the curvature is unknown, as the mean change of a
-            pixel.
+            pixel; shorter where the gradient's L1 norm is below 1.
     """
 
     def __init__(

@@ -215,10 +215,10 @@ def bures(x: Gaussian, target: BuresTarget, epsilon: float) -> tf.Tensor:
 
     and the result is `(|m - m*|^2 + d) / C`. It is `wasserstein_2` when the two covariances commute
     (then `d = sum((sqrt(R[i, i]) - sqrt(v[i]))^2)`), and to second order around `S = S*` always,
-    since the second derivative of the Bures distance at `S*` is `|D[i, j]|^2 / (2 (v[i] + v[j]))`
-    (Bhatia, Jain & Lim, 2019). It costs two matrix products and no decomposition, little more than
-    a Gram loss. Keeping `a = v` instead, the plain expansion, under-penalises missing variance up
-    to four times.
+    since in these axes the Bures distance of `S* + D` from `S*` is
+    `sum(D[i, j]^2 / (2 * (v[i] + v[j])))` and smaller terms (Bhatia, Jain & Lim, 2019). It costs
+    two matrix products and no decomposition, little more than a Gram loss. Keeping `a = v` instead,
+    the plain expansion, under-penalises missing variance up to four times.
 
     Args:
         x: `Gaussian` of the picture.

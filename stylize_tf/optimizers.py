@@ -61,7 +61,8 @@ class Adam:
         value_and_gradient: what to minimize.
         shape: of the image, `[N, H, W, C]`.
         learning_rate: in units of the image.
-        warmup_steps: steps over which the learning rate rises linearly to its value.
+        warmup_steps: steps over which the learning rate rises linearly to its value; those of a
+            coarser stage count.
         clip_norm: gradients of a larger norm are scaled down to it; 0 does not clip.
         bounds: lowest and highest value of a pixel, kept after every step; None leaves pixels free.
         parameters: others of `keras.optimizers.Adam`, such as `beta_1` or `amsgrad`.

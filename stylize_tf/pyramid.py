@@ -6,10 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stylize_tf.config import PATCH_SIZE, ConfigError, StyleTransferConfig
-
-LONGEST_SIDE = 16_384
-"""Most pixels of a side of a picture."""
+from stylize_tf.config import LONGEST_SIDE, PATCH_SIZE, ConfigError, StyleTransferConfig
 
 
 class Stage(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+import os
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,10 +18,20 @@ from stylize_tf import features, image_io, precision, pyramid, weights
 from stylize_tf.config import ConfigError, StyleTransferConfig
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
-from stylize_tf.objective import Targets, build_objective
+from stylize_tf.objective import Objective, Targets, build_objective
 from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, ValueAndGradient, compiled
 from stylize_tf.presets import PRESETS
 from stylize_tf.watching import Watch, Work
+
+_Key = tuple[int, int, str]
+"""Height, width and number format of a stage."""
+
+KEPT_SHAPES = 2
+"""Shapes of picture whose optimizers are kept: as landscapes and portraits alternate, say. Those
+of one take some 130 MB at 512 pixels."""
+
+KEPT_STATISTICS = 64
+"""Statistics of styles that are kept, one a style and stage, each under 3 MB with VGG19."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +48,7 @@ class Iterate:
         seconds: what the step took; the first step of a stage includes its preparation.
         remaining: estimated seconds that the other steps take.
         messages: what the guards did, in plain words; mostly empty.
+        picture: what `image` is made from, on the device; pixels may leave [0, 1].
     """
 
     stage: int
@@ -59,20 +72,25 @@ class Iterate:
 
     @property
     def image(self) -> np.ndarray:
-        """The best picture of the stage so far: float32, `[1, height, width, 3]` in [0, 1]."""
+        """The result of the stage so far: float32, `[1, height, width, 3]` in [0, 1].
+
+        The picture of the lowest loss, or with `average_decay` the average over the iterates.
+        """
         return np.clip(self.picture.numpy(), 0, 1)
 
 
 class Stylizer:
     """Stylizes pictures with one configuration.
 
-    Keeps the network, the compiled steps of each size and the targets of each style, so that later
-    pictures start sooner. Gatys, Ecker & Bethge (2016) is the method; README.md tells where we
-    differ. Not to be used from several threads at once.
+    Keeps the network, the compiled steps of the last two shapes of picture and the statistics of
+    the last styles, so that later pictures start sooner and memory stays bounded. Gatys, Ecker &
+    Bethge (2016) is the method; README.md tells where we differ. Several `iterate` may be under
+    way in turn, but not in several threads at once.
 
     Args:
         config: all options; its defaults if None.
-        weights: of VGG19, from `weights.find()`, which is called if this and `network` are None.
+        weights: of VGG19, from `weights.find()` or the path of their file; looked for if this and
+            `network` are None.
         network: another network than VGG19 with layers of the same names, see
             `features.build_extractor`; its features are not normalized.
 
@@ -87,7 +105,7 @@ class Stylizer:
         self,
         config: StyleTransferConfig | None = None,
         *,
-        weights: weights.Weights | None = None,
+        weights: weights.Weights | str | os.PathLike[str] | None = None,
         network: keras.Model | None = None,
     ):
         config = config or StyleTransferConfig()
@@ -96,7 +114,7 @@ class Stylizer:
         self._network = network or _vgg19(weights)
         self._objective = build_objective(self.config, units)
         self._formats: dict[str, _Format] = {}
-        self._optimizers: dict[tuple[int, int, str], ImageOptimizer] = {}
+        self._optimizers: dict[_Key, ImageOptimizer] = {}
         self._style_statistics: dict[tuple[Any, ...], Targets] = {}
 
     def __call__(
@@ -165,42 +183,53 @@ class Stylizer:
         image: np.ndarray | None = None
         previous: ImageOptimizer | None = None
         work = Work(stages)
-        for number, stage in enumerate(stages, start=1):
-            number_format = self._format(number, len(stages))
-            content = image_io.resize(photograph, stage.height, stage.width)
-            styles = [self._fitted(x, stage, stages[-1]) for x in paintings]
-            targets = self._targets(content, styles, shares, number_format)
-            optimizer = self._optimizer(stage, number_format, targets)
-            if image is None:
-                image = initial_image(self.config.init, content, styles[0], start, generator)
-            else:
-                image = np.clip(image_io.resize(image, stage.height, stage.width), 0, 1)
-            optimizer.start(tf.constant(image), previous)
-            watch = Watch(optimizer)
-            for step in range(1, stage.steps + 1):
-                losses = {name: float(value) for name, value in optimizer.step(targets).items()}
-                messages, ended = watch.look(is_last=step == stage.steps)
-                now = time.perf_counter()
-                yield Iterate(
-                    stage=number,
-                    stages=len(stages),
-                    step=step,
-                    steps=stage.steps,
-                    evaluation=work.evaluation(number, step),
-                    evaluations=work.evaluations,
-                    height=stage.height,
-                    width=stage.width,
-                    losses=losses,
-                    seconds=now - clock,
-                    remaining=work.remaining(number, step, now - clock),
-                    messages=messages,
-                    picture=optimizer.result(),
-                )
-                clock = now
-                if ended:
-                    break
-            image = np.clip(optimizer.result().numpy(), 0, 1)
-            previous = optimizer
+        with self._borrowed(stages) as borrowed:
+            for number, stage in enumerate(stages, start=1):
+                number_format = self._format(number, len(stages))
+                content = image_io.resize(photograph, stage.height, stage.width)
+                styles = [self._fitted(x, stage, stages[-1]) for x in paintings]
+                targets = self._targets(content, styles, shares, number_format)
+                optimizer = self._optimizer(stage, number_format, targets, borrowed)
+                if image is None:
+                    image = initial_image(self.config.init, content, styles[0], start, generator)
+                else:
+                    image = np.clip(image_io.resize(image, stage.height, stage.width), 0, 1)
+                optimizer.start(tf.constant(image), previous)
+                watch = Watch(optimizer)
+                for step in range(1, stage.steps + 1):
+                    losses = {name: float(value) for name, value in optimizer.step(targets).items()}
+                    messages, ended = watch.look(is_last=step == stage.steps)
+                    now = time.perf_counter()
+                    yield Iterate(
+                        stage=number,
+                        stages=len(stages),
+                        step=step,
+                        steps=stage.steps,
+                        evaluation=work.evaluation(number, step),
+                        evaluations=work.evaluations,
+                        height=stage.height,
+                        width=stage.width,
+                        losses=losses,
+                        seconds=now - clock,
+                        remaining=work.remaining(number, step, now - clock),
+                        messages=messages,
+                        picture=optimizer.result(),
+                    )
+                    clock = time.perf_counter()  # What was done with the iterate is not our time.
+                    if ended:
+                        break
+                image = np.clip(optimizer.result().numpy(), 0, 1)
+                previous = optimizer
+
+    @contextlib.contextmanager
+    def _borrowed(self, stages: Sequence[pyramid.Stage]) -> Iterator[dict[_Key, ImageOptimizer]]:
+        """Where a run has its optimizers, out of reach of other runs; later ones get them back."""
+        borrowed: dict[_Key, ImageOptimizer] = {}
+        try:
+            yield borrowed
+        finally:
+            self._optimizers.update(borrowed)
+            _keep_newest(self._optimizers, KEPT_SHAPES * len(stages))
 
     def _format(self, number: int, stages: int) -> _Format:
         """The number format of a stage: float32 for the coarsest of several, as chosen for others.
@@ -241,21 +270,31 @@ class Stylizer:
     def _statistics_of_style(self, style: np.ndarray, number_format: _Format) -> Targets:
         digest = hashlib.sha256(style.tobytes()).hexdigest()
         key = (digest, style.shape, number_format.name)
-        if key not in self._style_statistics:
-            self._style_statistics[key] = number_format.statistics("style", style)
-        return self._style_statistics[key]
+        statistics = self._style_statistics.pop(key, None)
+        if statistics is None:
+            statistics = number_format.statistics("style", style)
+        self._style_statistics[key] = statistics
+        _keep_newest(self._style_statistics, KEPT_STATISTICS)
+        return statistics
 
     def _optimizer(
-        self, stage: pyramid.Stage, number_format: _Format, targets: Targets
+        self,
+        stage: pyramid.Stage,
+        number_format: _Format,
+        targets: Targets,
+        borrowed: dict[_Key, ImageOptimizer],
     ) -> ImageOptimizer:
+        """The optimizer of a stage, kept from an earlier run or new; it is then `borrowed`."""
         key = (stage.height, stage.width, number_format.name)
-        if key not in self._optimizers:
-            self._optimizers[key] = build_optimizer(
+        if key in self._optimizers:
+            borrowed[key] = self._optimizers.pop(key)
+        if key not in borrowed:
+            borrowed[key] = build_optimizer(
                 self.config,
                 number_format.value_and_gradient(targets),
                 [1, stage.height, stage.width, 3],
             )
-        return self._optimizers[key]
+        return borrowed[key]
 
 
 def stylize(
@@ -312,7 +351,7 @@ def build_optimizer(
 class _Format:
     """The extractor in one number format and what is compiled from it, for every size."""
 
-    def __init__(self, name: str, extractor: keras.Model, objective: Any):
+    def __init__(self, name: str, extractor: keras.Model, objective: Objective):
         self.name = name
         self._extractor = extractor
         self._objective = objective
@@ -357,13 +396,21 @@ class _Format:
         return self._compiled["step"]
 
 
+def _keep_newest(cache: dict[Any, Any], most: int) -> None:
+    """Drops what was put in first until there are at most so many."""
+    for key in list(cache)[: max(0, len(cache) - most)]:
+        del cache[key]
+
+
 def _of_any_size(tensor: tf.Tensor) -> tf.TensorSpec:
     shape = [1, None, None, tensor.shape[3]] if tensor.shape.rank == 4 else tensor.shape
     return tf.TensorSpec(shape, tensor.dtype)
 
 
-def _vgg19(found: weights.Weights | None) -> keras.Model:
-    return features.vgg19((found or weights.find()).tensors)
+def _vgg19(found: weights.Weights | str | os.PathLike[str] | None) -> keras.Model:
+    if not isinstance(found, weights.Weights):
+        found = weights.find(found)
+    return features.vgg19(found.tensors)
 
 
 def _as_list(style: Any) -> list[Any]:

@@ -42,9 +42,10 @@ class Watch:
         step_backs = int(self._optimizer.step_backs.numpy())
         taken_back, self._step_backs = step_backs > self._step_backs, step_backs
         self._in_a_row = self._in_a_row + 1 if taken_back else 0
+        # Against the loss of then, not of the step before: small gains add up.
         improved = best < self._best - 1e-5 * abs(best)
         self._since_best = 0 if improved else self._since_best + 1
-        self._best = min(self._best, best)
+        self._best = best if improved else self._best
         gives_up = self._in_a_row >= GIVE_UP
         if math.isinf(best) and (gives_up or is_last):
             raise StylizationError(
@@ -79,10 +80,18 @@ class Work:
         return sum(stage.steps for stage in self._stages[: number - 1]) + step
 
     def remaining(self, number: int, step: int, seconds: float) -> float:
-        """Seconds left, from a running average of the seconds a pixel."""
+        """Seconds left, from a running average of the seconds a pixel.
+
+        The first step of a stage takes its preparation too, so it counts only while nothing better
+        is known; the second begins the average anew.
+        """
         stage = self._stages[number - 1]
         rate = seconds / (stage.height * stage.width)
-        self._rate = 0.7 * self._rate + 0.3 * rate if self._rate and step > 1 else rate
+        if step == 1:
+            rate = self._rate or rate
+        elif step > 2 and self._rate:
+            rate = 0.7 * self._rate + 0.3 * rate
+        self._rate = rate
         left = (stage.steps - step) * stage.height * stage.width
         left += sum(x.steps * x.height * x.width for x in self._stages[number:])
         return left * self._rate

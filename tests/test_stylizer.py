@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 import warnings
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from stylize_tf.image_io import ImageError
 from stylize_tf.presets import PRESETS
 from stylize_tf.stylizer import Iterate, Stylizer
 from stylize_tf.watching import StylizationError
+from stylize_tf.weights import WeightsError
 
 # Two shallow layers, one stage, few steps: what a test does not say is not what it is about.
 PLAIN = StyleTransferConfig(
@@ -293,6 +295,26 @@ def test_it_can_be_stopped_and_used_again(plain, content, style):
     np.testing.assert_array_equal(plain(content, style), expected)
 
 
+def test_two_may_be_iterated_in_turn(plain, content, style):
+    expected = plain(content, style), plain(1 - content, style)
+    both = zip(plain.iterate(content, style), plain.iterate(1 - content, style), strict=True)
+    *_, last = both
+    for iterate, picture in zip(last, expected, strict=True):
+        np.testing.assert_array_equal(iterate.image, picture)
+
+
+def test_what_is_done_with_an_iterate_does_not_count_as_time_of_a_step(
+    plain, content, style, monkeypatch
+):
+    spent = [0.0]  # The clock only moves while somebody has an iterate.
+    clock = types.SimpleNamespace(perf_counter=lambda: spent[0])
+    monkeypatch.setattr(stylizer, "time", clock)
+    for iterate in plain.iterate(content, style):
+        assert iterate.seconds == 0
+        spent[0] += 1
+    assert spent == [4]
+
+
 # Pictures in.
 
 
@@ -484,6 +506,31 @@ def test_optimizers_and_the_statistics_of_styles_are_kept(tiny_network, rng, mon
     assert (built.count, of_styles()) == (1, 1)
     paint(smooth(rng, 24, 18), 1 - style)
     assert (built.count, of_styles()) == (1, 2)
+
+
+def test_what_is_kept_for_later_pictures_is_bounded(tiny_network, rng, monkeypatch):
+    monkeypatch.setattr(stylizer, "KEPT_STATISTICS", 3)
+    built = Counter(monkeypatch, stylizer, "build_optimizer")
+    paint = Stylizer(PLAIN.replace(**{**STAGED, "steps": (1,)}), network=tiny_network)
+    stages = len({(x.height, x.width) for x in paint.iterate(*[smooth(rng, 24, 18)] * 2)})
+    for height in (18, 20, 22):
+        paint(smooth(rng, height, 24), smooth(rng, 20, 24))
+    assert len(paint._optimizers) == stylizer.KEPT_SHAPES * stages
+    assert len(paint._style_statistics) == 3
+    # The newest are kept, and what is used counts as new.
+    before = built.count
+    for height in (20, 22, 20):
+        paint(smooth(rng, height, 24), smooth(rng, 20, 24))
+    assert built.count == before
+    paint(smooth(rng, 24, 24), smooth(rng, 20, 24))
+    assert built.count == before + stages
+    paint(smooth(rng, 20, 24), smooth(rng, 20, 24))
+    assert built.count == before + stages
+
+
+def test_weights_may_be_named_by_their_file(tmp_path):
+    with pytest.raises(WeightsError, match=r"nowhere\.npz"):
+        Stylizer(weights=tmp_path / "nowhere.npz")
 
 
 # Guards.

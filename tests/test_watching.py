@@ -42,9 +42,9 @@ def test_steps_that_get_on_are_not_worth_a_word():
     )
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.5e-5], ids=str)
+@pytest.mark.parametrize("rate", [0.0, 0.5e-5 / watching.PATIENCE], ids=str)
 def test_a_stage_ends_after_so_many_steps_without_a_better_loss(rate):
-    """Better is by more than a hundred thousandth."""
+    """Better is by more than a hundred thousandth, over all these steps."""
     *before, (messages, ended) = looks((1 - rate) ** np.arange(watching.PATIENCE + 1))
     assert before == [((), False)] * watching.PATIENCE
     assert ended
@@ -53,6 +53,12 @@ def test_a_stage_ends_after_so_many_steps_without_a_better_loss(rate):
 
 def test_a_little_progress_now_and_then_is_enough_to_go_on():
     losses = np.repeat(0.9999 ** np.arange(5), watching.PATIENCE)
+    assert not any(ended for _, ended in looks(losses))
+
+
+def test_small_gains_add_up():
+    """Half a hundred thousandth a step is as good as a hundred thousandth every other step."""
+    losses = (1 - 0.5e-5) ** np.arange(5 * watching.PATIENCE)
     assert not any(ended for _, ended in looks(losses))
 
 
@@ -108,10 +114,15 @@ def test_time_left_is_that_of_the_pixels_left():
     assert work.remaining(2, 2, 4.0) == 0
 
 
-def test_the_pace_is_a_running_average_that_each_stage_begins_anew():
-    work = Work(STAGES)
-    work.remaining(1, 1, 1.0)
-    # 0.7 * 1 + 0.3 * 3 = 1.6 seconds for 100 pixels, and 1000 pixels left.
-    assert work.remaining(1, 2, 3.0) == pytest.approx(16)
+def test_the_pace_is_a_running_average_without_the_preparation_of_a_stage():
+    work = Work([Stage(10, 10, 4), Stage(20, 20, 3)])
+    # The first step, prepared for 50 seconds, is all that is known.
+    assert work.remaining(1, 1, 50.0) == pytest.approx(50 * 15)
+    # 3 seconds for 100 pixels, and 1400 pixels left.
+    assert work.remaining(1, 2, 3.0) == pytest.approx(42)
+    # 0.7 * 3 + 0.3 * 1 = 2.4 seconds for 100 pixels, and 1300 left.
+    assert work.remaining(1, 3, 1.0) == pytest.approx(2.4 * 13)
+    # Nor does the preparation of the next stage count: 800 pixels left at that pace.
+    assert work.remaining(2, 1, 70.0) == pytest.approx(2.4 * 8)
     # 8 seconds for 400 pixels, and 400 left: nothing of the pace before.
-    assert work.remaining(2, 1, 8.0) == pytest.approx(8)
+    assert work.remaining(2, 2, 8.0) == pytest.approx(8)
