@@ -1,6 +1,7 @@
 """Fixtures that several tests share."""
 
 import math
+import signal
 
 import numpy as np
 import pytest
@@ -8,6 +9,14 @@ import pytest
 # Convolutions of each block, as in VGG19 down to the last layer that styles are read from.
 CONVOLUTIONS = (2, 2, 4, 4, 1)
 CHANNELS = (4, 6, 8, 8, 8)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible():
+    """A shell starts background jobs deaf to Ctrl-C, and their children too; tests send it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
