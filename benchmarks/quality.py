@@ -34,11 +34,9 @@ VARIANTS: dict[str, list[str]] = {
     "content .015": ["--content_weight", ".015"],
     "content .03": ["--content_weight", ".03"],
     "no patches": ["--patch_weight", "0"],
-    "patches 20": ["--patch_weight", "20"],
     "patches 200": ["--patch_weight", "200"],
     "no total variation": ["--total_variation_weight", "0"],
     "total variation 2": ["--total_variation_weight", "2"],
-    "total variation 10": ["--total_variation_weight", "10"],
     "neither": ["--total_variation_weight", "0", "--patch_weight", "0"],
     "epsilon .1": ["--style_epsilon", ".1"],
     "epsilon .5": ["--style_epsilon", ".5"],
@@ -50,7 +48,6 @@ VARIANTS: dict[str, list[str]] = {
     "one size, 60 steps, relative Gram": ONE_SIZE + GRAM,
     "fewer steps": ["--steps", "60,40,30,22,18"],
     "more steps": ["--steps", "200,100,80,60,50"],
-    "float32": ["--precision", "float32"],
 }
 
 

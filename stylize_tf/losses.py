@@ -131,7 +131,23 @@ def _full(x: tf.Tensor) -> tf.Tensor:
     return tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
 
 
-def wasserstein_2(x: Gaussian, target: Gaussian, epsilon: float = 0.0) -> tf.Tensor:
+class Wasserstein2Target(NamedTuple):
+    """A target of `wasserstein_2`: mean `[N, C]`, covariance and its square root `[N, C, C]`."""
+
+    mean: tf.Tensor
+    covariance: tf.Tensor
+    root: tf.Tensor
+
+
+def wasserstein_2_target(target: Gaussian, epsilon: float = 0.0) -> Wasserstein2Target:
+    """What `wasserstein_2` needs of a target, `epsilon * I` added: one eigendecomposition."""
+    covariance = _with_epsilon(target.covariance, epsilon)
+    return Wasserstein2Target(target.mean, covariance, _symmetric(covariance, tf.sqrt))
+
+
+def wasserstein_2(
+    x: Gaussian, target: Gaussian | Wasserstein2Target, epsilon: float = 0.0
+) -> tf.Tensor:
     """Squared Wasserstein-2 distance between two Gaussians, a channel: the exact reference.
 
     Olkin & Pukelsheim (1982), Dowson & Landau (1982); as a style loss: Mroueh, "Wasserstein Style
@@ -143,24 +159,25 @@ def wasserstein_2(x: Gaussian, target: Gaussian, epsilon: float = 0.0) -> tf.Ten
     eigenvalues coincide. Costs an eigendecomposition `[C, C]` at each evaluation.
 
     Args:
-        x, target: `Gaussian`s of equal shapes, `[N, C]` and `[N, C, C]`.
+        x: `[N, C]` and `[N, C, C]`.
+        target: of equal shapes; `wasserstein_2_target` of it where it is used many times.
         epsilon: added to the variances; >= 0, in units of the squared features.
 
     Returns:
         Scalar, the mean over the batch; differentiable in `x`, not in `target`.
     """
+    if isinstance(target, Gaussian):
+        target = wasserstein_2_target(target, epsilon)
     covariance = _with_epsilon(x.covariance, epsilon)
-    target_covariance = _with_epsilon(target.covariance, epsilon)
     channels = tf.cast(tf.shape(covariance)[-1], covariance.dtype)
     means = tf.reduce_sum(tf.math.squared_difference(x.mean, target.mean), axis=-1)
-    spread = _bures(covariance, tf.stop_gradient(target_covariance))
+    spread = _bures(covariance, tf.stop_gradient(target.covariance), tf.stop_gradient(target.root))
     return tf.reduce_mean((means + spread) / channels)
 
 
 @tf.custom_gradient
-def _bures(covariance: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+def _bures(covariance: tf.Tensor, target: tf.Tensor, root: tf.Tensor) -> tf.Tensor:
     """`tr(S + S* - 2 (S*^1/2 S S*^1/2)^1/2)`, `[N]`, for batches `[N, C, C]`."""
-    root = _symmetric(target, tf.sqrt)
     inner = _symmetrize(root @ covariance @ root)
     values, vectors = tf.linalg.eigh(inner)
     values = tf.maximum(values, 0)
@@ -168,7 +185,7 @@ def _bures(covariance: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     # Rounding would leave it a little below 0 at the target.
     distance = tf.maximum(trace - 2 * tf.reduce_sum(tf.sqrt(values), axis=-1), 0)
 
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None, None]:
         # d/dS = I - S*^1/2 (S*^1/2 S S*^1/2)^-1/2 S*^1/2, the transport map's distance from
         # identity.
         floor = 1e-7 * tf.reduce_max(values, axis=-1, keepdims=True) + 1e-30
@@ -176,7 +193,7 @@ def _bures(covariance: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         side = root @ vectors
         transport = tf.matmul(side * inverse[:, tf.newaxis], side, transpose_b=True)
         identity = tf.eye(tf.shape(covariance)[-1], dtype=covariance.dtype)
-        return upstream[:, tf.newaxis, tf.newaxis] * (identity - transport), None
+        return upstream[:, tf.newaxis, tf.newaxis] * (identity - transport), None, None
 
     return distance, gradient
 

@@ -175,6 +175,7 @@ def style_term(config: StyleTransferConfig) -> Term:
         parts = {"statistic": _gaussian, "blend": losses.blend_gaussians}
         if config.style_loss == "w2":
             parts["distance"] = lambda x, target: losses.wasserstein_2(x, target, epsilon)
+            parts["target"] = lambda statistic: losses.wasserstein_2_target(statistic, epsilon)
         else:
             parts["distance"] = lambda x, target: losses.bures(x, target, epsilon)
             parts["target"] = lambda statistic: losses.bures_target(statistic, epsilon)
