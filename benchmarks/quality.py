@@ -56,7 +56,7 @@ def paint(content: Path, style: Path, output: Path, flags: Sequence[str]) -> flo
     command = [sys.executable, "main.py", "--quiet", "--content", str(content)]
     command += ["--style", str(style), "--output", str(output), *flags]
     start = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, check=True)
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 

@@ -101,7 +101,8 @@ def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage
     """
     smallest = smallest_size(config)
     if min(size) < smallest:
-        needed = math.ceil(smallest * max(size) / min(size))
+        # Rounding took up to half a pixel of the short side.
+        needed = math.ceil(smallest * max(size) / (min(size) - 0.5))
         raise ConfigError(
             f"`size` must leave each side at least {smallest} pixels for these layers; the picture "
             f"would be {size[1]}x{size[0]}. Ask for a long side of {needed} or more, or for "

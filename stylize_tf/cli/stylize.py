@@ -75,7 +75,8 @@ def execute(command_line: CommandLine) -> int:
             return _exit_of(interruption)
         except Exception as error:  # The last place that can turn it into a line.
             message, code = _explain(error)
-            console.error(message, error)
+            message, _, ways = message.partition("\n")
+            console.error(message, error, ways)
             return code
 
 
@@ -244,9 +245,9 @@ def _exit_of(interruption: KeyboardInterrupt) -> int:
 def _explain(error: Exception) -> tuple[str, int]:
     """What an error means to the user, and its exit code."""
     if isinstance(error, CommandError):
-        return str(error), error.exit
+        return one_line(str(error)), error.exit
     if isinstance(error, ImportError):
-        return f"{error}. {_INSTALL}.", Exit.FAILED
+        return f"{one_line(str(error))}. {_INSTALL}.", Exit.FAILED
     from stylize_tf.cli.flags import with_flag_names
     from stylize_tf.config import ConfigError
     from stylize_tf.image_io import ImageError, OutputError
