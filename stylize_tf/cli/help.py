@@ -96,8 +96,8 @@ def full_help(argv0: str) -> str:
         "Flags are written --flag value or --flag=value, switches --flag and --noflag, lists with "
         "commas. A flag given twice takes the last value, but each --style adds one; flags "
         "override a preset and the recipe of --from_picture. The path of the picture is all that "
-        "is printed to standard output. absl's --logger_levels, --run_with_pdb, --run_with_profiling "
-        "and --profile_file work too."
+        "is printed to standard output. absl's --logger_levels, --run_with_pdb, "
+        "--run_with_profiling and --profile_file work too."
     )
     return "\n".join(lines)
 
