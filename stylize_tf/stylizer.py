@@ -16,10 +16,11 @@ import tensorflow as tf
 
 from stylize_tf import features, image_io, precision, pyramid, weights
 from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.evaluation import Evaluator
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
-from stylize_tf.objective import Objective, Targets, build_objective
-from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, ValueAndGradient, compiled
+from stylize_tf.objective import Targets, build_objective
+from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, ValueAndGradient
 from stylize_tf.presets import PRESETS
 from stylize_tf.watching import Watch, Work
 
@@ -113,7 +114,7 @@ class Stylizer:
         units = features.MEAN_ACTIVATIONS if network is None else {}
         self._network = network or _vgg19(weights)
         self._objective = build_objective(self.config, units)
-        self._formats: dict[str, _Format] = {}
+        self._evaluators: dict[str, Evaluator] = {}
         self._optimizers: dict[_Key, ImageOptimizer] = {}
         self._style_statistics: dict[tuple[Any, ...], Targets] = {}
 
@@ -185,11 +186,11 @@ class Stylizer:
         work = Work(stages)
         with self._borrowed(stages) as borrowed:
             for number, stage in enumerate(stages, start=1):
-                number_format = self._format(number, len(stages))
+                evaluator = self._evaluator(number, len(stages))
                 content = image_io.resize(photograph, stage.height, stage.width)
                 styles = [self._fitted(x, stage, stages[-1]) for x in paintings]
-                targets = self._targets(content, styles, shares, number_format)
-                optimizer = self._optimizer(stage, number_format, targets, borrowed)
+                targets = self._targets(content, styles, shares, evaluator)
+                optimizer = self._optimizer(stage, evaluator, targets, borrowed)
                 if image is None:
                     image = initial_image(self.config.init, content, styles[0], start, generator)
                 else:
@@ -231,13 +232,13 @@ class Stylizer:
             self._optimizers.update(borrowed)
             _keep_newest(self._optimizers, KEPT_SHAPES * len(stages))
 
-    def _format(self, number: int, stages: int) -> _Format:
-        """The number format of a stage: float32 for the coarsest of several, as chosen for others.
+    def _evaluator(self, number: int, stages: int) -> Evaluator:
+        """What evaluates a stage: in float32 the coarsest of several, as chosen the others.
 
         Near convergence, which only the cheap coarsest stage comes to, rounding hides the gradient.
         """
         name = "float32" if number == 1 and stages > 1 else self.config.precision
-        if name not in self._formats:
+        if name not in self._evaluators:
             extractor = features.build_extractor(
                 self._network,
                 self._objective.layers(),
@@ -245,8 +246,8 @@ class Stylizer:
                 padding=self.config.padding,
                 precision=name,
             )
-            self._formats[name] = _Format(name, extractor, self._objective)
-        return self._formats[name]
+            self._evaluators[name] = Evaluator(name, extractor, self._objective)
+        return self._evaluators[name]
 
     def _fitted(self, style: np.ndarray, stage: pyramid.Stage, last: pyramid.Stage) -> np.ndarray:
         """A style picture at its size for a stage."""
@@ -260,19 +261,19 @@ class Stylizer:
         content: np.ndarray,
         styles: list[np.ndarray],
         shares: list[float],
-        number_format: _Format,
+        evaluator: Evaluator,
     ) -> Targets:
-        statistics = [self._statistics_of_style(x, number_format) for x in styles]
+        statistics = [self._statistics_of_style(x, evaluator) for x in styles]
         targets = self._objective.targets(statistics, shares)
-        own = number_format.statistics("content", content)
+        own = evaluator.statistics("content", content)
         return {**targets, **self._objective.targets([own])}
 
-    def _statistics_of_style(self, style: np.ndarray, number_format: _Format) -> Targets:
+    def _statistics_of_style(self, style: np.ndarray, evaluator: Evaluator) -> Targets:
         digest = hashlib.sha256(style.tobytes()).hexdigest()
-        key = (digest, style.shape, number_format.name)
+        key = (digest, style.shape, evaluator.name)
         statistics = self._style_statistics.pop(key, None)
         if statistics is None:
-            statistics = number_format.statistics("style", style)
+            statistics = evaluator.statistics("style", style)
         self._style_statistics[key] = statistics
         _keep_newest(self._style_statistics, KEPT_STATISTICS)
         return statistics
@@ -280,18 +281,18 @@ class Stylizer:
     def _optimizer(
         self,
         stage: pyramid.Stage,
-        number_format: _Format,
+        evaluator: Evaluator,
         targets: Targets,
         borrowed: dict[_Key, ImageOptimizer],
     ) -> ImageOptimizer:
         """The optimizer of a stage, kept from an earlier run or new; it is then `borrowed`."""
-        key = (stage.height, stage.width, number_format.name)
+        key = (stage.height, stage.width, evaluator.name)
         if key in self._optimizers:
             borrowed[key] = self._optimizers.pop(key)
         if key not in borrowed:
             borrowed[key] = build_optimizer(
                 self.config,
-                number_format.value_and_gradient(targets),
+                evaluator.value_and_gradient(targets),
                 [1, stage.height, stage.width, 3],
             )
         return borrowed[key]
@@ -348,63 +349,10 @@ def build_optimizer(
     return Averaged(optimizer, config.average_decay) if config.average_decay else optimizer
 
 
-class _Format:
-    """The extractor in one number format and what is compiled from it, for every size."""
-
-    def __init__(self, name: str, extractor: keras.Model, objective: Objective):
-        self.name = name
-        self._extractor = extractor
-        self._objective = objective
-        self._compiled: dict[str, Any] = {}
-
-    def statistics(self, source: str, image: np.ndarray) -> Targets:
-        """The statistics of a picture `[1, H, W, 3]` for terms whose targets are from `source`."""
-        layers = self._objective.layers(source)
-        if not layers:
-            return {}
-        if source not in self._compiled:
-            # No deeper than these layers need.
-            outputs = {name: self._extractor.output[name] for name in layers}
-            extractor = keras.Model(self._extractor.input, outputs)
-            self._compiled[source] = compiled(
-                lambda x: self._objective.statistics(source, extractor(x)),
-                input_signature=[tf.TensorSpec([1, None, None, 3])],
-            )
-        return self._compiled[source](tf.constant(image))
-
-    def value_and_gradient(self, targets: Targets) -> ValueAndGradient:
-        """The losses and their exact gradient with every feature map held in memory.
-
-        Traced once for all sizes, for targets of this structure.
-        """
-        if "step" not in self._compiled:
-
-            def value_and_gradient(image: tf.Tensor, targets: Targets) -> Any:
-                with tf.GradientTape() as tape:
-                    tape.watch(image)
-                    losses = self._objective(self._extractor(image), targets)
-                    loss = tf.add_n(list(losses.values()))
-                return losses, tape.gradient(loss, image)
-
-            self._compiled["step"] = compiled(
-                value_and_gradient,
-                input_signature=[
-                    tf.TensorSpec([1, None, None, 3]),
-                    tf.nest.map_structure(_of_any_size, targets),
-                ],
-            )
-        return self._compiled["step"]
-
-
 def _keep_newest(cache: dict[Any, Any], most: int) -> None:
     """Drops what was put in first until there are at most so many."""
     for key in list(cache)[: max(0, len(cache) - most)]:
         del cache[key]
-
-
-def _of_any_size(tensor: tf.Tensor) -> tf.TensorSpec:
-    shape = [1, None, None, tensor.shape[3]] if tensor.shape.rank == 4 else tensor.shape
-    return tf.TensorSpec(shape, tensor.dtype)
 
 
 def _vgg19(found: weights.Weights | str | os.PathLike[str] | None) -> keras.Model:

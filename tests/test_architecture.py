@@ -45,9 +45,11 @@ TABLE = {
     "watching": "optimizers pyramid",
     # What the optimization starts from; resizes the pictures it is given.
     "initial": "image_io | numpy",
+    # What an optimizer asks of a picture; tiles will be another way to answer.
+    "evaluation": "objective optimizers | tensorflow keras numpy",
     "stylizer": (
         "config image_io presets weights pyramid optimizers lbfgs features objective precision"
-        " watching initial"
+        " watching initial evaluation"
         " | tensorflow keras numpy"
     ),
     # The public names, loaded when they are used.

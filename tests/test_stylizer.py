@@ -495,7 +495,7 @@ def test_everything_is_traced_once_a_size_over_many_pictures_and_styles(
 
 def test_optimizers_and_the_statistics_of_styles_are_kept(tiny_network, rng, monkeypatch):
     built = Counter(monkeypatch, stylizer, "build_optimizer")
-    seen = Counter(monkeypatch, stylizer._Format, "statistics")
+    seen = Counter(monkeypatch, stylizer.Evaluator, "statistics")
 
     def of_styles():
         return sum(source == "style" for _, source, _ in seen.arguments)
