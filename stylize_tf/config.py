@@ -89,7 +89,8 @@ class StyleTransferConfig:
     init: str = _field(
         "content",
         "What the optimization starts from: the photograph; white, Gaussian or pink (1/f) noise; "
-        "noise with the colors and the spectrum of the style; or the picture of --init_image.",
+        "noise with the colors and the spectrum of the style of the largest share; or the picture "
+        "of --init_image.",
         choices=(
             "content",
             "white_noise",

@@ -192,7 +192,8 @@ class Stylizer:
                 targets = self._targets(content, styles, shares, evaluator)
                 optimizer = self._optimizer(stage, evaluator, targets, borrowed)
                 if image is None:
-                    image = initial_image(self.config.init, content, styles[0], start, generator)
+                    main = styles[int(np.argmax(shares))]
+                    image = initial_image(self.config.init, content, main, start, generator)
                 else:
                     image = np.clip(image_io.resize(image, stage.height, stage.width), 0, 1)
                 optimizer.start(tf.constant(image), previous)

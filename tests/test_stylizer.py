@@ -220,6 +220,15 @@ def test_options_of_the_optimizer_and_the_network_reduce_the_loss(
 # What it starts from.
 
 
+def test_statistics_to_start_from_are_those_of_the_style_with_the_largest_share(
+    tiny_network, content, style
+):
+    flat = np.full_like(style, 0.25)
+    options = {"init": "style_statistics", "style_blend_weights": (1.0, 3.0), "steps": (1,)}
+    start = made(tiny_network, content, [style, flat], **options)
+    np.testing.assert_allclose(start, 0.25, atol=1e-3)
+
+
 @pytest.mark.parametrize("init", ["white_noise", "pink_noise", "style_statistics"])
 def test_it_starts_from_the_asked_noise(tiny_network, content, style, init):
     first = next(Stylizer(PLAIN.replace(init=init), network=tiny_network).iterate(content, style))
