@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import statistics
 import time
 
 import tensorflow as tf
@@ -23,21 +22,22 @@ def faster_format() -> str:
     """The format in which convolutions are faster: "bfloat16" if it takes less than 3/4 of float32.
 
     Measured once a process on the current device, on a convolution like those of VGG's third block,
-    in about a tenth of a second. The margin is wide, so that the choice does not flicker:
-    processors with bfloat16 instructions are near one half, those that emulate it are slower than
-    float32.
+    in about a quarter of a second. The choice decides the pixels, so it must not hang on what else
+    runs: the shortest of many counts, on a map too large for a gap between two other programs, and
+    the margin is wide. Processors with bfloat16 instructions are near one half, busy or not; those
+    that emulate it are slower than float32.
     """
     seconds = {name: _convolution_seconds(name) for name in ("float32", "bfloat16")}
     return "bfloat16" if seconds["bfloat16"] < 0.75 * seconds["float32"] else "float32"
 
 
-def _convolution_seconds(dtype: str, repeats: int = 5) -> float:
-    features = tf.ones([1, 64, 64, 128], dtype)
-    kernel = tf.ones([3, 3, 128, 128], dtype)
+def _convolution_seconds(dtype: str, repeats: int = 20) -> float:
+    features = tf.ones([1, 48, 48, 256], dtype)
+    kernel = tf.ones([3, 3, 256, 256], dtype)
     convolve = tf.function(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME"))
     durations = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
         convolve(features)[0, 0, 0, 0].numpy()
         durations.append(time.perf_counter() - start)
-    return statistics.median(durations[1:])
+    return min(durations[1:])
