@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from stylize_tf.config import ConfigError, StyleTransferConfig
     from stylize_tf.image_io import ImageError
     from stylize_tf.presets import PRESETS
-    from stylize_tf.stylizer import Iterate, Stylizer, stylize
+    from stylize_tf.run import Iterate
+    from stylize_tf.stylizer import Stylizer, stylize
     from stylize_tf.watching import StylizationError
     from stylize_tf.weights import WeightsError
 
@@ -26,7 +27,7 @@ _HOMES = {
     "PRESETS": "presets",
     "ConfigError": "config",
     "ImageError": "image_io",
-    "Iterate": "stylizer",
+    "Iterate": "run",
     "StylizationError": "watching",
     "StyleTransferConfig": "config",
     "Stylizer": "stylizer",

@@ -47,12 +47,18 @@ def _field(
     choices: Iterable[str] | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
+    units: Mapping[str, float] | None = None,
+    words: Mapping[str, float] | None = None,
+    shown: str | None = None,
 ) -> Any:
     metadata = {
         "help": help,
         "choices": tuple(choices) if choices is not None else None,
         "minimum": minimum,
         "maximum": maximum,
+        "units": units or {},
+        "words": words or {},
+        "shown": shown,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -133,10 +139,17 @@ class StyleTransferConfig:
 
     # The objective.
     content_weight: float = _field(
-        0.019,
+        0.0215,
         "Weight of the content: higher keeps more of the photograph.",
         minimum=0.0,
         maximum=1e30,
+    )
+    content_growth: float = _field(
+        1.0,
+        "How the content weight grows over the stages: with this power of the long side, up to "
+        "512 pixels; 0 keeps it even.",
+        minimum=0.0,
+        maximum=4.0,
     )
     style_weight: float = _field(
         1.0,
@@ -243,6 +256,12 @@ class StyleTransferConfig:
     lbfgs_history: int = _field(
         10, "Curvature pairs that L-BFGS remembers.", minimum=1, maximum=200
     )
+    lbfgs_coordinates: str = _field(
+        "spectral",
+        "L-BFGS on frequencies of decorrelated colors, each in units of its curvature, or on "
+        "pixels.",
+        choices=("spectral", "pixels"),
+    )
     learning_rate: float = _field(
         0.02,
         "Learning rate of Adam, for pixels in [0, 1].",
@@ -281,7 +300,27 @@ class StyleTransferConfig:
         "auto",
         "Number format of the convolutions; statistics, losses and the optimizer are float32. "
         "auto takes bfloat16 where it is faster here. The coarsest of several stages is float32.",
-        choices=("auto", "float32", "bfloat16"),
+        choices=("auto", "float32", "bfloat16", "float16"),
+    )
+    memory: float = _field(
+        0.0,
+        "Memory that the process may take, as 6GB or 800MB: larger pictures are evaluated in "
+        "tiles, with the same result. auto takes 60% of the machine's.",
+        minimum=0.0,
+        maximum=1e6,
+        units={"GB": 1.0, "MB": 1e-3, "TB": 1e3},
+        words={"auto": 0.0},
+        shown="auto",
+    )
+    time_budget: float = _field(
+        0.0,
+        "Seconds that a picture may take, as 60s or 5min: the steps of all stages are made fewer, "
+        "or more, to fit; none leaves them as they are.",
+        minimum=0.0,
+        maximum=1e9,
+        units={"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0},
+        words={"none": 0.0},
+        shown="none",
     )
 
     def __post_init__(self) -> None:
@@ -376,15 +415,34 @@ def _checked_one(field: dataclasses.Field[Any], kind: type, value: Any) -> Any:
                 f"{closest(str(value), metadata['choices'])}"
             )
         return str(value)
+    if isinstance(value, str):
+        value = _in_units(value, metadata["units"], metadata["words"])
     word = "a whole number" if kind is int else "a number"
+    hint = ""
+    if metadata["units"]:
+        hint = f" Its units are {', '.join(metadata['units'])}; or {', '.join(metadata['words'])}."
     try:
         number = kind(value)
         if isinstance(value, bool) or not math.isfinite(number) or float(value) != number:
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise ConfigError(f"`{name}` must be {word}; got {value!r}.") from None
+        raise ConfigError(f"`{name}` must be {word}; got {value!r}.{hint}") from None
     low, high = metadata["minimum"], metadata["maximum"]
     if (low is not None and number < low) or (high is not None and number > high):
         limits = f"at least {low:g}" if high is None else f"between {low:.12g} and {high:.12g}"
         raise ConfigError(f"`{name}` must be {word} {limits}; got {value!r}.")
     return number
+
+
+def _in_units(text: str, units: Mapping[str, float], words: Mapping[str, float]) -> Any:
+    """The number that a text such as "6GB" or "auto" means; the text itself where it means none."""
+    word = text.strip().lower()
+    if word in words:
+        return words[word]
+    for unit, factor in sorted(units.items(), key=lambda item: -len(item[0])):
+        if word.endswith(unit.lower()):
+            try:
+                return float(word.removesuffix(unit.lower())) * factor
+            except ValueError:
+                return text
+    return text

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from stylize_tf.objective import Objective, Targets
-from stylize_tf.optimizers import ValueAndGradient, compiled
+from stylize_tf.optimizers import ValueAndGradient
+from stylize_tf.tiling import Segment, Tiling, cut
+
+STATISTICS_PIXELS = 2**20
+"""Pixels of the bands in which statistics are taken; there is no way back that needs the maps."""
+
+
+class Tiles(NamedTuple):
+    """How a picture is evaluated part by part.
+
+    Attributes:
+        banded: how many segments of the network go by bands, see `Tiling`; 0 evaluates the picture
+            as a whole.
+        pixels: of the image in a band, about.
+    """
+
+    banded: int = 0
+    pixels: int = 0
+
+
+WHOLE = Tiles()
+"""The picture as a whole."""
 
 
 class Evaluator:
@@ -23,49 +43,41 @@ class Evaluator:
 
     def __init__(self, name: str, extractor: keras.Model, objective: Objective):
         self.name = name
-        self._extractor = extractor
+        self.extractor = extractor
         self._objective = objective
-        self._compiled: dict[str, Any] = {}
+        self._describing: dict[tuple[str, bool], Tiling] = {}
+        self._evaluating: dict[int, Tiling] = {}
 
-    def statistics(self, source: str, image: np.ndarray) -> Targets:
+    def statistics(self, source: str, image: tf.Tensor) -> Targets:
         """The statistics of a picture `[1, H, W, 3]` for terms whose targets are from `source`."""
-        layers = self._objective.layers(source)
-        if not layers:
+        objective = self._objective.of(source)
+        if not objective.terms:
             return {}
-        if source not in self._compiled:
-            # No deeper than these layers need.
-            outputs = {name: self._extractor.output[name] for name in layers}
-            extractor = keras.Model(self._extractor.input, outputs)
-            self._compiled[source] = compiled(
-                lambda x: self._objective.statistics(source, extractor(x)),
-                input_signature=[tf.TensorSpec([1, None, None, 3])],
-            )
-        return self._compiled[source](tf.constant(image))
+        # No deeper than these layers need.
+        outputs = {name: self.extractor.output[name] for name in objective.layers()}
+        is_small = image.shape[1] * image.shape[2] <= STATISTICS_PIXELS
+        key = (source, is_small)
+        if key not in self._describing:
+            extractor = keras.Model(self.extractor.input, outputs)
+            banded = 0 if is_small else len(cut(extractor))
+            self._describing[key] = Tiling(extractor, objective, banded)
+        return self._describing[key].statistics(tf.constant(image), STATISTICS_PIXELS)
 
-    def value_and_gradient(self, targets: Targets) -> ValueAndGradient:
-        """The losses and their exact gradient with every feature map held in memory.
+    @property
+    def segments(self) -> list[Segment]:
+        """Those that `Tiles` speak of."""
+        return cut(self.extractor)
 
-        Traced once for all sizes, for targets of this structure.
+    def gradient_untraced(self, image: tf.Tensor, targets: Targets) -> tf.Tensor:
+        """The gradient of a small picture, without the time that tracing takes."""
+        return Tiling(self.extractor, self._objective, 0).gradient_untraced(image, targets)
+
+    def value_and_gradient(self, tiles: Tiles = WHOLE) -> ValueAndGradient:
+        """The losses and their exact gradient: (image, targets) -> (losses, gradient).
+
+        Traced once for all sizes, for targets of one structure.
         """
-        if "step" not in self._compiled:
-
-            def value_and_gradient(image: tf.Tensor, targets: Targets) -> Any:
-                with tf.GradientTape() as tape:
-                    tape.watch(image)
-                    losses = self._objective(self._extractor(image), targets)
-                    loss = tf.add_n(list(losses.values()))
-                return losses, tape.gradient(loss, image)
-
-            self._compiled["step"] = compiled(
-                value_and_gradient,
-                input_signature=[
-                    tf.TensorSpec([1, None, None, 3]),
-                    tf.nest.map_structure(_of_any_size, targets),
-                ],
-            )
-        return self._compiled["step"]
-
-
-def _of_any_size(tensor: tf.Tensor) -> tf.TensorSpec:
-    shape = [1, None, None, tensor.shape[3]] if tensor.shape.rank == 4 else tensor.shape
-    return tf.TensorSpec(shape, tensor.dtype)
+        if tiles.banded not in self._evaluating:
+            self._evaluating[tiles.banded] = Tiling(self.extractor, self._objective, tiles.banded)
+        tiling = self._evaluating[tiles.banded]
+        return lambda image, targets: tiling.value_and_gradient(image, targets, tiles.pixels)

@@ -8,9 +8,79 @@ whatever the format of the features, because sums over a million positions do no
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+
+
+class Moments(NamedTuple):
+    """Sums over positions: those of the parts of a map add up to those of the map.
+
+    Attributes:
+        count: `[N]`, positions.
+        first: `[N, C]`, the sum of the features.
+        second: `[N, C, C]`, the sum of their outer products; symmetric.
+    """
+
+    count: tf.Tensor
+    first: tf.Tensor
+    second: tf.Tensor
+
+
+def moments(features: tf.Tensor) -> Moments:
+    """The sums over the positions of a map that Gram matrices and covariances are made of.
+
+    Args:
+        features: float, `[N, H, W, C]`.
+
+    Returns:
+        `Moments`; float32 for lower formats, else the dtype of `features`. Their gradient has the
+        dtype of `features`; derivatives of second order are not defined.
+
+    Raises:
+        ValueError: if `features` is not of rank 4.
+    """
+    if features.shape.rank != 4:
+        raise ValueError(f"`features` must be [N, H, W, C]; got {features.shape}.")
+    shape = tf.shape(features)
+    first, second = _sums(features)
+    count = tf.fill(shape[:1], tf.cast(shape[1] * shape[2], second.dtype))
+    return Moments(count, first, second)
+
+
+@tf.custom_gradient
+def _sums(features: tf.Tensor) -> Any:
+    """Sum `[N, C]` and sum of outer products `[N, C, C]` of features `[N, H, W, C]`.
+
+    The gradient is written down because the one of `matmul` takes a product for each of its two
+    arguments, which are the same here, and keeps a float32 copy of maps of a lower format.
+    """
+    values = full(features)
+    positions = _positions(values)
+    # Row by row: one sum over a million positions would leave float32's accuracy.
+    first = tf.reduce_sum(tf.reduce_sum(values, axis=2), axis=1)
+    second = _product(positions, positions, transpose_a=True)
+
+    def gradient(of_first: tf.Tensor, of_second: tf.Tensor) -> tf.Tensor:
+        both = of_second + tf.linalg.matrix_transpose(of_second)
+        slope = _product(_positions(full(features)), both) + of_first[:, tf.newaxis]
+        return tf.reshape(tf.cast(slope, features.dtype), tf.shape(features))
+
+    return (first, second), gradient
+
+
+def _positions(features: tf.Tensor) -> tf.Tensor:
+    """`[N, H * W, C]`."""
+    shape = tf.shape(features)
+    count, channels = (features.shape[axis] or shape[axis] for axis in (0, 3))
+    return tf.reshape(features, [count, shape[1] * shape[2], channels])
+
+
+def _product(a: tf.Tensor, b: tf.Tensor, transpose_a: bool = False) -> tf.Tensor:
+    """`tf.matmul` of batches, which is up to twice as slow as the same without a batch."""
+    if a.shape[0] == 1 and b.shape[0] == 1:
+        return tf.matmul(a[0], b[0], transpose_a=transpose_a)[tf.newaxis]
+    return tf.matmul(a, b, transpose_a=transpose_a)
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:
@@ -29,12 +99,12 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
     Raises:
         ValueError: if `features` is not of rank 4.
     """
-    positions = _positions(features)
-    count = tf.cast(tf.shape(positions)[1], positions.dtype)
-    # The factor goes in first: sums over megapixels of squared activations leave float32's
-    # accuracy.
-    positions = positions * tf.math.rsqrt(count)
-    return tf.matmul(positions, positions, transpose_a=True)
+    return gram_of(moments(features))
+
+
+def gram_of(sums: Moments) -> tf.Tensor:
+    """The `gram_matrix` of the map that the moments are of: `[N, C, C]`."""
+    return sums.second / sums.count[:, tf.newaxis, tf.newaxis]
 
 
 class Gaussian(NamedTuple):
@@ -60,8 +130,13 @@ def gaussian(features: tf.Tensor) -> Gaussian:
     Raises:
         ValueError: if `features` is not of rank 4.
     """
-    mean = tf.reduce_mean(_positions(features), axis=1)
-    return Gaussian(mean, gram_matrix(features) - _outer(mean))
+    return gaussian_of(moments(features))
+
+
+def gaussian_of(sums: Moments) -> Gaussian:
+    """The `gaussian` of the map that the moments are of."""
+    mean = sums.first / sums.count[:, tf.newaxis]
+    return Gaussian(mean, gram_of(sums) - _outer(mean))
 
 
 def patches(image: tf.Tensor, size: int) -> tf.Tensor:
@@ -74,9 +149,10 @@ def patches(image: tf.Tensor, size: int) -> tf.Tensor:
     Returns:
         `[N, H - size + 1, W - size + 1, size * size * C]`, same dtype.
     """
-    return tf.image.extract_patches(
-        image, [1, size, size, 1], strides=[1] * 4, rates=[1] * 4, padding="VALID"
-    )
+    # A convolution that copies: `tf.image.extract_patches` has a gradient many times as slow.
+    count = size * size * image.shape[3]
+    kernel = tf.reshape(tf.eye(count, dtype=image.dtype), [size, size, image.shape[3], count])
+    return tf.nn.conv2d(image, kernel, 1, "VALID")
 
 
 def blend_gaussians(gaussians: Sequence[Gaussian], shares: Sequence[float]) -> Gaussian:
@@ -100,34 +176,24 @@ def _outer(mean: tf.Tensor) -> tf.Tensor:
     return mean[:, :, tf.newaxis] * mean[:, tf.newaxis, :]
 
 
-def _positions(features: tf.Tensor) -> tf.Tensor:
-    """`[N, H * W, C]`, at least float32."""
-    if features.shape.rank != 4:
-        raise ValueError(f"`features` must be [N, H, W, C]; got {features.shape}.")
-    if features.dtype in (tf.float16, tf.bfloat16):
-        features = tf.cast(features, tf.float32)
-    shape = tf.shape(features)
-    channels = features.shape[3] or shape[3]
-    return tf.reshape(features, [shape[0], shape[1] * shape[2], channels])
-
-
 def mean_squared_error(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """`mean((x - target)^2)` over all elements: a scalar, at least float32."""
-    return tf.reduce_mean(tf.math.squared_difference(_full(x), _full(target)))
+    return tf.reduce_mean(tf.math.squared_difference(full(x), full(target)))
 
 
 def half_squared_error(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """`sum((x - target)^2) / 2`: Gatys et al. (2016), Eq. (1). A scalar, at least float32."""
-    return tf.reduce_sum(tf.math.squared_difference(_full(x), _full(target))) / 2
+    return tf.reduce_sum(tf.math.squared_difference(full(x), full(target))) / 2
 
 
 def relative_squared_error(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """`sum((x - target)^2) / sum(target^2)`: a scalar that does not depend on any unit."""
-    energy = tf.reduce_sum(tf.square(_full(target)))
-    return tf.reduce_sum(tf.math.squared_difference(_full(x), _full(target))) / (energy + 1e-12)
+    energy = tf.reduce_sum(tf.square(full(target)))
+    return tf.reduce_sum(tf.math.squared_difference(full(x), full(target))) / (energy + 1e-12)
 
 
-def _full(x: tf.Tensor) -> tf.Tensor:
+def full(x: tf.Tensor) -> tf.Tensor:
+    """`x` in float32 if its format is a lower one."""
     return tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
 
 
@@ -272,31 +338,45 @@ def _symmetric(matrix: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor]) ->
     return tf.matmul(vectors * values[..., tf.newaxis, :], vectors, transpose_b=True)
 
 
+class Mean(NamedTuple):
+    """A mean over positions as two sums, which add up over the parts of a map."""
+
+    total: tf.Tensor
+    count: tf.Tensor
+
+    @classmethod
+    def of(cls, x: tf.Tensor) -> Mean:
+        """The mean of all elements."""
+        return cls(tf.reduce_sum(x), tf.cast(tf.size(x), x.dtype))
+
+    def value(self) -> tf.Tensor:
+        """0 where there is nothing to average (a picture of one row has no pairs of rows)."""
+        return tf.math.divide_no_nan(self.total, self.count)
+
+
 def total_variation_l1(image: tf.Tensor) -> tf.Tensor:
-    """Mean absolute difference of horizontal neighbours plus that of vertical ones.
+    """Mean absolute difference of horizontal neighbors plus that of vertical ones.
 
     Rudin, Osher & Fatemi (1992), in its anisotropic form, divided by the number of pairs so that
     image sizes compare. Args and result as for `total_variation_nine_point`.
     """
-    down, right = _neighbour_differences(image)
-    return _mean(tf.abs(down)) + _mean(tf.abs(right))
+    return total_variation_of(neighbor_sums(image, "l1"), "l1")
 
 
 def total_variation_squared(image: tf.Tensor) -> tf.Tensor:
-    """Mean squared difference of horizontal neighbours plus that of vertical ones.
+    """Mean squared difference of horizontal neighbors plus that of vertical ones.
 
     Mahendran & Vedaldi (2015), Eq. (4) with beta = 2, as a mean where they sum. Args and result as
     for `total_variation_nine_point`.
     """
-    down, right = _neighbour_differences(image)
-    return _mean(tf.square(down)) + _mean(tf.square(right))
+    return total_variation_of(neighbor_sums(image, "squared"), "squared")
 
 
 def total_variation_nine_point(image: tf.Tensor) -> tf.Tensor:
-    """Mean squared difference in a nine-point neighbourhood, the borders repeated.
+    """Mean squared difference in a nine-point neighborhood, the borders repeated.
 
-    Pairs of axial neighbours count 2/3 and diagonal ones 1/6, so that on a smooth slope the term is
-    `total_variation_squared`, and single pixels are penalised alike in every direction. With the
+    Pairs of axial neighbors count 2/3 and diagonal ones 1/6, so that on a smooth slope the term is
+    `total_variation_squared`, and single pixels are penalized alike in every direction. With the
     constant 2 in it, this is the smoothness term that style-transfer-pytorch weighs by 2.
 
     Args:
@@ -305,24 +385,49 @@ def total_variation_nine_point(image: tf.Tensor) -> tf.Tensor:
     Returns:
         Scalar >= 0; 0 for a flat picture, whatever its size.
     """
+    return total_variation_of(neighbor_sums(image, "nine_point"), "nine_point")
+
+
+def neighbor_sums(
+    image: tf.Tensor, form: str, above: int | tf.Tensor = 0, below: int | tf.Tensor = 0
+) -> tuple[Mean, ...]:
+    """The sums that a total variation is made of; those of bands of rows add up to the picture's.
+
+    Args:
+        image: float, `[N, H, W, C]`: a picture, or a band of its rows.
+        form: "l1", "squared" or "nine_point".
+        above, below: 1 if the first or the last row is that of a neighboring band, else 0. A pair
+            of rows counts in the band of its upper one.
+
+    Returns:
+        Means by direction: down and right; for "nine_point" both diagonals, too.
+    """
     if image.shape.rank != 4:
         raise ValueError(f"`image` must be [N, H, W, C]; got {image.shape}.")
-    padded = tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")
-    down = padded[:, 2:, 1:-1] - image
-    right = padded[:, 1:-1, 2:] - image
+    rows = image[:, above:]
+    own = rows[:, : tf.shape(rows)[1] - below]
+    down = rows[:, 1:] - rows[:, :-1]
+    right = own[:, :, 1:] - own[:, :, :-1]
+    if form == "l1":
+        return Mean.of(tf.abs(down)), Mean.of(tf.abs(right))
+    axial = Mean.of(tf.square(down)), Mean.of(tf.square(right))
+    if form == "squared":
+        return axial
+    # A pixel repeated beyond the border makes one more pair, whose difference is 0.
+    count = tf.cast(tf.size(own), image.dtype)
+    padded = tf.pad(rows, [[0, 0], [1 - above, 1 - below], [1, 1], [0, 0]], mode="SYMMETRIC")
     falling = padded[:, 1:, 1:] - padded[:, :-1, :-1]
     rising = padded[:, 1:, :-1] - padded[:, :-1, 1:]
-    axial = tf.reduce_mean(tf.square(down)) + tf.reduce_mean(tf.square(right))
-    diagonal = tf.reduce_mean(tf.square(falling)) + tf.reduce_mean(tf.square(rising))
-    return axial * (2 / 3) + diagonal / 6
+    return (
+        *(Mean(mean.total, count) for mean in axial),
+        Mean.of(tf.square(falling)),
+        Mean.of(tf.square(rising)),
+    )
 
 
-def _neighbour_differences(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    if image.shape.rank != 4:
-        raise ValueError(f"`image` must be [N, H, W, C]; got {image.shape}.")
-    return image[:, 1:] - image[:, :-1], image[:, :, 1:] - image[:, :, :-1]
-
-
-def _mean(x: tf.Tensor) -> tf.Tensor:
-    """The mean, 0 where there is nothing to average (a picture of one row has no pairs of rows)."""
-    return tf.math.divide_no_nan(tf.reduce_sum(x), tf.cast(tf.size(x), x.dtype))
+def total_variation_of(sums: Sequence[Mean], form: str) -> tf.Tensor:
+    """The total variation that `neighbor_sums` are of."""
+    axial = sums[0].value() + sums[1].value()
+    if form != "nine_point":
+        return axial
+    return axial * (2 / 3) + (sums[2].value() + sums[3].value()) / 6

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -25,33 +25,71 @@ PATCH_EPSILON = 1.6e-4
 """Added to the variances of patches, of pixels in [0, 1]: a grain of three grey levels."""
 
 
+class Edges(NamedTuple):
+    """Rows at the top and at the bottom of a part of the image that belong to its neighbors.
+
+    Terms on the image itself compare pixels with those around them, so they are given one row
+    beyond each side of a part, where there is one; its pairs and patches are counted once.
+    """
+
+    above: Any
+    below: Any
+
+
+WHOLE = Edges(0, 0)
+"""Of a map that is not a part of another."""
+
+
+def _added(sums: Sequence[Any]) -> Any:
+    return tf.nest.map_structure(lambda *parts: tf.add_n(parts), *sums)
+
+
 def _first(statistics: Sequence[Any], shares: Sequence[float]) -> Any:
     return statistics[0]
+
+
+def _same(statistic: Any) -> Any:
+    return statistic
 
 
 @dataclasses.dataclass(frozen=True)
 class Term:
     """One summand of the objective.
 
+    What it needs of a map are sums over positions, so that they can be had from parts of the map,
+    and added up.
+
     Attributes:
         name: key in `Losses` and `Targets`.
         source: "content" or "style", whose features give the targets; "none" where there is none.
         layers: layer -> weight within the term.
         weight: weight of the whole term.
-        statistic: features `[N, H, W, C]` and the layer's unit -> statistic (any nest of tensors).
+        sums: a map `[N, h, W, C]` or a part of it, the layer's unit, the part of the target where
+            that is a map, else the target, and the part's `Edges` -> tensors to add up.
+        statistic: sums of a whole map -> statistic (any nest of tensors).
         distance: statistic, target -> scalar.
         blend: statistics of several pictures and their shares -> one statistic.
         target: statistic -> target; computed once, so it may be costly.
+        target_is_map: whether targets are maps in place of statistics, compared by position.
     """
 
     name: str
     source: str
     layers: Mapping[str, float]
     weight: float
-    statistic: Callable[[tf.Tensor, float], Any]
-    distance: Callable[[Any, Any], tf.Tensor]
+    sums: Callable[[tf.Tensor, float, Any, Edges], Any]
+    statistic: Callable[[Any], Any] = _same
+    distance: Callable[[Any, Any], tf.Tensor] = lambda statistic, target: statistic
     blend: Callable[[Sequence[Any], Sequence[float]], Any] = _first
-    target: Callable[[Any], Any] = lambda statistic: statistic
+    target: Callable[[Any], Any] = _same
+    target_is_map: bool = False
+
+
+FACTORS = "factors"
+"""Key in `Targets` of factors of the terms' weights by name: data, so that stages share a trace."""
+
+Sums = dict[str, dict[str, Any]]
+"""Term name -> layer -> the term's sums over the positions of a map."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,18 +106,89 @@ class Objective:
 
     def __call__(self, features: Features, targets: Targets) -> Losses:
         """The weighted value of each term: scalars, float32; the loss is their sum."""
-        return {term.name: self._value(term, features, targets) for term in self.terms}
+        return self.losses(self.sums(features, targets), targets)
 
-    def _value(self, term: Term, features: Features, targets: Targets) -> tf.Tensor:
-        values = [
-            weight * term.distance(self._statistic(term, features, layer), target)
-            for layer, weight in term.layers.items()
-            for target in [targets.get(term.name, {}).get(layer)]
-        ]
-        return term.weight * tf.add_n(values)
+    def of(self, source: str) -> Objective:
+        """The terms whose targets come from `source`."""
+        terms = tuple(term for term in self.terms if term.source == source)
+        return dataclasses.replace(self, terms=terms)
 
-    def _statistic(self, term: Term, features: Features, layer: str) -> Any:
-        return term.statistic(features[layer], self.units.get(layer, 1.0))
+    def sums(self, features: Features, targets: Targets, edges: Edges = WHOLE) -> Sums:
+        """What the terms need of these maps, those of the layers that they read and that are here.
+
+        Args:
+            features: of a picture, or of a part of one.
+            targets: of it; where they are maps, of that part.
+            edges: of the part of the image among the features.
+        """
+        return {
+            term.name: {
+                layer: self._sums(term, layer, features, targets, edges)
+                for layer in term.layers
+                if layer in features
+            }
+            for term in self.terms
+        }
+
+    def _sums(
+        self, term: Term, layer: str, features: Features, targets: Targets, edges: Edges
+    ) -> Any:
+        target = targets.get(term.name, {}).get(layer)
+        return term.sums(features[layer], self.units.get(layer, 1.0), target, edges)
+
+    def descriptions(self, features: Features, edges: Edges = WHOLE) -> Sums:
+        """As `sums`, of a picture that is to give the targets; of some terms the map itself."""
+        return {
+            term.name: {
+                layer: features[layer]
+                if term.target_is_map
+                else self._sums(term, layer, features, {}, edges)
+                for layer in term.layers
+                if layer in features
+            }
+            for term in self.terms
+        }
+
+    def together(self, parts: Sequence[Sums]) -> Sums:
+        """The `descriptions` of a picture from those of its bands, top to bottom."""
+        return {
+            term.name: {
+                layer: tf.concat([part[term.name][layer] for part in parts], axis=1)
+                if term.target_is_map
+                else _added([part[term.name][layer] for part in parts])
+                for layer in parts[0][term.name]
+            }
+            for term in self.terms
+        }
+
+    def parts_of(self, targets: Targets, rows: Mapping[str, slice]) -> Targets:
+        """The targets of a part of the picture: of those that are maps, these rows of a layer."""
+        return {
+            term.name: {
+                layer: target[:, rows[layer]] if term.target_is_map and layer in rows else target
+                for layer, target in targets[term.name].items()
+            }
+            for term in self.terms
+            if term.name in targets
+        }
+
+    def losses(self, sums: Sums, targets: Targets) -> Losses:
+        """The weighted value of each term, from the sums over all of a picture."""
+        return {
+            term.name: term.weight
+            * targets.get(FACTORS, {}).get(term.name, 1.0)
+            * tf.add_n(
+                [
+                    weight
+                    * term.distance(
+                        term.statistic(sums[term.name][layer]),
+                        targets.get(term.name, {}).get(layer),
+                    )
+                    for layer, weight in term.layers.items()
+                ]
+            )
+            for term in self.terms
+        }
 
     def layers(self, source: str | None = None) -> tuple[str, ...]:
         """The layers that the terms read; only those with targets from `source` if it is given."""
@@ -88,10 +197,17 @@ class Objective:
 
     def statistics(self, source: str, features: Features) -> Targets:
         """The statistics of one picture for the terms whose targets come from `source`."""
+        own = self.of(source)
+        return own.described(own.descriptions(features))
+
+    def described(self, descriptions: Sums) -> Targets:
+        """The statistics of a picture from the `descriptions` of all of it."""
         return {
-            term.name: {layer: self._statistic(term, features, layer) for layer in term.layers}
+            term.name: {
+                layer: sums if term.target_is_map else term.statistic(sums)
+                for layer, sums in descriptions[term.name].items()
+            }
             for term in self.terms
-            if term.source == source
         }
 
     def targets(self, statistics: Sequence[Targets], shares: Sequence[float] = (1.0,)) -> Targets:
@@ -135,24 +251,29 @@ def content_term(config: StyleTransferConfig) -> Term:
 
     A target of another size is resized to the picture's map, layer by layer.
     """
-    form = {"mean": losses.mean_squared_error, "half_sum": losses.half_squared_error}
 
-    def distance(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        return form[config.content_form](features, _at_size_of(features, target))
+    def sums(features: tf.Tensor, unit: float, target: tf.Tensor, edges: Edges) -> losses.Mean:
+        difference = losses.full(features) - losses.full(_at_size_of(features, target))
+        return losses.Mean.of(tf.square(difference / unit))
+
+    def distance(squares: losses.Mean, target: tf.Tensor) -> tf.Tensor:
+        return squares.total / (2 if config.content_form == "half_sum" else squares.count)
 
     return Term(
         name="content",
         source="content",
         layers=_layer_weights(config.content_layers, config.content_layer_weights),
         weight=config.content_weight,
-        statistic=lambda features, unit: tf.cast(features, tf.float32) / unit,
+        sums=sums,
         distance=distance,
+        target_is_map=True,
     )
 
 
 def _at_size_of(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     size = tf.shape(features)[1:3]
     same = tf.reduce_all(tf.equal(size, tf.shape(target)[1:3]))
+    target = losses.full(target)
     resized = tf.cond(same, lambda: target, lambda: tf.image.resize(target, size, antialias=True))
     return tf.ensure_shape(resized, [None, None, None, target.shape[3]])
 
@@ -166,13 +287,13 @@ def style_term(config: StyleTransferConfig) -> Term:
     parts: dict[str, Any]
     if config.style_loss == "gram":
         parts = {
-            "statistic": lambda features, unit: _gram(features, unit, config.gram_form),
+            "statistic": lambda sums: _gram(sums, config.gram_form),
             "distance": _GRAM_DISTANCES[config.gram_form],
             "blend": losses.blend,
         }
     else:
         epsilon = config.style_epsilon
-        parts = {"statistic": _gaussian, "blend": losses.blend_gaussians}
+        parts = {"statistic": losses.gaussian_of, "blend": losses.blend_gaussians}
         if config.style_loss == "w2":
             parts["distance"] = lambda x, target: losses.wasserstein_2(x, target, epsilon)
             parts["target"] = lambda statistic: losses.wasserstein_2_target(statistic, epsilon)
@@ -184,6 +305,7 @@ def style_term(config: StyleTransferConfig) -> Term:
         source="style",
         layers=_layer_weights(config.style_layers, config.style_layer_weights),
         weight=config.style_weight,
+        sums=_moments,
         **parts,
     )
 
@@ -201,25 +323,27 @@ def patch_term(config: StyleTransferConfig) -> Term:
         source="style",
         layers={"image": 1.0},
         weight=config.style_weight * config.patch_weight,
-        statistic=lambda image, unit: losses.gaussian(losses.patches(image, PATCH_SIZE)),
+        # With a row beyond each side of a part, every patch is in the part of its middle pixel.
+        sums=lambda image, *_: losses.moments(losses.patches(image, PATCH_SIZE)),
+        statistic=losses.gaussian_of,
         distance=lambda x, target: losses.bures(x, target, PATCH_EPSILON),
         blend=losses.blend_gaussians,
         target=lambda statistic: losses.bures_target(statistic, PATCH_EPSILON),
     )
 
 
-def _gaussian(features: tf.Tensor, unit: float) -> losses.Gaussian:
-    mean, covariance = losses.gaussian(features)
-    return losses.Gaussian(mean / unit, covariance / unit**2)
+def _moments(features: tf.Tensor, unit: float, target: Any, edges: Edges) -> losses.Moments:
+    count, first, second = losses.moments(features)
+    return losses.Moments(count, first / unit, second / unit**2)
 
 
-def _gram(features: tf.Tensor, unit: float, form: str) -> tf.Tensor:
+def _gram(sums: losses.Moments, form: str) -> tf.Tensor:
     """The Gram matrix in the normalization of `form`: over positions unless it says otherwise."""
-    gram = losses.gram_matrix(features) / unit**2
     if form == "sum":
-        gram *= tf.cast(tf.reduce_prod(tf.shape(features)[1:3]), gram.dtype)
+        return sums.second
+    gram = losses.gram_of(sums)
     if form == "channel_mean":
-        gram /= tf.cast(tf.shape(features)[3], gram.dtype)
+        gram /= tf.cast(tf.shape(gram)[-1], gram.dtype)
     return gram
 
 
@@ -240,18 +364,15 @@ _GRAM_DISTANCES: Mapping[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
 
 def total_variation_term(config: StyleTransferConfig) -> Term:
     """How rough the picture itself is; it has no target."""
-    forms = {
-        "l1": losses.total_variation_l1,
-        "squared": losses.total_variation_squared,
-        "nine_point": losses.total_variation_nine_point,
-    }
     return Term(
         name="total_variation",
         source="none",
         layers={"image": 1.0},
         weight=config.total_variation_weight,
-        statistic=lambda image, unit: image,
-        distance=lambda image, _: forms[config.total_variation](image),
+        sums=lambda image, unit, target, edges: losses.neighbor_sums(
+            image, config.total_variation, *edges
+        ),
+        distance=lambda sums, _: losses.total_variation_of(sums, config.total_variation),
     )
 
 

@@ -16,6 +16,7 @@ _PUBLISHED = StyleTransferConfig(
     style_layer_weights=(),
     total_variation_weight=0.0,
     patch_weight=0.0,
+    lbfgs_coordinates="pixels",
     padding="zero",
     coarsest_size=0,
 )

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from stylize_tf.config import LONGEST_SIDE, PATCH_SIZE, ConfigError, StyleTransferConfig
 
+FULL_CONTENT_SIDE = 512
+"""Long side in pixels from which on a stage has the whole content weight."""
+
 
 class Stage(NamedTuple):
     """One size of the coarse-to-fine sequence and the evaluations spent on it."""
@@ -84,6 +87,17 @@ def style_size(
             f"`style_fit` crop."
         )
     return _rounded(height * scale), _rounded(width * scale)
+
+
+def content_factor(config: StyleTransferConfig, stage: Stage, last: Stage) -> float:
+    """The factor of the content's weight at a stage, from near 0 to 1 at the last.
+
+    `(long side / that of the last stage) ** config.content_growth`; stages of 512 pixels and more
+    have all of it. Great forms of the painting need room at the coarse stages; what content they
+    lose the finer ones restore.
+    """
+    whole = min(last.long_side, FULL_CONTENT_SIDE)
+    return float(min(1.0, stage.long_side / whole) ** config.content_growth)
 
 
 def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage]:

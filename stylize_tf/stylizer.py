@@ -2,91 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import hashlib
+import importlib.metadata
 import os
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf import features, image_io, precision, pyramid, weights
+import stylize_tf
+from stylize_tf import features, image_io, memory, precision, pyramid, weights
+from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config import ConfigError, StyleTransferConfig
-from stylize_tf.evaluation import Evaluator
+from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
-from stylize_tf.objective import Targets, build_objective
-from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, ValueAndGradient
+from stylize_tf.objective import FACTORS, Targets, build_objective
+from stylize_tf.optimizers import Adam, Averaged, Method
 from stylize_tf.presets import PRESETS
-from stylize_tf.watching import Watch, Work
-
-_Key = tuple[int, int, str]
-"""Height, width and number format of a stage."""
-
-KEPT_SHAPES = 2
-"""Shapes of picture whose optimizers are kept: as landscapes and portraits alternate, say. Those
-of one take some 130 MB at 512 pixels."""
+from stylize_tf.run import Iterate, Prepared, Run, Snapshot, fits
+from stylize_tf.spectral import Spectral
+from stylize_tf.watching import MOST_STEPS
 
 KEPT_STATISTICS = 64
 """Statistics of styles that are kept, one a style and stage, each under 3 MB with VGG19."""
 
-
-@dataclasses.dataclass(frozen=True)
-class Iterate:
-    """Where a stylization stands after one step.
-
-    Attributes:
-        stage, stages: which of how many sizes, coarse to fine, from 1.
-        step, steps: which of how many steps of the stage, from 1.
-        evaluation, evaluations: which of how many steps of all stages, from 1. A stage that has
-            converged ends early and skips some.
-        height, width: of the picture at this stage, in pixels.
-        losses: weighted value of each term before the step.
-        seconds: what the step took; the first step of a stage includes its preparation.
-        remaining: estimated seconds that the other steps take.
-        messages: what the guards did, in plain words; mostly empty.
-        picture: what `image` is made from, on the device; pixels may leave [0, 1].
-    """
-
-    stage: int
-    stages: int
-    step: int
-    steps: int
-    evaluation: int
-    evaluations: int
-    height: int
-    width: int
-    losses: dict[str, float]
-    seconds: float
-    remaining: float
-    messages: tuple[str, ...]
-    picture: tf.Tensor = dataclasses.field(repr=False)
-
-    @property
-    def loss(self) -> float:
-        """The sum of the losses."""
-        return sum(self.losses.values())
-
-    @property
-    def image(self) -> np.ndarray:
-        """The result of the stage so far: float32, `[1, height, width, 3]` in [0, 1].
-
-        The picture of the lowest loss, or with `average_decay` the average over the iterates.
-        """
-        return np.clip(self.picture.numpy(), 0, 1)
+EXTRA_COST = 4096
+"""Pixels whose evaluation takes the time that a step takes beside its pixels."""
 
 
 class Stylizer:
     """Stylizes pictures with one configuration.
 
-    Keeps the network, the compiled steps of the last two shapes of picture and the statistics of
-    the last styles, so that later pictures start sooner and memory stays bounded. Gatys, Ecker &
-    Bethge (2016) is the method; README.md tells where we differ. Several `iterate` may be under
-    way in turn, but not in several threads at once.
+    Keeps the network, the compiled functions, which are traced once for all sizes, and the
+    statistics of the last styles, so that later pictures start sooner. Gatys, Ecker & Bethge (2016)
+    is the method; README.md tells where we differ. Several `iterate` may be under way in turn, but
+    not in several threads at once.
 
     Args:
         config: all options; its defaults if None.
@@ -109,13 +62,16 @@ class Stylizer:
         weights: weights.Weights | str | os.PathLike[str] | None = None,
         network: keras.Model | None = None,
     ):
-        config = config or StyleTransferConfig()
-        self.config = config.replace(precision=precision.resolve(config.precision))
+        self.config = config or StyleTransferConfig()
         units = features.MEAN_ACTIVATIONS if network is None else {}
         self._network = network or _vgg19(weights)
         self._objective = build_objective(self.config, units)
         self._evaluators: dict[str, Evaluator] = {}
-        self._optimizers: dict[_Key, ImageOptimizer] = {}
+        # What "auto" stands for here and now: it decides the pixels, so recipes tell it.
+        self.config = self.config.replace(
+            precision=precision.resolve(self.config.precision, self._agreement),
+            memory=round(memory.limit(self.config.memory) / 1e9, 3),
+        )
         self._style_statistics: dict[tuple[Any, ...], Targets] = {}
 
     def __call__(
@@ -142,6 +98,7 @@ class Stylizer:
         content: image_io.ImageLike,
         style: image_io.ImageLike | Sequence[image_io.ImageLike],
         initial: image_io.ImageLike | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Iterator[Iterate]:
         """Stylizes `content`, yielding after each step; the last iterate has the finished picture.
 
@@ -150,11 +107,14 @@ class Stylizer:
                 `[1, H, W, 3]` of uint8, or of floats in [0, 1]; see `image_io.read`.
             style: one painting or several, in the same forms.
             initial: the picture to start from, if `config.init` is "picture".
+            checkpoint: where the run saves its state, and goes on if an equal one was killed: to
+                the same picture, byte for byte. Who writes the picture then removes it.
 
         Raises:
             ImageError: if a picture cannot be read or is out of range.
             ConfigError: if options and pictures do not fit together.
-            StylizationError: if the loss is not finite from the start.
+            StylizationError: if the loss is not finite from the start, or memory does not suffice.
+            OSError: if the folder of the checkpoint cannot be made.
         """
         photograph = image_io.read(content, name="content")
         paintings = [image_io.read(x, name="style") for x in _as_list(style)]
@@ -168,77 +128,117 @@ class Stylizer:
             photograph = _cropped(photograph, 1.0)
         size = self.final_size(photograph)
         stages = list(pyramid.stages(self.config, size))
+        # All of them before the first step: what does not fit is known at once.
+        plans = [self._plan(number, stage, len(stages)) for number, stage in enumerate(stages, 1)]
+
+        def prepare(number: int) -> Prepared:
+            stage = stages[number - 1]
+            evaluator = self._evaluator(self._format(number, len(stages)))
+            tiles, pairs = plans[number - 1]
+            fitted = image_io.resize(photograph, stage.height, stage.width)
+            styles = [self._fitted(x, stage, stages[-1]) for x in paintings]
+            return Prepared(
+                targets=self._targets(fitted, styles, shares, evaluator)
+                | self._factors(stage, stages[-1]),
+                evaluate=evaluator.value_and_gradient,
+                tiles=tiles,
+                method=build_method(self.config, pairs),
+                smaller=lambda tiles: memory.smaller(tiles, stage.height * stage.width),
+            )
+
+        def initial_of_first_stage() -> np.ndarray:
+            stage = stages[0]
+            fitted = image_io.resize(photograph, stage.height, stage.width)
+            main = self._fitted(paintings[int(np.argmax(shares))], stage, stages[-1])
+            generator = np.random.default_rng(self.config.seed)
+            return initial_image(self.config.init, fitted, main, start, generator)
+
+        def fits_this_run(snapshot: Snapshot) -> bool:
+            number = min(snapshot.stage, len(stages))
+            return fits(snapshot, stages, build_method(self.config, plans[number - 1][1]))
+
+        snapshot, opening = None, ""
+        if checkpoint is not None:
+            recipe = self._recipe(photograph, *paintings, *([] if start is None else [start]))
+            snapshot, opening = checkpoint.find(recipe, fits_this_run)
+
+        def save(current: Callable[[], Snapshot], is_last: bool) -> str:
+            if checkpoint is None or not (is_last or checkpoint.is_due()):
+                return ""
+            return checkpoint.save(current())
+
+        run = Run(
+            stages,
+            prepare,
+            initial_of_first_stage,
+            lambda image, stage: _enlarged(image, photograph, stage.height, stage.width),
+            costs=[
+                self._cost(number, stage, len(stages)) for number, stage in enumerate(stages, 1)
+            ],
+            time_budget=self.config.time_budget,
+            snapshot=snapshot,
+            save=save,
+            opening=opening,
+        )
         # Not a generator itself: that would check nothing before it is asked for an iterate.
-        return self._iterate(photograph, paintings, shares, start, stages)
+        return run.iterates()
 
-    def _iterate(
-        self,
-        photograph: np.ndarray,
-        paintings: list[np.ndarray],
-        shares: list[float],
-        start: np.ndarray | None,
-        stages: list[pyramid.Stage],
-    ) -> Iterator[Iterate]:
-        generator = np.random.default_rng(self.config.seed)
-        clock = time.perf_counter()
-        image: np.ndarray | None = None
-        previous: ImageOptimizer | None = None
-        work = Work(stages)
-        with self._borrowed(stages) as borrowed:
-            for number, stage in enumerate(stages, start=1):
-                evaluator = self._evaluator(number, len(stages))
-                content = image_io.resize(photograph, stage.height, stage.width)
-                styles = [self._fitted(x, stage, stages[-1]) for x in paintings]
-                targets = self._targets(content, styles, shares, evaluator)
-                optimizer = self._optimizer(stage, evaluator, targets, borrowed)
-                if image is None:
-                    main = styles[int(np.argmax(shares))]
-                    image = initial_image(self.config.init, content, main, start, generator)
-                else:
-                    image = np.clip(image_io.resize(image, stage.height, stage.width), 0, 1)
-                optimizer.start(tf.constant(image), previous)
-                watch = Watch(optimizer)
-                for step in range(1, stage.steps + 1):
-                    losses = {name: float(value) for name, value in optimizer.step(targets).items()}
-                    messages, ended = watch.look(is_last=step == stage.steps)
-                    now = time.perf_counter()
-                    yield Iterate(
-                        stage=number,
-                        stages=len(stages),
-                        step=step,
-                        steps=stage.steps,
-                        evaluation=work.evaluation(number, step),
-                        evaluations=work.evaluations,
-                        height=stage.height,
-                        width=stage.width,
-                        losses=losses,
-                        seconds=now - clock,
-                        remaining=work.remaining(number, step, now - clock),
-                        messages=messages,
-                        picture=optimizer.result(),
-                    )
-                    clock = time.perf_counter()  # What was done with the iterate is not our time.
-                    if ended:
-                        break
-                image = np.clip(optimizer.result().numpy(), 0, 1)
-                previous = optimizer
+    def _recipe(self, *images: np.ndarray) -> dict[str, Any]:
+        """All that decides the pixels of a run."""
+        return {
+            "config": self.config.to_dict(),
+            "images": [hashlib.sha256(x.tobytes()).hexdigest() + str(x.shape) for x in images],
+            "network": _digest(self._network),
+            "versions": {x: importlib.metadata.version(x) for x in ("keras", "numpy", "pillow")}
+            | {"stylize_tf": stylize_tf.__version__, "tensorflow": tf.__version__},
+        }
 
-    @contextlib.contextmanager
-    def _borrowed(self, stages: Sequence[pyramid.Stage]) -> Iterator[dict[_Key, ImageOptimizer]]:
-        """Where a run has its optimizers, out of reach of other runs; later ones get them back."""
-        borrowed: dict[_Key, ImageOptimizer] = {}
-        try:
-            yield borrowed
-        finally:
-            self._optimizers.update(borrowed)
-            _keep_newest(self._optimizers, KEPT_SHAPES * len(stages))
-
-    def _evaluator(self, number: int, stages: int) -> Evaluator:
-        """What evaluates a stage: in float32 the coarsest of several, as chosen the others.
+    def _format(self, number: int, stages: int) -> str:
+        """The number format of a stage: float32 for the coarsest of several, else as chosen.
 
         Near convergence, which only the cheap coarsest stage comes to, rounding hides the gradient.
         """
-        name = "float32" if number == 1 and stages > 1 else self.config.precision
+        return "float32" if number == 1 and stages > 1 else self.config.precision
+
+    def _cost(self, number: int, stage: pyramid.Stage, stages: int) -> float:
+        """What a step takes, in pixels of the chosen number format."""
+        slower = 2 if self._format(number, stages) != self.config.precision else 1
+        return slower * stage.height * stage.width + EXTRA_COST
+
+    def _agreement(self, name: str) -> float:
+        """Cosine between the gradients in a number format and in float32, of a made-up picture."""
+        blank = np.zeros([1, 64, 64, 3], np.float32)
+        generator = np.random.default_rng(0)
+        photograph, painting = (
+            initial_image("pink_noise", blank, blank, None, generator) for _ in range(2)
+        )
+        gradients = []
+        for each in ("float32", name):
+            evaluator = self._evaluator(each)
+            described = [
+                self._objective.statistics(source, evaluator.extractor(image))
+                for source, image in (("content", photograph), ("style", painting))
+            ]
+            targets = {k: v for x in described for k, v in self._objective.targets([x]).items()}
+            picture = tf.constant((photograph + painting) / 2)
+            gradients.append(evaluator.gradient_untraced(picture, targets))
+        return precision.cosine(*gradients)
+
+    def _plan(self, number: int, stage: pyramid.Stage, stages: int) -> tuple[Tiles, int]:
+        """How a stage is evaluated, and how many curvature pairs it keeps."""
+        name = self._format(number, stages)
+        return memory.plan(
+            memory.limit(self.config.memory),
+            stage.height,
+            stage.width,
+            self._evaluator(name).segments,
+            itemsize=4 if name == "float32" else 2,
+            pairs=self.config.lbfgs_history if self.config.optimizer == "lbfgs" else 0,
+            steps=stage.steps * (MOST_STEPS if self.config.time_budget else 1),
+        )
+
+    def _evaluator(self, name: str) -> Evaluator:
+        """What evaluates pictures in a number format."""
         if name not in self._evaluators:
             extractor = features.build_extractor(
                 self._network,
@@ -269,6 +269,10 @@ class Stylizer:
         own = evaluator.statistics("content", content)
         return {**targets, **self._objective.targets([own])}
 
+    def _factors(self, stage: pyramid.Stage, last: pyramid.Stage) -> Targets:
+        factor = tf.constant(pyramid.content_factor(self.config, stage, last))
+        return {FACTORS: {"content": factor}}
+
     def _statistics_of_style(self, style: np.ndarray, evaluator: Evaluator) -> Targets:
         digest = hashlib.sha256(style.tobytes()).hexdigest()
         key = (digest, style.shape, evaluator.name)
@@ -278,25 +282,6 @@ class Stylizer:
         self._style_statistics[key] = statistics
         _keep_newest(self._style_statistics, KEPT_STATISTICS)
         return statistics
-
-    def _optimizer(
-        self,
-        stage: pyramid.Stage,
-        evaluator: Evaluator,
-        targets: Targets,
-        borrowed: dict[_Key, ImageOptimizer],
-    ) -> ImageOptimizer:
-        """The optimizer of a stage, kept from an earlier run or new; it is then `borrowed`."""
-        key = (stage.height, stage.width, evaluator.name)
-        if key in self._optimizers:
-            borrowed[key] = self._optimizers.pop(key)
-        if key not in borrowed:
-            borrowed[key] = build_optimizer(
-                self.config,
-                evaluator.value_and_gradient(targets),
-                [1, stage.height, stage.width, 3],
-            )
-        return borrowed[key]
 
 
 def stylize(
@@ -328,17 +313,20 @@ def stylize(
     return picture if len(getattr(content, "shape", ())) == 4 else picture[0]
 
 
-def build_optimizer(
-    config: StyleTransferConfig, value_and_gradient: ValueAndGradient, shape: Sequence[int]
-) -> ImageOptimizer:
-    """The optimizer that a configuration asks for, for an image `[N, H, W, 3]`."""
-    optimizer: ImageOptimizer
+def build_method(config: StyleTransferConfig, pairs: int | None = None) -> Method:
+    """The optimization method that a configuration asks for.
+
+    Args:
+        config: its options.
+        pairs: curvature pairs of L-BFGS, where memory leaves fewer than the configuration.
+    """
+    method: Method
     if config.optimizer == "lbfgs":
-        optimizer = LBFGS(value_and_gradient, shape, history=config.lbfgs_history)
+        method = LBFGS(history=config.lbfgs_history if pairs is None else pairs)
+        if config.lbfgs_coordinates == "spectral":
+            method = Spectral(method)
     else:
-        optimizer = Adam(
-            value_and_gradient,
-            shape,
+        method = Adam(
             learning_rate=config.learning_rate,
             warmup_steps=config.warmup_steps,
             clip_norm=config.clip_norm,
@@ -347,7 +335,28 @@ def build_optimizer(
             epsilon=config.adam_epsilon,
             amsgrad=config.amsgrad,
         )
-    return Averaged(optimizer, config.average_decay) if config.average_decay else optimizer
+    return Averaged(method, config.average_decay) if config.average_decay else method
+
+
+def _enlarged(image: np.ndarray, photograph: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The picture at a larger size, with the photograph's details.
+
+    Enlarging leaves the finest octave empty. What the photograph loses by being made as small and
+    large again is what belongs there; the style gives it its strokes. Without it the loss starts a
+    third higher and the content comes back slowly.
+
+    Args:
+        image: float32, `[1, h, w, 3]` in [0, 1].
+        photograph: float32, `[1, *, *, 3]` in [0, 1], of any size.
+        height, width: of the result, in pixels.
+
+    Returns:
+        float32, `[1, height, width, 3]`; pixels may leave [0, 1].
+    """
+    fitted = image_io.resize(photograph, height, width)
+    small = image_io.resize(fitted, *image.shape[1:3])
+    details = fitted - image_io.resize(small, height, width)
+    return image_io.resize(image, height, width) + details
 
 
 def _keep_newest(cache: dict[Any, Any], most: int) -> None:
@@ -360,6 +369,13 @@ def _vgg19(found: weights.Weights | str | os.PathLike[str] | None) -> keras.Mode
     if not isinstance(found, weights.Weights):
         found = weights.find(found)
     return features.vgg19(found.tensors)
+
+
+def _digest(network: keras.Model) -> str:
+    digest = hashlib.sha256()
+    for weight in network.weights:
+        digest.update(np.ascontiguousarray(weight.numpy()).data)
+    return digest.hexdigest()
 
 
 def _as_list(style: Any) -> list[Any]:

@@ -22,12 +22,20 @@ class StylizationError(RuntimeError):
 class Watch:
     """Sees stalls and steps taken back, and says so in plain words."""
 
-    def __init__(self, optimizer: ImageOptimizer):
+    def __init__(
+        self, optimizer: ImageOptimizer, numbers: Sequence[float] = (0, 0, math.inf, 0, 0)
+    ):
         self._optimizer = optimizer
-        self._step_backs = 0
-        self._in_a_row = 0
-        self._best = math.inf
-        self._since_best = 0
+        self._step_backs, self._in_a_row, self._best, self._since_best, self._ended = numbers
+
+    def numbers(self) -> tuple[float, ...]:
+        """What it remembers, to go on watching from there."""
+        return self._step_backs, self._in_a_row, self._best, self._since_best, self._ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stage should have ended with the last look."""
+        return bool(self._ended)
 
     def look(self, is_last: bool) -> tuple[tuple[str, ...], bool]:
         """Messages about the step just taken, and whether the stage should end.
@@ -38,6 +46,11 @@ class Watch:
         Raises:
             StylizationError: if the stage ends and no step had a finite loss.
         """
+        messages, ended = self._look(is_last)
+        self._ended = float(ended)
+        return messages, ended
+
+    def _look(self, is_last: bool) -> tuple[tuple[str, ...], bool]:
         best = float(self._optimizer.best_loss.numpy())
         step_backs = int(self._optimizer.step_backs.numpy())
         taken_back, self._step_backs = step_backs > self._step_backs, step_backs
@@ -67,31 +80,99 @@ class Watch:
         return (), False
 
 
-class Work:
-    """How much of the work of all stages is done, in evaluated pixels."""
+MOST_STEPS = 4
+"""Times the steps that were asked for that a time budget may make of them."""
 
-    def __init__(self, stages: Sequence[Stage]):
-        self._stages = stages
-        self.evaluations = sum(stage.steps for stage in stages)
-        self._rate = 0.0
+
+class Work:
+    """How much of the work of all stages is done, and what time it takes.
+
+    Args:
+        stages: coarse to fine.
+        costs: of a step of each stage, in any unit; its pixels if None.
+        time_budget: seconds that the steps may take; 0 for as long as it takes.
+
+    Attributes:
+        stages: with the steps that a time budget leaves them.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        costs: Sequence[float] | None = None,
+        time_budget: float = 0.0,
+    ):
+        self.stages = list(stages)
+        self._asked = [stage.steps for stage in stages]
+        self._costs = list(costs or [stage.height * stage.width for stage in stages])
+        self._rate = self._preparation = 0.0
+        self._budget = time_budget
+        self._left = time_budget or math.inf
+
+    def resume(self, schedule: Sequence[int]) -> None:
+        """Takes the steps of each stage from an earlier part of the run."""
+        self.stages = [
+            stage._replace(steps=steps) for stage, steps in zip(self.stages, schedule, strict=True)
+        ]
+        self._asked = list(schedule)
+
+    @property
+    def schedule(self) -> tuple[int, ...]:
+        """Steps of each stage."""
+        return tuple(stage.steps for stage in self.stages)
+
+    @property
+    def evaluations(self) -> int:
+        """Steps of all stages."""
+        return sum(self.schedule)
 
     def evaluation(self, number: int, step: int) -> int:
         """Which of all evaluations a step of a stage is, both counted from 1."""
-        return sum(stage.steps for stage in self._stages[: number - 1]) + step
+        return sum(self.schedule[: number - 1]) + step
 
-    def remaining(self, number: int, step: int, seconds: float) -> float:
-        """Seconds left, from a running average of the seconds a pixel.
+    def note(self, number: int, step: int, seconds: float) -> tuple[str, ...]:
+        """Takes in how long a step took, and fits the steps to come to a time budget.
 
-        The first step of a stage takes its preparation too, so it counts only while nothing better
-        is known; the second begins the average anew.
+        The pace is a running average of the seconds a pixel. The first step of a stage takes its
+        preparation too, so it counts only while nothing better is known; the second begins the
+        average anew.
+
+        Returns:
+            What there is to say about it.
         """
-        stage = self._stages[number - 1]
-        rate = seconds / (stage.height * stage.width)
+        stage, cost = self.stages[number - 1], self._costs[number - 1]
+        rate = seconds / cost
         if step == 1:
             rate = self._rate or rate
-        elif step > 2 and self._rate:
+            self._preparation = seconds
+        elif step == 2:
+            self._preparation = max(self._preparation - seconds, 0.0)
+        elif self._rate:
             rate = 0.7 * self._rate + 0.3 * rate
         self._rate = rate
-        left = (stage.steps - step) * stage.height * stage.width
-        left += sum(x.steps * x.height * x.width for x in self._stages[number:])
-        return left * self._rate
+        self._left -= seconds
+        # When the pace of a stage is known, and not much of it is over.
+        if math.isfinite(self._left) and step == min(3, stage.steps):
+            return self._fit(number, step)
+        return ()
+
+    def _fit(self, number: int, step: int) -> tuple[str, ...]:
+        made = [step if index == number - 1 else 0 for index in range(len(self.stages))]
+        ahead = range(number - 1, len(self.stages))
+        asked = sum((self._asked[index] - made[index]) * self._costs[index] for index in ahead)
+        left = self._left - self._preparation * (len(self.stages) - number)
+        factor = min(max(left, 0.0) / (self._rate * asked or 1.0), MOST_STEPS)
+        for index in ahead:
+            steps = made[index] + math.floor((self._asked[index] - made[index]) * factor)
+            self.stages[index] = self.stages[index]._replace(steps=max(steps, 1))
+        late = self.remaining(number, step) - left
+        if late <= 0.1 * self._budget:
+            return ()
+        return (f"The time does not suffice: this will take about {late:.0f} seconds longer.",)
+
+    def remaining(self, number: int, step: int) -> float:
+        """Seconds that the other steps take at the pace so far."""
+        steps = [*self.schedule[number - 1 :]]
+        steps[0] -= step
+        costs = self._costs[number - 1 :]
+        return self._rate * sum(x * cost for x, cost in zip(steps, costs, strict=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -92,11 +93,14 @@ def at_step(hook: Callable[[int], Any]) -> type:
     return Stylizer
 
 
-def fake_load(hook: Callable[[int], Any] = lambda evaluation: None) -> Callable[..., Any]:
+def fake_load(
+    hook: Callable[[int], Any] = lambda evaluation: None, devices: tuple[str, ...] = ("auto",)
+) -> Callable[..., Any]:
     """In place of `runtime.load`."""
 
     def load(device: str, **_: Any) -> runtime.Runtime:
-        return runtime.Runtime(at_step(hook), StylizationError, contextlib.nullcontext)
+        placement = contextlib.nullcontext
+        return runtime.Runtime(at_step(hook), StylizationError, placement, devices)
 
     return load
 
@@ -110,10 +114,11 @@ if __name__ == "__main__":
 
     def slowly(evaluation: int) -> None:
         with contextlib.suppress(OSError, AttributeError):
-            print("step", evaluation, file=sys.stderr, flush=True)
-        time.sleep(0.05)
+            sys.stderr.write(f"step {evaluation}\n")  # In one piece, for there may be threads.
+            sys.stderr.flush()
+        time.sleep(float(os.environ.get("FAKE_SECONDS", "0.05")))
 
-    runtime.load = fake_load(slowly)
+    runtime.load = fake_load(slowly, tuple(os.environ.get("FAKE_DEVICES", "auto").split(",")))
     weights.find = lambda *arguments, **options: WEIGHTS
     from stylize_tf.cli.stylize import run
 

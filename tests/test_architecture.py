@@ -60,19 +60,36 @@ TABLE = {
     "cli.console": "",
     "cli.interrupts": "",
     "cli.viewer": "",
+    "cli.naming": "",
+    "cli.standard_output": "cli.console",
+    "cli.sources": "cli.exits",
     "cli.runtime": "cli.exits stylizer watching | tensorflow",
-    "cli.options": "config presets cli.runtime | PIL",
+    "cli.options": "config presets image_files cli.runtime | PIL",
     "cli.flags": "config cli.exits cli.options | absl",
     "cli.help": "config presets cli.exits cli.flags cli.options",
+    "cli.failures": "config image_io weights cli.console cli.exits cli.flags",
     "cli.recipe": "config cli.options",
-    "cli.progress": "cli.console stylizer",
+    "cli.progress": "cli.console",
+    # One picture.
     "cli.plan": (
-        "config image_io presets pyramid weights cli.console cli.exits cli.flags cli.options"
-        " cli.progress cli.recipe cli.runtime | PIL numpy"
+        "atomic_files config image_io presets pyramid weights cli.console cli.exits cli.flags cli.naming"
+        " cli.options cli.progress cli.recipe cli.runtime cli.sources | PIL numpy"
+    ),
+    "cli.painting": "checkpoint image_io cli.exits cli.plan",
+    # A folder of many.
+    "cli.folder_report": ("cli.console cli.exits cli.failures cli.progress cli.standard_output"),
+    "cli.folder": (
+        "config image_io presets pyramid cli.console cli.exits cli.flags cli.folder_report"
+        " cli.naming cli.options cli.plan cli.recipe cli.sources"
+    ),
+    "cli.folder_run": (
+        "image_io weights cli.exits cli.folder cli.folder_report cli.interrupts"
+        " cli.naming cli.painting cli.plan cli.recipe cli.runtime | numpy"
     ),
     "cli.stylize": (
-        "config image_io weights stylizer cli.console cli.exits cli.flags cli.help"
-        " cli.interrupts cli.plan cli.progress cli.runtime cli.viewer | absl numpy"
+        "config image_io cli.console cli.exits cli.failures cli.flags cli.folder"
+        " cli.folder_report cli.folder_run cli.help cli.interrupts cli.options cli.painting"
+        " cli.plan cli.progress cli.runtime cli.standard_output cli.viewer | absl"
     ),
     "cli.fetch_weights": "weights cli.console cli.exits cli.interrupts | absl",
     "__main__": "cli.stylize",

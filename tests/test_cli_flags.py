@@ -68,7 +68,7 @@ def test_each_type_of_field_can_be_written(argument, field, value):
 def test_value_may_follow_as_an_argument_of_its_own():
     command_line = read("--size", "64", "--content", "-odd name.png", "--quiet")
     assert command_line.config == {"size": 64}
-    assert command_line.options == {"content": "-odd name.png", "quiet": True}
+    assert command_line.options == {"content": ("-odd name.png",), "quiet": True}
 
 
 def test_style_is_given_once_for_each_painting_and_others_take_the_last_value():
@@ -91,6 +91,9 @@ def test_devices_and_colors_are_brought_to_one_spelling():
     assert read("--device=gpu").options == {"device": "/GPU:0"}
     assert read("--device=/device:gpu:1").options == {"device": "/GPU:1"}
     assert read("--device=AUTO").options == {"device": "auto"}
+    assert read("--device=gpu:1, /GPU:0").options == {"device": "/GPU:1,/GPU:0"}
+    assert read("--device=/GPU:0,gpu").options == {"device": "/GPU:0"}
+    assert read("--output_format=.JPG").options == {"output_format": "jpg"}
     assert read("--background=White").options == {"background": "#ffffff"}
     assert read("--background=#123").options == {"background": "#112233"}
 
@@ -115,6 +118,9 @@ def test_devices_and_colors_are_brought_to_one_spelling():
         (["--background=#12345678"], "--background must be the name of a color"),
         (["--device=?"], "--device must be auto, /CPU:0, /GPU:0, or"),
         (["--device=cuda"], "--device must be auto, /CPU:0, /GPU:0, or"),
+        (["--device=/GPU:0,"], "--device must be auto, /CPU:0, /GPU:0, or"),
+        (["--device=auto,/GPU:0"], "--device must be auto, /CPU:0, /GPU:0, or"),
+        (["--output_format=gif"], "--output_format must be one of png, jpg, jpeg, webp, tif, tiff"),
         (["--offline=maybe"], "--offline must be true or false; got 'maybe'."),
         (["--preset=defalt"], "--preset must be one of default"),
         (["--noquiet=1"], "--noquiet=1 does not take an argument."),

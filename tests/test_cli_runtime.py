@@ -65,13 +65,19 @@ def test_filter_does_without_a_standard_error(capfdbinary):
 def test_device_that_is_not_there_is_a_usage_error_with_the_list():
     available = ["/device:CPU:0", "/device:GPU:0"]
     for device in ("auto", "/CPU:0", "/GPU:0"):
-        runtime._check_device(device, available)
+        assert runtime._devices(device, available) == (device,)
     with pytest.raises(CommandError) as caught:
-        runtime._check_device("/GPU:1", available)
+        runtime._devices("/CPU:0,/GPU:1", available)
     assert str(caught.value) == (
         "--device=/GPU:1: TensorFlow sees no such device here, only /CPU:0, /GPU:0."
     )
     assert caught.value.exit == Exit.USAGE
+
+
+def test_auto_is_all_gpus_if_there_are_several():
+    available = ["/device:CPU:0", "/device:GPU:0", "/device:GPU:1"]
+    assert runtime._devices("auto", available) == ("/GPU:0", "/GPU:1")
+    assert runtime._devices("/GPU:1,/CPU:0", available) == ("/GPU:1", "/CPU:0")
 
 
 def run_python(code, **environment):
@@ -92,7 +98,7 @@ LOAD = """
 from stylize_tf.cli import runtime
 backend = runtime.load("/CPU:0", raw_log={raw}, before_replay=lambda: None)
 import tensorflow as tf
-with backend.placement():
+with backend.placement("/CPU:0"):
     print(tf.zeros([1]).device, tf.config.get_soft_device_placement())
     print(backend.stylizer.__name__, issubclass(backend.failure, RuntimeError))
 """

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -6,6 +8,7 @@ import twins
 
 from stylize_tf import lbfgs
 from stylize_tf.lbfgs import LBFGS
+from stylize_tf.optimizers import ImageOptimizer, of_any_size
 
 HISTORY = 10
 
@@ -19,6 +22,7 @@ def quadratic(image, targets):
     return {"loss": loss}, tf.reshape(slope, tf.shape(image))
 
 
+@of_any_size
 def rosenbrock(image, targets):
     with tf.GradientTape() as tape:
         tape.watch(image)
@@ -33,9 +37,8 @@ def row(x):
     return tf.constant(np.reshape(x, [1, 1, -1, 1]), tf.float32)
 
 
-def evaluations_until(optimizer, start, targets, value, limit):
+def evaluations_until(optimizer, targets, value, limit):
     """How many evaluations find a value that low; and the lowest after them."""
-    optimizer.start(row(start))
     for count in range(1, limit + 1):
         if float(optimizer.step(targets)["loss"]) <= value:
             return count, float(optimizer.best_loss)
@@ -78,13 +81,16 @@ def random_pairs(rng, count, size):
     return [(step, hessian @ step) for step in steps]
 
 
-def ring_of(pairs, rows):
-    """The pairs as `quasi_newton_direction` takes them, written over each other row by row."""
-    size = len(pairs[0][0])
-    steps, changes = np.zeros([rows, size]), np.zeros([rows, size])
-    for index, (step, change) in enumerate(pairs):
-        steps[index % rows], changes[index % rows] = step, change
-    return tf.constant(steps), tf.constant(changes), tf.constant(len(pairs))
+def newest_first(pairs, count):
+    """The last pairs as `quasi_newton_direction` takes them; zeros where there are too few."""
+    nothing = np.zeros_like(pairs[0][0])
+    filled = [*pairs[::-1], *[(nothing, nothing)] * count][:count]
+    return tuple(tuple(tf.constant(x) for x in side) for side in zip(*filled, strict=True))
+
+
+def pairs_of(state):
+    """How many pairs a state remembers."""
+    return sum(bool(np.any(step)) for step in state.steps)
 
 
 # Against SciPy.
@@ -92,7 +98,7 @@ def ring_of(pairs, rows):
 
 @pytest.mark.parametrize("size", [2, 5, 50])
 def test_it_finds_the_minimum_of_quadratics_in_about_as_many_evaluations_as_scipy(rng, size):
-    optimizer = LBFGS(quadratic, [1, 1, size, 1], history=HISTORY, first_step=1 / size)
+    method = LBFGS(history=HISTORY, first_step=1 / size)
     for condition in (1, 10, 100, 1000, 10000):
         hessian, minimum = twins.quadratic(rng, size, condition)
         start = rng.normal(size=size)
@@ -100,7 +106,8 @@ def test_it_finds_the_minimum_of_quadratics_in_about_as_many_evaluations_as_scip
         value = 1e-6 * function(start)[0]
         targets = tf.constant(hessian, tf.float32), tf.constant(minimum, tf.float32)
         scipys = scipys_evaluations_until(function, start, value)
-        ours, lowest = evaluations_until(optimizer, start, targets, value, 10 * scipys)
+        optimizer = ImageOptimizer(quadratic, method, row(start))
+        ours, lowest = evaluations_until(optimizer, targets, value, 10 * scipys)
         # Measured: 0.4 to 2.2 times as many.
         assert ours <= 2 * scipys + 20
         assert 0 <= lowest <= value
@@ -109,13 +116,13 @@ def test_it_finds_the_minimum_of_quadratics_in_about_as_many_evaluations_as_scip
 
 @pytest.mark.parametrize("size", [2, 4, 10, 30])
 def test_it_finds_the_minimum_of_rosenbrock_in_at_most_twice_scipys_evaluations(rng, size):
-    optimizer = LBFGS(rosenbrock, [1, 1, size, 1], history=HISTORY, first_step=1 / size)
-    ratios = []
+    method, ratios = LBFGS(history=HISTORY, first_step=1 / size), []
     for _ in range(5):
         start = rng.uniform(-0.5, 0.5, size=size)
         value = 1e-6 * twins.rosenbrock(start)[0]
         scipys = scipys_evaluations_until(twins.rosenbrock, start, value)
-        ours, lowest = evaluations_until(optimizer, start, (), value, 4 * scipys)
+        optimizer = ImageOptimizer(rosenbrock, method, row(start))
+        ours, lowest = evaluations_until(optimizer, (), value, 4 * scipys)
         ratios.append(ours / scipys)
         assert (lowest <= value) == np.isfinite(ours)
     # Measured over 40 starts: 1.5 for two variables, 1.2 for four, 1 for more. Without a line
@@ -124,8 +131,7 @@ def test_it_finds_the_minimum_of_rosenbrock_in_at_most_twice_scipys_evaluations(
 
 
 def test_it_ends_at_the_minimum_of_rosenbrock():
-    optimizer = LBFGS(rosenbrock, [1, 2, 3, 1], first_step=0.1)
-    optimizer.start(tf.zeros([1, 2, 3, 1]))
+    optimizer = ImageOptimizer(rosenbrock, LBFGS(first_step=0.1), tf.zeros([1, 2, 3, 1]))
     for _ in range(100):
         optimizer.step(())
     np.testing.assert_allclose(optimizer.result(), np.ones([1, 2, 3, 1]), atol=1e-3)
@@ -165,9 +171,8 @@ def test_the_first_step_goes_along_the_gradient_at_most_the_given_length():
 
 
 def test_the_first_step_of_the_optimizer_moves_pixels_by_its_length_on_average(rng):
-    optimizer = LBFGS(quadratic, [1, 4, 5, 3], first_step=0.01)
+    optimizer = ImageOptimizer(quadratic, LBFGS(first_step=0.01), tf.zeros([1, 4, 15, 1]))
     targets = 100 * tf.eye(60), tf.constant(rng.normal(size=60), tf.float32)
-    optimizer.start(tf.zeros([1, 4, 5, 3]))
     optimizer.step(targets)
     assert np.mean(np.abs(optimizer.image)) == pytest.approx(0.01, rel=1e-5)
 
@@ -182,50 +187,65 @@ def test_with_one_variable_the_second_step_lands_on_the_minimum_of_a_parabola():
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8, 11])
-def test_direction_is_that_of_full_bfgs_updates_also_when_the_ring_has_wrapped(rng, count):
-    rows, size = 4, 6
+def test_direction_is_that_of_full_bfgs_updates_with_the_newest_pairs(rng, count):
+    most, size = 4, 6
     pairs = random_pairs(rng, max(count, 1), size)
-    steps, changes, _ = ring_of(pairs, rows)
     gradient, radius = rng.normal(size=size), 0.3
+    remembered = newest_first(pairs, most) if count else (([0.0 * pairs[0][0]] * most),) * 2
     actual = lbfgs.quasi_newton_direction(
-        tf.constant(gradient), steps, changes, tf.constant(count), tf.constant(radius, tf.float64)
+        tf.constant(gradient), *remembered, tf.constant(radius, tf.float64)
     )
-    expected = twins.lbfgs_direction(gradient, pairs[:count][-rows:], radius)
+    expected = twins.lbfgs_direction(gradient, pairs[:count][-most:], radius)
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_direction_of_an_image_is_that_of_its_pixels_in_a_row(rng):
+    pairs = random_pairs(rng, 3, 12)
+    gradient, radius = rng.normal(size=12), tf.constant(0.3, tf.float64)
+    expected = lbfgs.quasi_newton_direction(tf.constant(gradient), *newest_first(pairs, 3), radius)
+    image = [1, 2, 2, 3]
+    shaped = [(step.reshape(image), change.reshape(image)) for step, change in pairs]
+    actual = lbfgs.quasi_newton_direction(
+        tf.constant(gradient.reshape(image)), *newest_first(shaped, 3), radius
+    )
+    np.testing.assert_allclose(actual, tf.reshape(expected, image), rtol=1e-12)
 
 
 def test_direction_satisfies_the_newest_secant_equation_and_descends(rng):
     pairs = random_pairs(rng, 7, 5)
     step, change = pairs[-1]
-    ring, radius = ring_of(pairs, 3), tf.constant(2.0, tf.float64)
-    back = lbfgs.quasi_newton_direction(tf.constant(change), *ring, radius)
+    remembered, radius = newest_first(pairs, 3), tf.constant(2.0, tf.float64)
+    back = lbfgs.quasi_newton_direction(tf.constant(change), *remembered, radius)
     np.testing.assert_allclose(back, -step, rtol=1e-9)
     for gradient in rng.normal(size=[10, 5]):
-        direction = lbfgs.quasi_newton_direction(tf.constant(gradient), *ring, radius)
+        direction = lbfgs.quasi_newton_direction(tf.constant(gradient), *remembered, radius)
         assert gradient @ direction.numpy() < 0
 
 
-def test_rows_of_a_cleared_history_are_not_read(rng):
-    steps, changes, _ = ring_of(random_pairs(rng, 4, 5), 4)
+@pytest.mark.parametrize(("radius", "expected"), [(0.5, 0.5), (0.0, 1.0)])
+def test_direction_without_pairs_is_down_the_gradient_times_the_radius_if_known(
+    rng, radius, expected
+):
     gradient = rng.normal(size=5)
+    nothing = (tf.zeros(5, tf.float64),) * 4
     direction = lbfgs.quasi_newton_direction(
-        tf.constant(gradient), steps, changes, tf.constant(0), tf.constant(0.5, tf.float64)
+        tf.constant(gradient), nothing, nothing, tf.constant(radius, tf.float64)
     )
-    np.testing.assert_allclose(direction, -0.5 * gradient, rtol=1e-12)
+    np.testing.assert_allclose(direction, -expected * gradient, rtol=1e-12)
 
 
-def test_the_ring_holds_the_last_pairs_of_a_run(rng):
+def test_the_state_holds_the_last_pairs_of_a_run_the_newest_first(rng):
     function = quadratic_of(*twins.quadratic(rng, 20, 30))
     state, points = state_after(function, rng.normal(size=20), 9, history=3)
     gradients = np.array([function(x)[1] for x in points])
-    assert int(state.pairs) == 8
-    # Pairs 5, 6 and 7 of 0 to 7, each in the row of its number modulo 3.
-    for number in (5, 6, 7):
+    # Nine points have eight pairs, of which 7, 6 and 5, counted from 0, are kept.
+    assert len(state.steps) == len(state.changes) == 3
+    for index, number in enumerate((7, 6, 5)):
         np.testing.assert_allclose(
-            state.steps[number % 3], points[number + 1] - points[number], atol=1e-12
+            state.steps[index], points[number + 1] - points[number], atol=1e-12
         )
         np.testing.assert_allclose(
-            state.changes[number % 3], gradients[number + 1] - gradients[number], atol=1e-12
+            state.changes[index], gradients[number + 1] - gradients[number], atol=1e-12
         )
 
 
@@ -235,8 +255,7 @@ def test_the_ring_holds_the_last_pairs_of_a_run(rng):
 def test_a_pair_of_negative_curvature_is_not_stored():
     # A cap: along the step the gradient falls where a bowl's would rise.
     state, _ = state_after(lambda x: (-(x @ x) / 2, -x), np.array([0.1, -0.2]), 3)
-    assert int(state.pairs) == 0
-    np.testing.assert_array_equal(state.steps, 0)
+    assert pairs_of(state) == 0
     assert float(state.curvature_radius) == 0
     assert int(state.step_backs) == 0
 
@@ -245,7 +264,7 @@ def test_a_pair_without_curvature_is_not_stored():
     # A slope: the gradient stays what it is.
     slope = np.array([1.0, -2.0])
     state, points = state_after(lambda x: (x @ slope, slope), np.array([3.0, 3.0]), 4)
-    assert int(state.pairs) == 0
+    assert pairs_of(state) == 0
     np.testing.assert_allclose(np.diff(points, axis=0), np.tile(-slope / 3, [3, 1]), rtol=1e-12)
 
 
@@ -281,13 +300,14 @@ def test_a_step_with_a_bad_loss_goes_back_to_the_best_image_and_tries_half_as_fa
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf], ids=str)
 def test_a_gradient_that_is_not_finite_is_taken_back_even_with_a_good_loss(bad):
-    state, _ = state_after(quadratic_of(np.eye(2), np.zeros(2)), np.ones(2), 3)
+    state, _ = state_after(quadratic_of(np.diag([1.0, 3.0]), np.zeros(2)), np.ones(2), 3)
+    assert pairs_of(state) > 0
     best = float(state.best_value)
     after = lbfgs.advance(state, tf.constant(-5.0, tf.float64), tf.constant([bad, 0.0], tf.float64))
     assert int(after.step_backs) == 1
     assert float(after.best_value) == best
     assert np.isfinite(after.x).all()
-    assert int(after.pairs) == 0
+    assert pairs_of(after) == 0
 
 
 def test_giving_back_half_of_what_was_won_is_taken_back_and_less_is_not():
@@ -321,8 +341,7 @@ def test_it_minimizes_a_function_that_is_not_finite_beyond_a_wall():
         loss = tf.reduce_sum(x - tf.math.log(x))
         return {"loss": loss}, tf.reshape(1 - 1 / x, tf.shape(image))
 
-    optimizer = LBFGS(walled, [1, 1, 2, 1], first_step=5.0)
-    optimizer.start(row([5.0, 4.0]))
+    optimizer = ImageOptimizer(walled, LBFGS(first_step=5.0), row([5.0, 4.0]))
     for _ in range(60):
         optimizer.step(())
         assert np.isfinite(optimizer.image).all()
@@ -334,9 +353,8 @@ def test_where_nothing_is_finite_the_image_stays_and_the_best_loss_is_infinite(r
     def hopeless(image, targets):
         return {"loss": tf.constant(np.nan)}, image
 
-    optimizer = LBFGS(hopeless, [1, 2, 2, 3])
-    start = tf.constant(rng.uniform(size=[1, 2, 2, 3]), tf.float32)
-    optimizer.start(start)
+    start = tf.constant(rng.uniform(size=[1, 2, 6, 1]), tf.float32)
+    optimizer = ImageOptimizer(hopeless, LBFGS(), start)
     for count in range(1, 4):
         optimizer.step(())
         assert int(optimizer.step_backs) == count
@@ -349,16 +367,14 @@ def test_where_nothing_is_finite_the_image_stays_and_the_best_loss_is_infinite(r
 
 
 def test_pixels_are_not_confined_to_the_unit_range():
-    optimizer = LBFGS(quadratic, [1, 1, 2, 1], first_step=0.1)
-    optimizer.start(row([0.5, 0.5]))
+    optimizer = ImageOptimizer(quadratic, LBFGS(first_step=0.1), row([0.5, 0.5]))
     for _ in range(12):
         optimizer.step((tf.eye(2), tf.constant([3.0, -2.0])))
     np.testing.assert_allclose(optimizer.result().numpy().reshape(-1), [3, -2], atol=1e-4)
 
 
 def test_step_returns_the_losses_before_it_and_the_result_is_the_best_image_evaluated():
-    optimizer = LBFGS(rosenbrock, [1, 1, 2, 1], first_step=0.5)
-    optimizer.start(row([-1.2, 1.0]))
+    optimizer = ImageOptimizer(rosenbrock, LBFGS(first_step=0.5), row([-1.2, 1.0]))
     losses, images = [], []
     for _ in range(25):
         images.append(optimizer.image.numpy())
@@ -370,59 +386,133 @@ def test_step_returns_the_losses_before_it_and_the_result_is_the_best_image_eval
     assert losses != sorted(losses, reverse=True)  # It rose on the way, or nothing was shown.
 
 
-def test_the_whole_step_is_traced_once_whatever_the_targets(rng):
+@dataclasses.dataclass(frozen=True)
+class Counted(LBFGS):
+    """Counts its traces."""
+
+    traces: list[int] = dataclasses.field(default_factory=list, compare=False)
+
+    def advance(self, state, value, gradient):
+        self.traces.append(1)
+        return super().advance(state, value, gradient)
+
+
+def test_one_trace_serves_images_of_every_size_and_every_function(rng):
+    method = Counted(history=3)
+    for height, width in ((2, 3), (1, 7), (5, 4)):
+        for function in (mean_square, rosenbrock):
+            start = tf.constant(rng.normal(size=[1, height, width, 1]), tf.float32)
+            optimizer = ImageOptimizer(function, method, start)
+            for _ in range(7):
+                optimizer.step(())
+            assert optimizer.image.shape == start.shape
+    assert len(method.traces) == 1
+
+
+def test_equal_methods_share_a_trace_and_others_have_their_own():
     traces = []
-
-    def counted(image, targets):
-        traces.append(1)
-        return quadratic(image, targets)
-
-    optimizer = LBFGS(counted, [1, 2, 3, 1], history=3)
-    for _ in range(3):
-        optimizer.start(tf.constant(rng.normal(size=[1, 2, 3, 1]), tf.float32))
-        for _ in range(7):
-            hessian, minimum = twins.quadratic(rng, 6, 10)
-            optimizer.step((tf.constant(hessian, tf.float32), tf.constant(minimum, tf.float32)))
-    assert len(traces) == 1
+    for history in (4, 5, 4):
+        method = Counted(history=history, first_step=0.02, traces=traces)
+        ImageOptimizer(mean_square, method, row([1.0, 2.0])).step(())
+    assert len(traces) == 2
 
 
 def test_eager_steps_equal_compiled_ones(rng):
     hessian, minimum = twins.quadratic(rng, 12, 10)
     targets = tf.constant(hessian, tf.float32), tf.constant(minimum, tf.float32)
-    start = tf.constant(rng.normal(size=[1, 2, 2, 3]), tf.float32)
-    runs = []
-    for eagerly in (False, True):
-        optimizer = LBFGS(quadratic, [1, 2, 2, 3], history=2)
-        optimizer.start(start)
-        for _ in range(6):
-            (optimizer._step if eagerly else optimizer.step)(targets)
-        runs.append(optimizer.image.numpy())
-    np.testing.assert_allclose(*runs, rtol=1e-4, atol=1e-5)
+    start, method = tf.constant(rng.normal(size=[1, 2, 6, 1]), tf.float32), LBFGS(history=6)
+    optimizer, state = ImageOptimizer(quadratic, method, start), method.initial(start)
+    for _ in range(6):
+        optimizer.step(targets)
+        losses, gradient = quadratic(state.x, targets)
+        state = method.advance(state, losses["loss"], gradient)
+    np.testing.assert_allclose(optimizer.image, state.x, rtol=1e-4, atol=1e-5)
+    assert np.abs(optimizer.image - start).max() > 0.1
 
 
-def test_a_restart_forgets_everything(rng):
-    optimizer = LBFGS(rosenbrock, [1, 1, 4, 1], history=3, first_step=0.1)
-    start, runs = row(rng.normal(size=4)), []
+def test_a_new_optimizer_of_the_same_method_begins_anew(rng):
+    start, method, runs = row(rng.normal(size=4)), LBFGS(history=3, first_step=0.1), []
     for _ in range(2):
-        optimizer.start(start)
+        optimizer = ImageOptimizer(rosenbrock, method, start)
         assert np.isinf(float(optimizer.best_loss))
         assert int(optimizer.step_backs) == 0
         runs.append([float(optimizer.step(())["loss"]) for _ in range(15)])
     assert runs[0] == runs[1]
 
 
+def test_a_state_that_is_put_back_goes_on_as_it_did(rng):
+    optimizer = ImageOptimizer(rosenbrock, LBFGS(history=2, first_step=0.1), row([-1.2, 1, 0.3]))
+    for _ in range(5):
+        optimizer.step(())
+    state = optimizer.state
+    runs = []
+    for _ in range(2):
+        optimizer.state = state
+        runs.append([float(optimizer.step(())["loss"]) for _ in range(10)])
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) > 5
+
+
+def test_advancing_leaves_the_state_it_is_given_as_it_was(rng):
+    function = quadratic_of(*twins.quadratic(rng, 5, 10))
+    state, _ = state_after(function, rng.normal(size=5), 4, history=2)
+    before = [x.numpy().copy() for x in tf.nest.flatten(state)]
+    value, gradient = function(state.x.numpy())
+    for told in (value, np.nan):
+        lbfgs.advance(state, tf.constant(told, tf.float64), tf.constant(gradient))
+    for x, expected in zip(tf.nest.flatten(state), before, strict=True):
+        np.testing.assert_array_equal(x, expected)
+
+
 def test_a_finer_stage_takes_over_the_curvature_in_proportion_to_its_pixels():
-    coarse, fine = LBFGS(mean_square, [1, 2, 3, 1]), LBFGS(mean_square, [1, 4, 6, 1])
-    coarse.start(tf.fill([1, 2, 3, 1], 2.0))
+    method = LBFGS()
+    coarse = ImageOptimizer(mean_square, method, tf.fill([1, 2, 3, 1], 2.0))
     for _ in range(3):
         coarse.step(())
     # The Hessian of the mean over 6 pixels is 2 / 6, that over 24 pixels 2 / 24.
-    assert float(coarse._state.curvature_radius) == pytest.approx(3, rel=1e-4)
-    fine.start(tf.fill([1, 4, 6, 1], 2.0), coarse)
-    assert float(fine._state.curvature_radius) == pytest.approx(12, rel=1e-4)
+    assert float(coarse.state.curvature_radius) == pytest.approx(3, rel=1e-4)
+    fine = ImageOptimizer(mean_square, method, tf.fill([1, 4, 6, 1], 2.0), coarse)
+    assert float(fine.state.curvature_radius) == pytest.approx(12, rel=1e-4)
+    assert np.isinf(float(fine.best_loss))
     fine.step(())
     # So the first step already is Newton's.
     np.testing.assert_allclose(fine.image, tf.zeros([1, 4, 6, 1]), atol=1e-3)
+
+
+def test_a_stage_may_remember_fewer_pairs_than_the_one_before():
+    """Memory may not leave as many where the picture is larger."""
+    coarse = ImageOptimizer(mean_square, LBFGS(history=7), tf.fill([1, 2, 3, 1], 2.0))
+    for _ in range(3):
+        coarse.step(())
+    fine = ImageOptimizer(mean_square, LBFGS(history=1), tf.fill([1, 4, 6, 1], 2.0), coarse)
+    assert len(fine.state.steps) == 1
+    fine.step(())
+    np.testing.assert_allclose(fine.image, tf.zeros([1, 4, 6, 1]), atol=1e-3)
+
+
+def test_a_history_of_one_pair_is_enough_to_go_downhill(rng):
+    hessian, minimum = twins.quadratic(rng, 6, 10)
+    targets = tf.constant(hessian, tf.float32), tf.constant(minimum, tf.float32)
+    method = LBFGS(history=1, first_step=0.1)
+    optimizer = ImageOptimizer(quadratic, method, tf.zeros([1, 2, 3, 1]))
+    first = float(optimizer.step(targets)["loss"])
+    for _ in range(30):
+        optimizer.step(targets)
+    assert float(optimizer.best_loss) < first / 1000
+
+
+def test_the_state_of_a_step_has_no_sizes_in_its_trace(rng):
+    """The same compiled function on a larger image, and equal to the eager one there."""
+    method = LBFGS(history=2, first_step=0.05)
+    step = of_any_size(method.advance)
+    for shape in ([1, 1, 2, 1], [1, 3, 4, 1]):
+        state = method.initial(tf.constant(rng.normal(size=shape), tf.float32))
+        for _ in range(4):
+            losses, gradient = mean_square(state.x, ())
+            expected = method.advance(state, losses["loss"], gradient)
+            state = step(state, losses["loss"], gradient)
+            for x, y in zip(tf.nest.flatten(state), tf.nest.flatten(expected), strict=True):
+                np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
 
 
 def mean_square(image, targets):

@@ -60,11 +60,14 @@ def test_gram_matrix_is_symmetric_and_positive_semi_definite(rng):
     assert np.sum(eigenvalues > 1e-9) == 6  # Six positions span no more.
 
 
-def test_gram_matrix_of_a_megapixel_keeps_the_accuracy_of_float32():
-    features = tf.fill([1, 1024, 1024, 1], 1000.1)
-    np.testing.assert_allclose(
-        losses.gram_matrix(features), [[[np.float64(np.float32(1000.1)) ** 2]]], rtol=1e-5
-    )
+def test_sums_over_a_megapixel_keep_the_accuracy_of_float32(rng):
+    """Behind a ReLU all terms of a sum have one sign: what each addition rounds adds up."""
+    features = np.maximum(rng.normal(size=(1, 1024, 1024, 27)) * 300 + 100, 0).astype(np.float32)
+    rows = features.reshape(-1, 27).astype(np.float64)
+    count, first, second = losses.moments(tf.constant(features))
+    np.testing.assert_array_equal(count, [2**20])
+    np.testing.assert_allclose(first[0], rows.sum(0), rtol=1e-6)
+    np.testing.assert_allclose(second[0], rows.T @ rows, rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.float32, tf.float64])

@@ -14,7 +14,7 @@ from stylize_tf.presets import PRESETS
 WEIGHTS = ("content_weight", "style_weight", "patch_weight", "total_variation_weight")
 
 
-def mean_of(x, unit):
+def mean_of(x, unit, target, edges):
     return tf.reduce_mean(x) / unit
 
 
@@ -28,7 +28,7 @@ def toy(name="toy", **changes):
         "source": "style",
         "layers": {"a": 1.0},
         "weight": 1.0,
-        "statistic": mean_of,
+        "sums": mean_of,
         "distance": square,
         **changes,
     }

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ PROGRAM = "stylize_tf"
 
 class Console:
     """Writes lines and a live line to a stream; never raises, whatever happens to the stream.
+
+    Several threads may use it.
 
     Args:
         stream: usually `sys.stderr`; None says nothing (a closed standard error).
@@ -31,6 +34,7 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose
         self._shown = 0
+        self._lock = threading.RLock()
 
     @property
     def is_live(self) -> bool:
@@ -54,15 +58,17 @@ class Console:
         """Replaces the live line; one column stays free, or some terminals would wrap."""
         if self.quiet or not self.is_live:
             return
-        text = text[: max(self.width - 1, 1)]
-        self._write("\r" + text.ljust(min(self._shown, max(self.width - 1, 1))))
-        self._shown = len(text)
+        with self._lock:
+            text = text[: max(self.width - 1, 1)]
+            self._write("\r" + text.ljust(min(self._shown, max(self.width - 1, 1))))
+            self._shown = len(text)
 
     def clear(self) -> None:
         """Removes the live line, so that a line can be written in its place."""
-        if self._shown:
-            self._write("\r" + " " * min(self._shown, max(self.width - 1, 1)) + "\r")
-            self._shown = 0
+        with self._lock:
+            if self._shown:
+                self._write("\r" + " " * min(self._shown, max(self.width - 1, 1)) + "\r")
+                self._shown = 0
 
     def info(self, text: str) -> None:
         """A line of information."""
@@ -86,16 +92,18 @@ class Console:
             error: what the traceback is of.
             ways: commands that help, on lines of their own below.
         """
-        if self.verbose and error is not None:
-            self.clear()
-            self._write("".join(traceback.format_exception(error)))
-        self._line(f"{PROGRAM}: error: {text}")
-        if ways:
-            self._write(ways + "\n")
+        with self._lock:
+            if self.verbose and error is not None:
+                self.clear()
+                self._write("".join(traceback.format_exception(error)))
+            self._line(f"{PROGRAM}: error: {text}")
+            if ways:
+                self._write(ways + "\n")
 
     def _line(self, text: str) -> None:
-        self.clear()
-        self._write(one_line(text) + "\n")
+        with self._lock:
+            self.clear()
+            self._write(one_line(text) + "\n")
 
     def _write(self, text: str) -> None:
         if self._stream is None:

@@ -15,22 +15,27 @@ class Exit(enum.IntEnum):
     OUTPUT = 4
     WEIGHTS = 5
     FAILED = 6
+    PARTLY = 7
     INTERRUPTED = 130
     TERMINATED = 143
 
 
 MEANINGS: dict[Exit, str] = {
-    Exit.OK: "the picture was written, or help was shown",
+    Exit.OK: "the picture was written, or all of many are there, or help was shown",
     Exit.UNEXPECTED: "an error nobody foresaw: please report it with the traceback of -v 1",
     Exit.USAGE: "a flag is unknown, missing, out of its range or contradicts another",
     Exit.PICTURE: "a picture cannot be read, or is not the one that a recipe names",
-    Exit.OUTPUT: "the result cannot be written",
+    Exit.OUTPUT: "the result cannot be written; with --output_dir the run ended there",
     Exit.WEIGHTS: "the weights of VGG19 cannot be found, fetched or trusted",
     Exit.FAILED: "no picture could be made: memory, numbers, device or TensorFlow itself",
+    Exit.PARTLY: "some of many pictures failed, each with a line why; the others are there",
     Exit.INTERRUPTED: "Ctrl-C; the best picture so far was written, if there was one",
     Exit.TERMINATED: "SIGTERM; the best picture so far was written, if there was one",
 }
-"""One line for each exit code, as --helpfull prints them."""
+"""One line for each exit code, as --helpfull prints them.
+
+Where many pictures were asked for and all failed, the code is that of the first failure.
+"""
 
 
 class CommandError(Exception):

@@ -227,7 +227,10 @@ def _stray(arguments: list[str]) -> str:
     if first.lower() in ("true", "false", "yes", "no", "on", "off"):
         hint = f"Write --flag={first.lower()}, or --flag and --noflag."
     elif Path(first).suffix:
-        hint = "Pictures are given as --content PHOTO and --style PAINTING, --style once for each."
+        hint = (
+            "Pictures are given as --content PHOTO and --style PAINTING, --style once for each; "
+            "patterns need quotes: --content 'photos/*.jpg' --output_dir FOLDER."
+        )
     else:
         hint = "Every value belongs to a flag: --help shows how."
     return f"unexpected argument {first!r}. {hint}"

@@ -19,13 +19,13 @@ FIRST = (
     "content",
     "style",
     "output",
+    "output_dir",
     "size",
     "content_weight",
     "style_scale",
     "steps",
     "preset",
     "init",
-    "save_every",
 )
 """The ten flags that matter."""
 
@@ -94,9 +94,9 @@ def full_help(argv0: str) -> str:
         lines += [f"{heading}:", *entries, ""]
     lines += _paragraph(
         "Flags are written --flag value or --flag=value, switches --flag and --noflag, lists with "
-        "commas. A flag given twice takes the last value, but each --style adds one; flags "
-        "override a preset and the recipe of --from_picture. The path of the picture is all that "
-        "is printed to standard output. absl's --logger_levels, --run_with_pdb, "
+        "commas. A flag given twice takes the last value, but each --content and --style adds one; "
+        "flags override a preset and the recipe of --from_picture. The paths of finished pictures "
+        "are all that is printed to standard output. absl's --logger_levels, --run_with_pdb, "
         "--run_with_profiling and --profile_file work too."
     )
     return "\n".join(lines)
@@ -120,6 +120,7 @@ def _usage(argv0: str) -> list[str]:
     program = {"main.py": "python main.py", "__main__.py": "python -m stylize_tf"}.get(name, name)
     return [
         f"usage: {program} --content PHOTO --style PAINTING [--flag value ...]",
+        f"       {program} --content 'photos/*' --style 'paintings/*' --output_dir FOLDER",
         "",
         "Paints a photograph in the manner of a painting.",
         "",

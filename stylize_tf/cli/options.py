@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from stylize_tf.cli.runtime import parse_device
+from stylize_tf.cli.runtime import parse_devices
 from stylize_tf.config import closest
 from stylize_tf.presets import PRESETS
 
@@ -61,6 +61,17 @@ def color(value: str) -> str:
     return "#" + bytes(channels).hex()
 
 
+def picture_format(value: str) -> str:
+    """The name of a format that pictures are written in, as an extension without its dot."""
+    from stylize_tf.image_files import OUTPUT_FORMATS
+
+    name = value.strip().lower().removeprefix(".")
+    if f".{name}" not in OUTPUT_FORMATS:
+        known = ", ".join(extension[1:] for extension in OUTPUT_FORMATS)
+        raise ValueError(f"must be one of {known}")
+    return name
+
+
 def preset(value: str) -> str:
     """The name of a preset."""
     if value not in PRESETS:
@@ -91,9 +102,20 @@ def _option(
 class Options:
     """What a run is asked for, beside how the picture is stylized."""
 
-    content: str | None = _option(None, "FILE", "The photograph.", text)
+    content: tuple[str, ...] = _option(
+        (),
+        "FILE",
+        "The photograph; with --output_dir also a folder or a pattern in quotes, such as "
+        "'photos/*.jpg' or 'photos/**/*.jpg', and the flag may be given several times.",
+        text,
+    )
     style: tuple[str, ...] = _option(
-        (), "FILE", "The painting; several are blended: give the flag once for each.", text
+        (),
+        "FILE",
+        "The painting; several are blended: give the flag once for each. With --output_dir also "
+        "folders and patterns, and each photograph is painted in the manner of each painting, "
+        "unless --style_blend_weights blends them.",
+        text,
     )
     output: str | None = _option(
         None,
@@ -101,6 +123,26 @@ class Options:
         "Where the picture goes; the extension decides the format: png, jpg, webp or tif.",
         text,
         shown="a free name from both, such as photo_painting.png",
+    )
+    output_dir: str | None = _option(
+        None,
+        "FOLDER",
+        "Paint many pictures in one run, named photo_painting.png and so on, into this folder. One "
+        "that is there already and was made from the same inputs is replaced; no other file is.",
+        text,
+    )
+    output_format: str = _option(
+        "png",
+        "NAME",
+        "With --output_dir: format of the pictures, png, jpg, webp or tif.",
+        picture_format,
+    )
+    skip_existing: bool = _option(
+        False,
+        "",
+        "With --output_dir: leave out the pictures that are there and finished, whatever flags "
+        "they were made with.",
+        boolean,
     )
     preset: str = _option(
         "default", "NAME", "Named set of options, which other flags override.", preset
@@ -122,6 +164,20 @@ class Options:
         "0 does not.",
         whole_number(0, 10_000_000),
     )
+    checkpoint_dir: str | None = _option(
+        None,
+        "FOLDER",
+        "Keep the state of the run in this folder, so that the same command goes on after it was "
+        "killed, to the same picture byte for byte. Many runs may share a folder.",
+        text,
+    )
+    checkpoint_seconds: int = _option(
+        15,
+        "N",
+        "With --checkpoint_dir: seconds between two savings, at least. Saving never takes more "
+        "than a twentieth of the time.",
+        whole_number(0, 86_400),
+    )
     quality: int = _option(95, "N", "Quality of JPEG and WebP, 1 to 100.", whole_number(1, 100))
     background: str = _option(
         "#ffffff",
@@ -140,8 +196,16 @@ class Options:
     device: str = _option(
         "auto",
         "DEVICE",
-        "Where TensorFlow works: auto leaves it the choice; /CPU:0, /GPU:0, /GPU:1, ...",
-        parse_device,
+        "Where TensorFlow works: auto leaves it the choice; /CPU:0, /GPU:0, /GPU:1, ... With "
+        "--output_dir several, such as /GPU:0,/GPU:1, work on a picture each; auto takes all GPUs.",
+        parse_devices,
+        MACHINE,
+    )
+    threads: int = _option(
+        0,
+        "N",
+        "Processor cores that TensorFlow uses; 0 leaves it the choice, all of them.",
+        whole_number(0, 4096),
         MACHINE,
     )
     weights: str | None = _option(

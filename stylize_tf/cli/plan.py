@@ -7,8 +7,6 @@ folder that is not there.
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +15,12 @@ from PIL import ImageColor
 
 import stylize_tf
 from stylize_tf import image_io, pyramid, weights
+from stylize_tf.atomic_files import try_replacing
 from stylize_tf.cli import runtime
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.flags import CommandLine, config_from_flags, with_flag_names
+from stylize_tf.cli.naming import derived_name, free_name, with_suffix
 from stylize_tf.cli.options import Options
 from stylize_tf.cli.progress import fetching_line
 from stylize_tf.cli.recipe import (
@@ -31,6 +31,7 @@ from stylize_tf.cli.recipe import (
     differences,
     find_recorded,
 )
+from stylize_tf.cli.sources import is_pattern
 from stylize_tf.config import ConfigError, StyleTransferConfig
 from stylize_tf.presets import PRESETS
 
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from stylize_tf.weights import Weights
-
-_LONGEST_STEM = 120
-"""Bytes of a derived name, well below the 255 that file systems take, with numbers to come."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +59,11 @@ class Output:
 
     def intermediate(self, evaluation: int) -> str:
         """Where the picture after a step of --save_every goes: `out-0100.png`."""
-        return _with_suffix(self.path, f"-{evaluation:04d}")
+        return with_suffix(self.path, f"-{evaluation:04d}")
 
     def unfinished(self) -> str:
         """A free name for what is left of a run that failed."""
-        return free_name(_with_suffix(self.path, "-unfinished"))
+        return free_name(with_suffix(self.path, "-unfinished"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Wanted:
+class Wanted:
     """An input to read, and the hash it must have if a recipe recorded one."""
 
     role: str
@@ -128,35 +126,27 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
         recipe = _read_recipe(given["from_picture"])
         _warn_of_versions(recipe, console)
     options = Options(**{**(recipe.options if recipe else {}), **given})
-    config = _config(command_line, options, recipe)
+    _check_one(given)
+    base = PRESETS[options.preset] if recipe is None else StyleTransferConfig(**recipe.config)
+    config = configured(command_line, options, base)
     wanted = _wanted(config, options, recipe)
     _check_together(config, options, wanted)
     output = _output(options, wanted)
+    check_checkpoints(options)
 
     # All headers before the first pixels: a large photograph takes a second to decode.
     sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in wanted]
-    _check_sizes(config, wanted, sizes)
-    red, green, blue = ImageColor.getrgb(options.background)[:3]
+    check_sizes(config, wanted, sizes)
     pictures: dict[str, list[np.ndarray]] = {"content": [], "style": [], "init_image": []}
     inputs = []
     for item in wanted:
-        name = "initial" if item.role == "init_image" else item.role
-        image = image_io.read(
-            item.found, max_pixels=options.max_pixels, background=(red, green, blue), name=name
-        )
+        image, source = read_input(item, options)
         pictures[item.role].append(image)
-        inputs.append(Input(item.role, item.path, _checked_hash(item)))
+        inputs.append(source)
     if recipe and {x.sha256 for x in recipe.inputs} != {x.sha256 for x in inputs}:
         console.warning("other pictures than those the recipe names: the result will differ.")
 
-    runtime.check_installed(console.warning)
-    found = weights.find(
-        options.weights,
-        offline=options.offline,
-        notify=console.info,
-        progress=lambda done, total: console.live(fetching_line(done, total)),
-    )
-    console.info(f"Weights of VGG19: {found.source}.")
+    found = find_weights(options, console)
     if recipe and recipe.weights.get("sha256") not in (None, found.sha256):
         console.warning("other weights than those the picture was made with: pixels will differ.")
     return Job(
@@ -171,32 +161,68 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
     )
 
 
-def free_name(path: str) -> str:
-    """`path`, or `name-2.png`, `name-3.png`, ... if there is something at that place."""
-    numbered = (_with_suffix(path, f"-{number}") for number in itertools.count(2))
-    return next(name for name in itertools.chain([path], numbered) if not os.path.lexists(name))
+def configured(
+    command_line: CommandLine, options: Options, base: StyleTransferConfig
+) -> StyleTransferConfig:
+    """`base` with what the command line says laid over it.
+
+    Raises:
+        ConfigError: if a value is not allowed.
+    """
+    given = dict(command_line.config)
+    if options.init_image is not None:
+        given.setdefault("init", "picture")
+    return config_from_flags(base, given)
 
 
-def _with_suffix(path: str, suffix: str) -> str:
-    """`folder/out-2.png` for `folder/out.png` and `-2`."""
-    place = Path(path)
-    return str(place.with_name(f"{place.stem}{suffix}{place.suffix}"))
+def read_input(item: Wanted, options: Options) -> tuple[np.ndarray, Input]:
+    """The pixels of an input, float32 `[1, H, W, 3]` in [0, 1], and what the recipe tells of it.
+
+    Raises:
+        CommandError, ImageError: if it cannot be read, or is not the picture that was recorded.
+    """
+    red, green, blue = ImageColor.getrgb(options.background)[:3]
+    name = "initial" if item.role == "init_image" else item.role
+    image = image_io.read(
+        item.found, max_pixels=options.max_pixels, background=(red, green, blue), name=name
+    )
+    return image, Input(item.role, item.path, _checked_hash(item))
 
 
-def derived_name(content: str, styles: list[str]) -> str:
-    """`photo_painting.png` for the paths of a photograph and its paintings."""
-    stem = "_".join(Path(path).stem for path in (content, *styles))
-    cut = os.fsencode(stem)[:_LONGEST_STEM]
-    # A character may be cut in two: what is left of it goes as well.
-    return cut.decode("utf-8", "ignore" if _is_text(stem) else "surrogateescape") + ".png"
+def check_checkpoints(options: Options) -> None:
+    """Makes the folder of --checkpoint_dir, and makes sure that it takes files.
 
-
-def _is_text(name: str) -> bool:
+    Raises:
+        CommandError: if it does not.
+    """
+    if options.checkpoint_dir is None:
+        return
+    folder = Path(options.checkpoint_dir)
     try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        folder.mkdir(parents=True, exist_ok=True)
+        try_replacing(folder / "a.checkpoint")
+    except OSError as error:
+        raise CommandError(
+            f"cannot write to --checkpoint_dir {options.checkpoint_dir!r}: {error.strerror}.",
+            Exit.OUTPUT,
+        ) from error
+
+
+def find_weights(options: Options, console: Console) -> Weights:
+    """The weights of VGG19, after a look whether TensorFlow is there.
+
+    Raises:
+        CommandError, WeightsError: if one of them cannot be had.
+    """
+    runtime.check_installed(console.warning)
+    found = weights.find(
+        options.weights,
+        offline=options.offline,
+        notify=console.info,
+        progress=lambda done, total: console.live(fetching_line(done, total)),
+    )
+    console.info(f"Weights of VGG19: {found.source}.")
+    return found
 
 
 def _read_recipe(picture: str) -> Recipe:
@@ -224,20 +250,10 @@ def _versions() -> dict[str, str]:
     return {"stylize_tf": stylize_tf.__version__, **runtime.versions()}
 
 
-def _config(
-    command_line: CommandLine, options: Options, recipe: Recipe | None
-) -> StyleTransferConfig:
-    base = PRESETS[options.preset] if recipe is None else StyleTransferConfig(**recipe.config)
-    given = dict(command_line.config)
-    if options.init_image is not None:
-        given.setdefault("init", "picture")
-    return config_from_flags(base, given)
-
-
-def _wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None) -> list[_Wanted]:
+def _wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None) -> list[Wanted]:
     """The inputs: those of the command line, else those of the recipe."""
     given = {
-        "content": [options.content] if options.content is not None else [],
+        "content": list(options.content),
         "style": list(options.style),
         "init_image": [options.init_image] if options.init_image is not None else [],
     }
@@ -246,15 +262,37 @@ def _wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None
         if role == "init_image" and config.init != "picture" and not paths:
             continue  # The recipe's is not needed any more.
         if paths or recipe is None:
-            wanted += [_Wanted(role, path, path) for path in paths]
+            wanted += [Wanted(role, path, path) for path in paths]
             continue
         for item in recipe.of(role):
             found = find_recorded(item, options.from_picture or "", image_io.sha256)
-            wanted.append(_Wanted(role, item.path, found, item.sha256))
+            wanted.append(Wanted(role, item.path, found, item.sha256))
     return wanted
 
 
-def _check_together(config: StyleTransferConfig, options: Options, wanted: list[_Wanted]) -> None:
+def _check_one(given: dict[str, Any]) -> None:
+    """Raises a usage error for what takes a folder to write to."""
+    for name in ("skip_existing", "output_format"):
+        if given.get(name):
+            raise usage_error(f"--{name} goes with --output_dir FOLDER.")
+    if len(given.get("content", ())) > 1:
+        raise usage_error(
+            "--content was given several times. For a picture of each add --output_dir FOLDER."
+        )
+    for name in ("content", "style"):
+        for value in filter(is_pattern, given.get(name, ())):
+            raise usage_error(
+                f"--{name}: there is no file {value!r}. If it is a pattern, for many pictures add "
+                f"--output_dir FOLDER."
+            )
+    if "," in given.get("device", ""):
+        raise usage_error(
+            "--device: one picture is made on one device. Name one, or for many pictures add "
+            "--output_dir FOLDER."
+        )
+
+
+def _check_together(config: StyleTransferConfig, options: Options, wanted: list[Wanted]) -> None:
     """Raises a usage error for what is missing or does not fit together."""
     roles = [item.role for item in wanted]
     missing = [f"--{role}" for role in ("content", "style") if role not in roles]
@@ -274,7 +312,7 @@ def _check_together(config: StyleTransferConfig, options: Options, wanted: list[
         )
 
 
-def _output(options: Options, wanted: list[_Wanted]) -> Output:
+def _output(options: Options, wanted: list[Wanted]) -> Output:
     """Where the picture goes, after making sure that it can."""
     paths = [item.found for item in wanted]
     if options.from_picture is not None:
@@ -307,7 +345,7 @@ def _check_intermediates(output: Output, inputs: list[str]) -> None:
             )
 
 
-def _checked_hash(item: _Wanted) -> str:
+def _checked_hash(item: Wanted) -> str:
     digest = image_io.sha256(item.found)
     if item.recorded is not None and digest != item.recorded:
         raise CommandError(
@@ -318,8 +356,8 @@ def _checked_hash(item: _Wanted) -> str:
     return digest
 
 
-def _check_sizes(
-    config: StyleTransferConfig, wanted: list[_Wanted], sizes: list[tuple[int, int]]
+def check_sizes(
+    config: StyleTransferConfig, wanted: list[Wanted], sizes: list[tuple[int, int]]
 ) -> None:
     """Raises if the picture would be too large or too small, or a style is too thin."""
     content = next(size for item, size in zip(wanted, sizes, strict=True) if item.role == "content")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from stylize_tf.cli.console import Console
 
 if TYPE_CHECKING:
-    from stylize_tf.stylizer import Iterate
+    from stylize_tf import Iterate
 
 _BAR = 20
-_REDRAW_SECONDS = 0.1
-_PLAIN_SECONDS = 5.0
+REDRAW_SECONDS = 0.1
+PLAIN_SECONDS = 5.0
 
 
 class Progress:
@@ -48,7 +48,7 @@ class Progress:
         now = self._clock()
         live = self._console.is_live
         ends = iterate.step >= iterate.steps
-        waited = now - self._last >= (_REDRAW_SECONDS if live else _PLAIN_SECONDS)
+        waited = now - self._last >= (REDRAW_SECONDS if live else PLAIN_SECONDS)
         if not (starts or ends or waited or iterate.messages):
             return
         self._last = now

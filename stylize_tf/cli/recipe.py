@@ -17,7 +17,7 @@ from stylize_tf.config import ConfigError, StyleTransferConfig
 
 ROLES = ("content", "style", "init_image")
 
-REPEATED_OPTIONS = ("background", "device", "quality")
+REPEATED_OPTIONS = ("background", "device", "quality", "threads")
 """Options beside the configuration that decide the bytes of the picture."""
 
 

@@ -42,12 +42,16 @@ class Runtime:
     Attributes:
         stylizer: the class `stylize_tf.stylizer.Stylizer`.
         failure: the class of its error when no picture can be made.
-        placement: a context in which TensorFlow places its work on the device asked for.
+        placement: from the name of a device, or `auto`, to a context in which this thread's
+            TensorFlow works there.
+        devices: where pictures can be made side by side: the devices asked for, and for `auto` all
+            GPUs if there are several.
     """
 
     stylizer: type[Stylizer]
     failure: type[Exception]
-    placement: Callable[[], AbstractContextManager[Any]]
+    placement: Callable[[str], AbstractContextManager[Any]]
+    devices: tuple[str, ...] = ("auto",)
 
 
 def check_installed(warn: Callable[[str], None]) -> None:
@@ -81,16 +85,19 @@ def versions() -> dict[str, str]:
     }
 
 
-def load(device: str, *, raw_log: bool, before_replay: Callable[[], None]) -> Runtime:
+def load(
+    device: str, threads: int = 0, *, raw_log: bool, before_replay: Callable[[], None]
+) -> Runtime:
     """Imports TensorFlow, sets it up as a program may and a library may not, and starts it.
 
     Args:
-        device: `auto`, or a TensorFlow device such as `/GPU:0`.
+        device: `auto`, or TensorFlow devices such as `/GPU:0` with commas between them.
+        threads: cores to use; 0 for all.
         raw_log: leave TensorFlow's log as it is.
         before_replay: called before lines of that log are written to standard error.
 
     Raises:
-        CommandError: if TensorFlow cannot be imported, or the device does not exist.
+        CommandError: if TensorFlow cannot be imported, or a device does not exist.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # Whatever else the user does with Keras.
     if not raw_log:
@@ -100,15 +107,20 @@ def load(device: str, *, raw_log: bool, before_replay: Callable[[], None]) -> Ru
         try:
             import tensorflow as tf
 
+            if threads:
+                # Refused when TensorFlow has started already, as it may have in a notebook.
+                with contextlib.suppress(RuntimeError):
+                    tf.config.threading.set_intra_op_parallelism_threads(threads)
+                    tf.config.threading.set_inter_op_parallelism_threads(threads)
             for gpu in tf.config.list_physical_devices("GPU"):
                 # Refused when the devices are in use already, as they may be in a notebook.
                 with contextlib.suppress(RuntimeError, ValueError):
                     tf.config.experimental.set_memory_growth(gpu, True)
             tf.config.set_soft_device_placement(True)
-            available = [item.name for item in tf.config.list_logical_devices()]
-            _check_device(device, available)
-            with _placement(tf, device):
-                tf.zeros([1])  # The first use of a device is what it has to say something about.
+            devices = _devices(device, [item.name for item in tf.config.list_logical_devices()])
+            for name in devices:
+                with _placement(tf, name):
+                    tf.zeros([1])  # At its first use a device has something to say.
 
             from stylize_tf.stylizer import Stylizer
             from stylize_tf.watching import StylizationError
@@ -118,18 +130,24 @@ def load(device: str, *, raw_log: bool, before_replay: Callable[[], None]) -> Ru
                 f"-v 1 shows the whole story.",
                 Exit.FAILED,
             ) from error
-    return Runtime(Stylizer, StylizationError, lambda: _placement(tf, device))
+    return Runtime(Stylizer, StylizationError, lambda name: _placement(tf, name), devices)
 
 
-def parse_device(text: str) -> str:
-    """`auto`, or the TensorFlow name of a device written as `/GPU:0`, `gpu:0` or `gpu`."""
-    name = text.strip().upper().removeprefix("/").removeprefix("DEVICE:")
-    if name == "AUTO":
+def parse_devices(text: str) -> str:
+    """`auto`, or TensorFlow's names of devices written as `/GPU:0`, `gpu:0` or `gpu`.
+
+    Several have commas between them, here and in what comes back, where each is named once.
+    """
+    if text.strip().upper().removeprefix("/") == "AUTO":
         return "auto"
-    match = re.fullmatch(r"(CPU|GPU)(?::(\d{1,4}))?", name)
-    if match is None:
-        raise ValueError("must be auto, /CPU:0, /GPU:0, or the number of another GPU")
-    return f"/{match[1]}:{int(match[2] or 0)}"
+    devices = []
+    for part in text.split(","):
+        name = part.strip().upper().removeprefix("/").removeprefix("DEVICE:")
+        match = re.fullmatch(r"(CPU|GPU)(?::(\d{1,4}))?", name)
+        if match is None:
+            raise ValueError("must be auto, /CPU:0, /GPU:0, or the number of another GPU")
+        devices.append(f"/{match[1]}:{int(match[2] or 0)}")
+    return ",".join(dict.fromkeys(devices))
 
 
 @contextlib.contextmanager
@@ -172,13 +190,23 @@ def _placement(tf: Any, device: str) -> AbstractContextManager[Any]:
     return context
 
 
-def _check_device(device: str, available: list[str]) -> None:
-    """Raises a usage error if `device` is not among TensorFlow's `/device:GPU:0` and the like."""
+def _devices(asked: str, available: list[str]) -> tuple[str, ...]:
+    """The devices that `asked` means, of TensorFlow's `/device:GPU:0` and the like.
+
+    Raises:
+        CommandError: if one of them is not there.
+    """
     names = ["/" + name.rsplit("device:", 1)[-1] for name in available]
-    if device != "auto" and device not in names:
-        raise usage_error(
-            f"--device={device}: TensorFlow sees no such device here, only {', '.join(names)}."
-        )
+    if asked == "auto":
+        gpus = [name for name in names if name.startswith("/GPU:")]
+        return tuple(gpus) if len(gpus) > 1 else ("auto",)
+    devices = tuple(asked.split(","))
+    for device in devices:
+        if device not in names:
+            raise usage_error(
+                f"--device={device}: TensorFlow sees no such device here, only {', '.join(names)}."
+            )
+    return devices
 
 
 def _version(distribution: str) -> str | None:

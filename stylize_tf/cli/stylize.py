@@ -10,37 +10,57 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from stylize_tf.cli.console import Console, library_messages, one_line
+from stylize_tf.cli.console import Console, library_messages
 from stylize_tf.cli.exits import CommandError, Exit
+from stylize_tf.cli.failures import INSTALL, explain
 from stylize_tf.cli.interrupts import Interrupted, Interrupts
+from stylize_tf.cli.painting import THREADS, Painting
+from stylize_tf.cli.standard_output import open_standard_streams, print_line
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from stylize_tf import Iterate
     from stylize_tf.cli.flags import CommandLine
-    from stylize_tf.cli.plan import Job
+    from stylize_tf.cli.options import Options
     from stylize_tf.cli.runtime import Runtime
-    from stylize_tf.stylizer import Iterate, Stylizer
+    from stylize_tf.config import StyleTransferConfig
 
-_INSTALL = "Install what is needed with `pip install -r requirements.txt`"
+
+_AROUND_SECONDS = 1.0
+"""Of a time budget: what starting Python and writing the picture take."""
 
 
 def run() -> None:
     """Runs the command with the arguments of the process, and exits."""
-    _open_standard_streams()
+    open_standard_streams()
     try:
         from absl import app
     except ImportError as error:
-        Console(sys.stderr).error(f"{error}. {_INSTALL}.")
+        Console(sys.stderr).error(f"{error}. {INSTALL}.")
         sys.exit(Exit.FAILED)
     try:
         app.run(execute, flags_parser=_parse_or_exit)
     except KeyboardInterrupt as interruption:  # In the moments around the listening.
         sys.exit(_exit_of(interruption))
+    except SystemExit as end:
+        _leave_threads(end)
+        raise
+
+
+def _leave_threads(end: SystemExit) -> None:
+    """Ends the process under threads that a second signal left in the middle of a step.
+
+    Python's own way out would take TensorFlow apart while they are in it, and crash.
+    """
+    if any(thread.name.startswith(THREADS) for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(end.code if isinstance(end.code, int) else Exit.UNEXPECTED)
 
 
 def main_with(argv: Sequence[str]) -> int:
@@ -74,7 +94,7 @@ def execute(command_line: CommandLine) -> int:
             console.error("interrupted before there was a picture: nothing was written.")
             return _exit_of(interruption)
         except Exception as error:  # The last place that can turn it into a line.
-            message, code = _explain(error)
+            message, code = explain(error)
             message, _, ways = message.partition("\n")
             console.error(message, error, ways)
             return code
@@ -86,7 +106,7 @@ def _parse_or_exit(argv: Sequence[str]) -> CommandLine:
     try:
         return read_command_line(argv)
     except HelpRequest as request:
-        _print(_help_text(request.topic, argv[0]))
+        print_line(_help_text(request.topic, argv[0]))
         sys.exit(Exit.OK)
     except CommandError as error:
         Console(sys.stderr).error(str(error))
@@ -105,47 +125,77 @@ def _help_text(topic: str, argv0: str) -> str:
 
 
 def _stylize(command_line: CommandLine, console: Console, interrupts: Interrupts) -> int:
-    from stylize_tf.cli import runtime
+    if "output_dir" in command_line.options:
+        return _stylize_folder(command_line, console, interrupts)
     from stylize_tf.cli.plan import prepare
 
     started = time.monotonic()
     job = prepare(command_line, console)
+    backend = _load(job.options, console)
+    # One that took turns on several devices, as a recipe may tell, is made on the first.
+    with backend.placement(job.options.device.split(",")[0]):
+        try:
+            stylizer = backend.stylizer(job.config, weights=job.weights)
+            stylizer.config = _on_time(stylizer.config, started)
+            return _OnePicture(Painting(job, stylizer), console, interrupts, started).make()
+        except backend.failure as error:
+            raise CommandError(str(error), Exit.FAILED) from error
+
+
+def _stylize_folder(command_line: CommandLine, console: Console, interrupts: Interrupts) -> int:
+    from stylize_tf.cli.folder import prepare
+    from stylize_tf.cli.folder_report import Report
+    from stylize_tf.cli.folder_run import FolderRun
+    from stylize_tf.cli.plan import find_weights
+
+    report = Report(console)
+    plan = prepare(command_line, report, console)
+    if plan.tasks:
+        found = find_weights(plan.options, console)
+        backend = _load(plan.options, console)
+        FolderRun(plan, found, report, interrupts).run(backend)
+    with interrupts.shielded():
+        return report.end(interrupts.signum)
+
+
+def _load(options: Options, console: Console) -> Runtime:
+    from stylize_tf.cli import runtime
+
     if console.is_live:
         console.live("Loading TensorFlow ...")
     else:
         console.info("Loading TensorFlow ...")
     raw_log = console.verbose or os.environ.get("STYLIZE_TF_RAW_LOG") == "1"
-    backend = runtime.load(job.options.device, raw_log=raw_log, before_replay=console.clear)
+    backend = runtime.load(
+        options.device, options.threads, raw_log=raw_log, before_replay=console.clear
+    )
     console.live("Preparing the first step ...")
-    with backend.placement():
-        try:
-            stylizer = backend.stylizer(job.config, weights=job.weights)
-            return _Painting(job, stylizer, console, interrupts, started).make(backend)
-        except backend.failure as error:
-            raise CommandError(str(error), Exit.FAILED) from error
+    return backend
 
 
-class _Painting:
-    """One run of a stylizer, and the pictures that it leaves on disk."""
+def _on_time(config: StyleTransferConfig, started: float) -> StyleTransferConfig:
+    """With what is left of a time budget of a process that began then, and has a file to write."""
+    if not config.time_budget:
+        return config
+    left = config.time_budget - (time.monotonic() - started) - _AROUND_SECONDS
+    return config.replace(time_budget=max(left, 0.1))
+
+
+class _OnePicture:
+    """The run that paints one picture, and what it leaves on disk."""
 
     def __init__(
-        self,
-        job: Job,
-        stylizer: Stylizer,
-        console: Console,
-        interrupts: Interrupts,
-        started: float,
+        self, painting: Painting, console: Console, interrupts: Interrupts, started: float
     ) -> None:
-        self._job = job
-        self._stylizer = stylizer
+        self._painting = painting
+        self._output = painting.job.output
+        self._options = painting.job.options
         self._console = console
         self._interrupts = interrupts
         self._started = started
-        self._recipe = job.recipe(stylizer.config)
-        self._last: Iterate | None = None
         self._saved = 0
 
-    def make(self, backend: Runtime) -> int:
+    def make(self) -> int:
         """Makes the picture, or what an interruption leaves of it, and returns the exit code."""
         finished = False
         try:
@@ -157,19 +207,18 @@ class _Painting:
             if self._interrupts.signum is None:
                 self._keep_unfinished()
                 raise
-        if self._last is None:
+        if self._painting.last is None:
             raise Interrupted(self._interrupts.signum or signal.SIGINT)
-        path = self._job.output.to_write()
+        path = self._output.to_write()
         with self._interrupts.shielded():
-            image = self._write(path, self._last, finished=finished)
+            size = self._painting.write(path, finished=finished)
         seconds = time.monotonic() - self._started
-        size = f"{image.shape[2]}x{image.shape[1]}"
         if finished:
             self._console.info(f"Wrote {path!r}, {size} pixels, in {seconds:.0f} s.")
         else:
             self._console.info(f"Interrupted: wrote the best picture so far, {path!r}, {size}.")
-        _print(path)
-        if self._job.options.show and finished:
+        print_line(path)
+        if self._options.show and finished:
             from stylize_tf.cli.viewer import show
 
             show(path, self._console.warning)
@@ -180,24 +229,19 @@ class _Painting:
         """Runs the optimization; false if a signal ended it."""
         from stylize_tf.cli.progress import Progress
 
-        job, progress = self._job, Progress(self._console)
+        progress = Progress(self._console)
+
+        def follow(iterate: Iterate) -> None:
+            progress.update(iterate)
+            self._save_intermediate(iterate)
+
         try:
-            for iterate in self._stylizer.iterate(job.content, job.styles, job.initial):
-                self._last = iterate
-                progress.update(iterate)
-                self._save_intermediate(iterate)
-                if self._interrupts.signum is not None and not _is_last(iterate):
-                    return False
+            return self._painting.paint(follow, lambda: self._interrupts.signum is not None)
         finally:
             progress.close()
-        if self._last is None:
-            raise CommandError(
-                "the optimization made no step, so there is no picture.", Exit.FAILED
-            )
-        return True
 
     def _save_intermediate(self, iterate: Iterate) -> None:
-        every = self._job.options.save_every
+        every = self._options.save_every
         if not every or iterate.evaluation // every == self._saved // every:
             return
         self._saved = iterate.evaluation
@@ -205,94 +249,18 @@ class _Painting:
 
         try:
             with self._interrupts.shielded():
-                self._write(
-                    self._job.output.intermediate(iterate.evaluation), iterate, finished=False
-                )
+                self._painting.write(self._output.intermediate(iterate.evaluation), finished=False)
         except OutputError as error:
             # The run may yet end well: room may be made, and the picture is what counts.
             self._console.warning(str(error))
 
     def _keep_unfinished(self) -> None:
         """After a failure: the best picture so far, beside what the output still holds."""
-        if self._last is None:
-            return
-        path = self._job.output.unfinished()
-        with contextlib.suppress(Exception), self._interrupts.shielded():
-            self._write(path, self._last, finished=False)
+        with self._interrupts.shielded():
+            path = self._painting.keep_unfinished()
+        if path is not None:
             self._console.warning(f"the best picture before the failure is {path!r}.")
-
-    def _write(self, path: str, iterate: Iterate, *, finished: bool) -> np.ndarray:
-        """Writes the best picture so far at the size of the finished one."""
-        from stylize_tf import image_io
-
-        image = iterate.image
-        height, width = self._stylizer.final_size(self._job.content)
-        if image.shape[1:3] != (height, width):
-            image = image_io.resize(image, height, width).clip(0, 1)
-        metadata = self._recipe.to_metadata(iterate.losses, iterate.evaluation, finished=finished)
-        image_io.write(path, image, metadata=metadata, quality=self._job.options.quality)
-        return image
-
-
-def _is_last(iterate: Iterate) -> bool:
-    return iterate.evaluation >= iterate.evaluations
 
 
 def _exit_of(interruption: KeyboardInterrupt) -> int:
     return 128 + int(getattr(interruption, "signum", signal.SIGINT))
-
-
-def _explain(error: Exception) -> tuple[str, int]:
-    """What an error means to the user, and its exit code."""
-    if isinstance(error, CommandError):
-        return one_line(str(error)), error.exit
-    if isinstance(error, ImportError):
-        return f"{one_line(str(error))}. {_INSTALL}.", Exit.FAILED
-    from stylize_tf.cli.flags import with_flag_names
-    from stylize_tf.config import ConfigError
-    from stylize_tf.image_io import ImageError, OutputError
-    from stylize_tf.weights import WeightsError
-
-    if isinstance(error, ConfigError):
-        return with_flag_names(str(error)), Exit.USAGE
-    if isinstance(error, OutputError):
-        return str(error), Exit.OUTPUT
-    if isinstance(error, ImageError):
-        return with_flag_names(str(error)), Exit.PICTURE
-    if isinstance(error, WeightsError):
-        return str(error), Exit.WEIGHTS
-    kinds = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("tensor")}
-    if isinstance(error, MemoryError) or "ResourceExhaustedError" in kinds:
-        return "out of memory. Ask for a smaller --size, or close other programs.", Exit.FAILED
-    what = one_line(str(error))[:300]
-    if kinds:
-        return f"TensorFlow failed: {what} (-v 1 shows all of it)", Exit.FAILED
-    return f"unexpected {type(error).__name__}: {what} (-v 1 shows where)", Exit.UNEXPECTED
-
-
-def _print(text: str) -> None:
-    """Prints to standard output, byte for byte; a reader that went away is no error."""
-    if sys.stdout is None:
-        return
-    try:
-        buffer = getattr(sys.stdout, "buffer", None)
-        if buffer is None:
-            sys.stdout.write(text + "\n")
-        else:
-            buffer.write(os.fsencode(text + "\n"))
-        sys.stdout.flush()
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            Console(sys.stderr).warning(f"cannot print the result: {error.strerror}.")
-        with contextlib.suppress(OSError, ValueError):
-            # Python flushes once more at its end, and would complain then.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _open_standard_streams() -> None:
-    """Opens closed ones to nowhere: the next file opened would get their place, and their text."""
-    for descriptor in (0, 1, 2):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)

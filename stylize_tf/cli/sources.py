@@ -1,0 +1,118 @@
+"""Which files a value of --content or --style means: a file, a pattern or a folder."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from stylize_tf.cli.exits import CommandError, Exit
+
+EXTENSIONS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff"),
+    *(".bmp", ".gif", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+"""What files in folders are taken for pictures by; a file that is named is always taken."""
+
+
+def is_pattern(value: str) -> bool:
+    """Whether the value is no file, but a pattern that may match several."""
+    return re.search(r"[*?[]", value) is not None and not os.path.lexists(value)
+
+
+def find_files(flag: str, values: Iterable[str], warn: Callable[[str], None]) -> list[str]:
+    """The files that the values mean, in their order, each once whatever it is called.
+
+    A folder means the pictures in it, by their extension; a pattern the files that match, of which
+    only pictures count unless the pattern says the extension. `**` reaches into folders of
+    folders. Hidden files and folders are only matched by a pattern with the dot. Links to folders
+    are not followed by `**`, so they may lead in circles.
+
+    Args:
+        flag: which the values are of, for messages.
+        values: as given.
+        warn: called with a line for each folder that cannot be looked into.
+
+    Raises:
+        CommandError: if a value means no file at all.
+    """
+    found: dict[object, str] = {}
+    for value in values:
+        files = _files_of(flag, value, warn)
+        for path in files:
+            found.setdefault(identity(path), path)
+    return list(found.values())
+
+
+def identity(path: str) -> object:
+    """What is equal for two names of one file, also through links."""
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return path
+    return (status.st_dev, status.st_ino)
+
+
+def _files_of(flag: str, value: str, warn: Callable[[str], None]) -> list[str]:
+    if not os.path.lexists(value) and value.startswith("~"):
+        value = str(Path(value).expanduser())  # A shell leaves it alone in quotes.
+    if is_pattern(value):
+        pattern = Path(value)
+        said = not re.search(r"[*?[]", pattern.suffix) and pattern.suffix
+        matches = _matching(Path(pattern.anchor), pattern.relative_to(pattern.anchor).parts, warn)
+        files = [str(path) for path in matches if not path.is_dir()]
+        files = [path for path in files if said or _is_picture(path)]
+        if not files:
+            raise CommandError(
+                f"--{flag}: no picture matches {value!r}. Check the pattern and its folder.",
+                Exit.PICTURE,
+            )
+        return files
+    if not Path(value).is_dir():
+        return [value]
+    unseen: list[str] = []
+    entries = _entries(Path(value), unseen.append)
+    if unseen:
+        raise CommandError(f"--{flag}: {unseen[0]}", Exit.PICTURE)
+    files = [str(path) for path in entries if _is_picture(path.name) and not path.is_dir()]
+    if not files:
+        raise CommandError(
+            f"--{flag}: there is no picture in the folder {value!r}. "
+            f"For those in its folders write {str(Path(value) / '**' / '*')!r}.",
+            Exit.PICTURE,
+        )
+    return files
+
+
+def _is_picture(name: str) -> bool:
+    return not Path(name).name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
+
+
+def _matching(folder: Path, parts: tuple[str, ...], warn: Callable[[str], None]) -> Iterator[Path]:
+    """Whatever in a folder matches a pattern, given in parts, sorted by name."""
+    if not parts:
+        yield folder
+        return
+    first, rest = parts[0], parts[1:]
+    if first == "**":
+        yield from _matching(folder, rest or ("*",), warn)
+        for entry in _entries(folder, warn):
+            if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith("."):
+                yield from _matching(entry, parts, warn)
+    elif re.search(r"[*?[]", first):
+        for entry in _entries(folder, warn):
+            hidden = entry.name.startswith(".") and not first.startswith(".")
+            if fnmatch.fnmatch(entry.name, first) and not hidden and (not rest or entry.is_dir()):
+                yield from _matching(entry, rest, warn)
+    elif os.path.lexists(folder / first):
+        yield from _matching(folder / first, rest, warn)
+
+
+def _entries(folder: Path, warn: Callable[[str], None]) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        warn(f"cannot look into the folder {str(folder)!r}: {error.strerror}.")
+        return []

@@ -1,0 +1,269 @@
+"""One run from coarse to fine: what a step gives back, and what it takes to go on from there."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from stylize_tf.evaluation import Tiles
+from stylize_tf.objective import Targets
+from stylize_tf.optimizers import ImageOptimizer, Losses, Method, ValueAndGradient
+from stylize_tf.pyramid import Stage
+from stylize_tf.watching import StylizationError, Watch, Work
+
+
+@dataclasses.dataclass(frozen=True)
+class Iterate:
+    """Where a stylization stands after one step.
+
+    Attributes:
+        stage, stages: which of how many sizes, coarse to fine, from 1.
+        step, steps: which of how many steps of the stage, from 1.
+        evaluation, evaluations: which of how many steps of all stages, from 1. A stage that has
+            converged ends early and skips some; a time budget changes how many there are.
+        schedule: steps of each stage, those of past ones as they were.
+        height, width: of the picture at this stage, in pixels.
+        losses: weighted value of each term before the step.
+        seconds: what the step took; the first step of a stage includes its preparation.
+        remaining: estimated seconds that the other steps take.
+        messages: what the guards did, in plain words; mostly empty.
+        picture: what `image` is made from, on the device; pixels may leave [0, 1].
+    """
+
+    stage: int
+    stages: int
+    step: int
+    steps: int
+    evaluation: int
+    evaluations: int
+    schedule: tuple[int, ...]
+    height: int
+    width: int
+    losses: dict[str, float]
+    seconds: float
+    remaining: float
+    messages: tuple[str, ...]
+    picture: tf.Tensor = dataclasses.field(repr=False)
+
+    @property
+    def loss(self) -> float:
+        """The sum of the losses."""
+        return sum(self.losses.values())
+
+    @property
+    def image(self) -> np.ndarray:
+        """The result of the stage so far: float32, `[1, height, width, 3]` in [0, 1].
+
+        The picture of the lowest loss, or with `average_decay` the average over the iterates.
+        """
+        return np.clip(self.picture.numpy(), 0, 1)
+
+
+class Snapshot(NamedTuple):
+    """All that decides how a run goes on after a step; equal snapshots give equal pictures.
+
+    Attributes:
+        stage, step: the last step made, both from 1.
+        schedule: steps of each stage.
+        tiles: how the picture is evaluated.
+        watch: the numbers of `Watch`.
+        losses: of the step, before it.
+        state: of the optimization method, as a flat list.
+    """
+
+    stage: int
+    step: int
+    schedule: tuple[int, ...]
+    tiles: Tiles
+    watch: tuple[float, ...]
+    losses: dict[str, float]
+    state: list[np.ndarray]
+
+
+class Prepared(NamedTuple):
+    """What a stage needs.
+
+    Attributes:
+        targets: of the objective, at this size.
+        evaluate: makes the function to minimize, for tiles.
+        tiles: how to evaluate, first.
+        method: of optimization.
+        smaller: other tiles for when memory runs out, ever smaller.
+    """
+
+    targets: Targets
+    evaluate: Callable[[Tiles], ValueAndGradient]
+    tiles: Tiles
+    method: Method
+    smaller: Callable[[Tiles], Tiles | None]
+
+
+def fits(snapshot: Snapshot, stages: Sequence[Stage], method: Method) -> bool:
+    """Whether a snapshot is one of a run through these stages."""
+    if len(snapshot.schedule) != len(stages) or not 1 <= snapshot.stage <= len(stages):
+        return False
+    stage = stages[snapshot.stage - 1]
+    blank = method.initial(tf.zeros([1, stage.height, stage.width, 3]))
+    shapes = [(tensor.shape, tensor.dtype) for tensor in tf.nest.flatten(blank)]
+    return shapes == [(array.shape, array.dtype) for array in snapshot.state]
+
+
+class Run:
+    """The stages of one picture.
+
+    Args:
+        stages: coarse to fine.
+        prepare: what a stage needs, by its number from 1.
+        initial: the picture to start from, float32 `[1, H, W, 3]`, at the size of the first stage.
+        resized: a picture at the size of a stage.
+        costs: of a step of each stage, in any unit.
+        time_budget: seconds that the steps may take from now on; 0 for as long as it takes.
+        snapshot: where to go on; None begins.
+        save: called with each snapshot that may be worth saving, made when asked for, and with
+            whether it is the last; returns what there is to say.
+        opening: what there is to say with the first iterate.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        prepare: Callable[[int], Prepared],
+        initial: Callable[[], np.ndarray],
+        resized: Callable[[np.ndarray, Stage], np.ndarray],
+        costs: Sequence[float] | None = None,
+        time_budget: float = 0.0,
+        snapshot: Snapshot | None = None,
+        save: Callable[[Callable[[], Snapshot], bool], str] | None = None,
+        opening: str = "",
+    ):
+        self._work = Work(stages, costs, time_budget)
+        self._prepare = prepare
+        self._initial = initial
+        self._resized = resized
+        self._resumed = snapshot
+        self._save = save
+        self._opening = (opening,) if opening else ()
+        if snapshot is not None:
+            self._work.resume(snapshot.schedule)
+        self._optimizer: ImageOptimizer
+        self._stage = self._step = 0
+        self._tiles = Tiles()
+        self._watch: Watch
+        self._losses: dict[str, float] = {}
+
+    def snapshot(self) -> Snapshot:
+        """Where the run stands: after the newest iterate, as long as that is the newest."""
+        return Snapshot(
+            stage=self._stage,
+            step=self._step,
+            schedule=self._work.schedule,
+            tiles=self._tiles,
+            watch=self._watch.numbers(),
+            losses=self._losses,
+            state=[tensor.numpy() for tensor in tf.nest.flatten(self._optimizer.state)],
+        )
+
+    def iterates(self) -> Iterator[Iterate]:
+        """Makes the steps.
+
+        Raises:
+            StylizationError: if the loss is not finite from the start, or memory does not suffice.
+        """
+        clock = time.perf_counter()
+        first = self._resumed.stage if self._resumed else 1
+        for number in range(first, len(self._work.stages) + 1):
+            stage = self._work.stages[number - 1]
+            done = self._begin(number, stage)
+            if done:  # The step that a killed run had just made, for who wants its picture.
+                yield self._iterate((), 0.0)
+            if self._watch.ended or done >= self._work.stages[number - 1].steps:
+                continue
+            for step in range(done + 1, 1_000_000_000):
+                self._step = step
+                losses, said = self._evaluated(stage)
+                self._losses = {name: float(value) for name, value in losses.items()}
+                seconds = time.perf_counter() - clock
+                said += self._work.note(number, step, seconds)
+                is_last = step >= self._work.stages[number - 1].steps
+                messages, ended = self._watch.look(is_last)
+                messages = (*said, *messages)
+                if self._save is not None:
+                    is_all = number == len(self._work.stages) and (ended or is_last)
+                    warning = self._save(self.snapshot, is_all)
+                    messages += (warning,) if warning else ()
+                yield self._iterate(messages, seconds)
+                clock = time.perf_counter()  # What was done with the iterate is not our time.
+                if ended or is_last:
+                    break
+
+    def _begin(self, number: int, stage: Stage) -> int:
+        """Sets up a stage, and says how many of its steps were made before."""
+        self._stage, self._step = number, 0
+        prepared = self._prepared = self._prepare(number)
+        self._tiles = prepared.tiles
+        if self._resumed is None:
+            previous = self._optimizer if number > 1 else None
+            if previous is None:
+                image = self._initial()
+            else:
+                image = np.clip(previous.result().numpy(), 0, 1)
+                image = np.clip(self._resized(image, stage), 0, 1)
+            self._optimizer = ImageOptimizer(
+                prepared.evaluate(self._tiles), prepared.method, tf.constant(image), previous
+            )
+            self._watch = Watch(self._optimizer)
+            return 0
+        snapshot, self._resumed = self._resumed, None
+        blank = tf.zeros([1, stage.height, stage.width, 3])
+        self._tiles, self._losses, self._step = snapshot.tiles, snapshot.losses, snapshot.step
+        self._optimizer = ImageOptimizer(prepared.evaluate(self._tiles), prepared.method, blank)
+        tensors = [tf.constant(array) for array in snapshot.state]
+        self._optimizer.state = tf.nest.pack_sequence_as(self._optimizer.state, tensors)
+        self._watch = Watch(self._optimizer, snapshot.watch)
+        return snapshot.step
+
+    def _evaluated(self, stage: Stage) -> tuple[Losses, tuple[str, ...]]:
+        """A step; where memory runs out, in smaller tiles, which is then said."""
+        prepared = self._prepared
+        said: tuple[str, ...] = ()
+        while True:
+            try:
+                return self._optimizer.step(prepared.targets), said
+            except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+                tiles = prepared.smaller(self._tiles)
+                if tiles is None:
+                    raise StylizationError(
+                        f"Out of memory at {stage.width}x{stage.height} pixels, even in small "
+                        f"tiles. Ask for a smaller size, or close other programs."
+                    ) from error
+                self._tiles = tiles
+                self._optimizer.value_and_gradient = prepared.evaluate(tiles)
+                said = (f"Out of memory: from here on in tiles of {tiles.pixels} pixels.",)
+            gc.collect()
+
+    def _iterate(self, messages: tuple[str, ...], seconds: float) -> Iterate:
+        work, number, step = self._work, self._stage, self._step
+        messages, self._opening = (*self._opening, *messages), ()
+        stage = work.stages[number - 1]
+        return Iterate(
+            stage=number,
+            stages=len(work.stages),
+            step=step,
+            steps=stage.steps,
+            evaluation=work.evaluation(number, step),
+            evaluations=work.evaluations,
+            schedule=work.schedule,
+            height=stage.height,
+            width=stage.width,
+            losses=self._losses,
+            seconds=seconds,
+            remaining=work.remaining(number, step),
+            messages=messages,
+            picture=self._optimizer.result(),
+        )

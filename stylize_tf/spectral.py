@@ -1,0 +1,211 @@
+"""L-BFGS in coordinates in which a style loss is curved about alike in all directions.
+
+The curvature of the losses over a picture changes tenfold with the spatial frequency and between
+brightness and color, much alike at every size. In a cosine basis of decorrelated colors, each
+coefficient in units of how far its frequency moves for a unit of gradient, L-BFGS starts from a
+better guess than a multiple of the identity. Ours in this form; Olah, Mordvintsev & Schubert,
+"Feature Visualization" (2017), optimize pictures in a fixed basis of that kind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from stylize_tf import lbfgs
+
+BANDS = 24
+"""Bands of frequency, each a quarter of an octave; the highest ends at 0.71 cycles a pixel."""
+
+_CORNER = 0.05
+"""Cycles a pixel, below which the first guess of the gains stops rising."""
+
+_OPPONENT_COLORS = np.linalg.qr(np.array([[1.0, 1, 1], [1, 0, -2], [1, -1, 1]]))[0]
+"""`[3, 3]`, orthonormal columns: brightness first."""
+
+
+class Coordinates(NamedTuple):
+    """Scaled coefficients of the cosine transform (DCT-II) of pictures of one size.
+
+    Attributes:
+        rows, columns: `[1, H, H, 1]` and `[1, W, W, 1]`, the orthonormal cosines of each axis, one
+            in a row. Products with them are faster than a fast transform, up to megapixels.
+        scale: `[1, H, W, C]`, square root of the gain of each coefficient.
+        gains: `[BANDS, C]`, the inverse curvature of each band of frequencies, their geometric mean
+            1.
+    """
+
+    rows: tf.Tensor
+    columns: tf.Tensor
+    scale: tf.Tensor
+    gains: tf.Tensor
+
+    @classmethod
+    def of(cls, shape: tf.TensorShape, gains: np.ndarray | None = None) -> Coordinates:
+        """For pictures `[1, H, W, C]`, with these gains or with a guess that suits VGG."""
+        _, height, width, channels = shape
+        if gains is None:
+            centers = 2 ** ((np.arange(BANDS) + 0.5 - BANDS) / 4) / np.sqrt(2)
+            gains = np.tile(1 / np.hypot(centers, _CORNER)[:, np.newaxis], channels)
+        gains = gains / np.exp(np.mean(np.log(gains)))
+        scale = np.sqrt(gains)[bands(height, width)][np.newaxis]
+        return cls(
+            rows=tf.constant(cosines(height)[np.newaxis, :, :, np.newaxis], tf.float32),
+            columns=tf.constant(cosines(width)[np.newaxis, :, :, np.newaxis], tf.float32),
+            scale=tf.constant(scale, tf.float32),
+            gains=tf.constant(gains, tf.float32),
+        )
+
+    def of_image(self, image: tf.Tensor) -> tf.Tensor:
+        """The coordinates of a picture, in its shape."""
+        return self._coefficients(image) / self.scale
+
+    def of_gradient(self, gradient: tf.Tensor) -> tf.Tensor:
+        """The gradient by the coordinates from that by the pixels."""
+        return self._coefficients(gradient) * self.scale
+
+    def image(self, coordinates: tf.Tensor) -> tf.Tensor:
+        """The picture at these coordinates."""
+        planes = tf.transpose((coordinates * self.scale)[0], [2, 0, 1])
+        rows, columns = self.rows[0, :, :, 0], self.columns[0, :, :, 0]
+        planes = tf.stack(
+            [
+                tf.matmul(tf.matmul(rows, plane, transpose_a=True), columns)
+                for plane in tf.unstack(planes, self.scale.shape[3])
+            ],
+            axis=-1,
+        )
+        return tf.tensordot(planes, self._colors(), [[2], [1]])[tf.newaxis]
+
+    def _coefficients(self, image: tf.Tensor) -> tf.Tensor:
+        rows, columns = self.rows[0, :, :, 0], self.columns[0, :, :, 0]
+        planes = tf.tensordot(image[0], self._colors(), [[2], [0]])
+        planes = tf.stack(
+            [
+                tf.matmul(rows, tf.matmul(planes[:, :, index], columns, transpose_b=True))
+                for index in range(self.scale.shape[3])
+            ],
+            axis=-1,
+        )
+        return planes[tf.newaxis]
+
+    def _colors(self) -> tf.Tensor:
+        """`[C, C]`, orthonormal columns."""
+        channels = self.scale.shape[3]
+        return tf.constant(_OPPONENT_COLORS if channels == 3 else np.eye(channels), tf.float32)
+
+
+def cosines(size: int) -> np.ndarray:
+    """The orthonormal basis of the DCT-II, `[size, size]`: one cosine in a row, the mean first."""
+    positions, frequencies = np.arange(size) + 0.5, np.arange(size)[:, np.newaxis]
+    basis = np.sqrt(2 / size) * np.cos(np.pi / size * frequencies * positions)
+    basis[0] /= np.sqrt(2)
+    return basis
+
+
+def bands(height: int, width: int) -> np.ndarray:
+    """The band of frequencies that each coefficient of a picture belongs to: int, `[H, W]`."""
+    vertical = np.arange(height)[:, np.newaxis] / (2 * height)
+    horizontal = np.arange(width)[np.newaxis] / (2 * width)
+    octaves = np.log2(np.maximum(np.hypot(vertical, horizontal), 1e-9) * np.sqrt(2))
+    return np.clip(np.floor(4 * octaves) + BANDS, 0, BANDS - 1).astype(np.int32)
+
+
+class State(NamedTuple):
+    """The state of `Spectral`: that of L-BFGS, whose `x` are coordinates, and the picture there."""
+
+    x: tf.Tensor
+    inner: lbfgs.State
+    coordinates: Coordinates
+
+    @property
+    def best_value(self) -> tf.Tensor:
+        """The lowest value since the start."""
+        return self.inner.best_value
+
+    @property
+    def step_backs(self) -> tf.Tensor:
+        """Steps since the start that were taken back."""
+        return self.inner.step_backs
+
+
+@dataclasses.dataclass(frozen=True)
+class Spectral:
+    """An `optimizers.Method`: L-BFGS in `Coordinates` that are learnt from stage to stage.
+
+    Attributes:
+        method: L-BFGS; its first step is the mean change of a coordinate.
+    """
+
+    method: lbfgs.LBFGS
+
+    def initial(self, image: tf.Tensor, previous: State | None = None) -> State:
+        """The state before the first evaluation, with the curvatures seen at a coarser stage.
+
+        The inverse curvature grows with the number of pixels, as every pixel's share of a loss that
+        is a mean shrinks.
+        """
+        gains, radius = (None, 0.0) if previous is None else learned(previous)
+        coordinates = Coordinates.of(image.shape, gains)
+        if previous is not None:
+            radius *= float(np.prod(image.shape) / np.prod(previous.x.shape))
+        start = coordinates.of_image(image)
+        inner = lbfgs.initial_state(start, self.method.history, radius)
+        return State(image, inner, coordinates)
+
+    def advance(self, state: State, value: tf.Tensor, gradient: tf.Tensor) -> State:
+        """The state after `state.x` was evaluated; see `Method.advance`."""
+        coordinates = state.coordinates
+        inner = self.method.advance(state.inner, value, coordinates.of_gradient(gradient))
+        return State(coordinates.image(inner.x), inner, coordinates)
+
+    def result(self, state: State) -> tf.Tensor:
+        """The evaluated image of the lowest value since the start."""
+        return state.coordinates.image(self.method.result(state.inner))
+
+
+def learned(state: State) -> tuple[np.ndarray, float]:
+    """The gains that a run suggests to the next stage, and the radius of curvature in them.
+
+    A band's inverse curvature is taken as the norm of the steps over that of the changes of the
+    gradient, and its gain as the geometric mean of that and the gain before.
+
+    Returns:
+        `[BANDS, C]`, and `s'y / y'y` of the newest pair in the new gains; 0 if there are no pairs.
+    """
+    scale, gains = state.coordinates.scale.numpy()[0], state.coordinates.gains.numpy()
+    band = bands(*scale.shape[:2])
+    steps = [_energies(step.numpy()[0] * scale, band) for step in state.inner.steps]
+    changes = [_energies(change.numpy()[0] / scale, band) for change in state.inner.changes]
+    moved, changed = np.sum(steps, axis=0), np.sum(changes, axis=0)
+    seen = (moved > 0) & (changed > 0)
+    if not seen.any():
+        return gains, float(state.inner.curvature_radius)
+    measured = np.sqrt(np.divide(moved, changed, out=np.ones_like(moved), where=seen))
+    for channel, known in enumerate(seen.T):
+        # Small pictures have no waves in some bands: theirs are like the nearest others.
+        if known.any():
+            numbers = np.arange(BANDS)
+            logarithms = np.log(measured[known, channel])
+            measured[:, channel] = np.exp(np.interp(numbers, numbers[known], logarithms))
+    measured /= np.exp(np.mean(np.log(measured)))
+    gains = np.sqrt(gains * measured)
+    gains /= np.exp(np.mean(np.log(gains)))
+    energy = float(np.sum(changes[0] * gains))
+    product = float(tf.reduce_sum(state.inner.steps[0] * state.inner.changes[0]))
+    return gains, product / energy if energy else 0.0
+
+
+def _energies(coefficients: np.ndarray, band: np.ndarray) -> np.ndarray:
+    """Sums of squares by band: `[H, W, C]` -> `[BANDS, C]`."""
+    flat = band.ravel()
+    return np.stack(
+        [
+            np.bincount(flat, np.square(x, dtype=np.float64).ravel(), BANDS)
+            for x in np.moveaxis(coefficients, 2, 0)
+        ],
+        axis=1,
+    )

@@ -1,0 +1,45 @@
+"""The command line on a CPU that TensorFlow takes for two devices, with a tiny network.
+
+Run as a script; it says on standard error which threads had their pictures on which device.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import conftest
+import tensorflow as tf
+from cli_fakes import WEIGHTS
+
+from stylize_tf import stylizer, weights
+from stylize_tf.cli.stylize import run
+
+seen = set()
+
+
+class TinyStylizer(stylizer.Stylizer):
+    def __init__(self, config: Any, *, weights: Any) -> None:
+        super().__init__(config, network=inspect.unwrap(conftest.tiny_network)())
+
+    def iterate(self, *pictures: Any) -> Iterator[Any]:
+        for iterate in super().iterate(*pictures):
+            device = iterate.picture.device.rsplit("/", 1)[-1]
+            seen.add(f"{threading.current_thread().name} {device}")
+            yield iterate
+
+
+if __name__ == "__main__":
+    [cpu] = tf.config.list_physical_devices("CPU")
+    halves = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, halves)
+    stylizer.Stylizer = TinyStylizer
+    weights.find = lambda *arguments, **options: WEIGHTS
+    try:
+        run()
+    finally:
+        for line in sorted(seen):
+            print("seen:", line, file=sys.stderr)
