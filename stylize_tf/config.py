@@ -299,7 +299,7 @@ class StyleTransferConfig:
     precision: str = _field(
         "auto",
         "Number format of the convolutions; statistics, losses and the optimizer are float32. "
-        "auto takes bfloat16 where it is faster here. The coarsest of several stages is float32.",
+        "auto takes the fastest here of those whose gradients agree.",
         choices=("auto", "float32", "bfloat16", "float16"),
     )
     memory: float = _field(

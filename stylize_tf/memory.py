@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -82,14 +83,16 @@ def plan(
     """
     pixels = height * width
     fewest = min(pairs, FEWEST_PAIRS)
+    least = math.inf
     for kept in range(pairs, fewest - 1, -1):
         optimizer = 12 * pixels * (VECTORS + 2 * min(kept, steps - 1))
         for tiles in choices(pixels, len(segments)):
             need = PROCESS + optimizer + evaluation_bytes(tiles, pixels, segments, itemsize)
+            least = min(least, need)
             if need <= bytes_allowed:
                 return tiles, kept
     raise ConfigError(
-        f"`memory` must be at least {need / 1e9:.1f} GB for a picture of {width}x{height} pixels; "
+        f"`memory` must be at least {least / 1e9:.1f} GB for a picture of {width}x{height} pixels; "
         f"got {bytes_allowed / 1e9:.1f} GB. Allow more, or ask for a smaller `size`."
     )
 

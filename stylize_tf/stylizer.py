@@ -129,11 +129,11 @@ class Stylizer:
         size = self.final_size(photograph)
         stages = list(pyramid.stages(self.config, size))
         # All of them before the first step: what does not fit is known at once.
-        plans = [self._plan(number, stage, len(stages)) for number, stage in enumerate(stages, 1)]
+        plans = [self._plan(stage) for stage in stages]
+        evaluator = self._evaluator(self.config.precision)
 
         def prepare(number: int) -> Prepared:
             stage = stages[number - 1]
-            evaluator = self._evaluator(self._format(number, len(stages)))
             tiles, pairs = plans[number - 1]
             fitted = image_io.resize(photograph, stage.height, stage.width)
             styles = [self._fitted(x, stage, stages[-1]) for x in paintings]
@@ -172,9 +172,7 @@ class Stylizer:
             prepare,
             initial_of_first_stage,
             lambda image, stage: _enlarged(image, photograph, stage.height, stage.width),
-            costs=[
-                self._cost(number, stage, len(stages)) for number, stage in enumerate(stages, 1)
-            ],
+            costs=[stage.height * stage.width + EXTRA_COST for stage in stages],
             time_budget=self.config.time_budget,
             snapshot=snapshot,
             save=save,
@@ -192,18 +190,6 @@ class Stylizer:
             "versions": {x: importlib.metadata.version(x) for x in ("keras", "numpy", "pillow")}
             | {"stylize_tf": stylize_tf.__version__, "tensorflow": tf.__version__},
         }
-
-    def _format(self, number: int, stages: int) -> str:
-        """The number format of a stage: float32 for the coarsest of several, else as chosen.
-
-        Near convergence, which only the cheap coarsest stage comes to, rounding hides the gradient.
-        """
-        return "float32" if number == 1 and stages > 1 else self.config.precision
-
-    def _cost(self, number: int, stage: pyramid.Stage, stages: int) -> float:
-        """What a step takes, in pixels of the chosen number format."""
-        slower = 2 if self._format(number, stages) != self.config.precision else 1
-        return slower * stage.height * stage.width + EXTRA_COST
 
     def _agreement(self, name: str) -> float:
         """Cosine between the gradients in a number format and in float32, of a made-up picture."""
@@ -224,9 +210,9 @@ class Stylizer:
             gradients.append(evaluator.gradient_untraced(picture, targets))
         return precision.cosine(*gradients)
 
-    def _plan(self, number: int, stage: pyramid.Stage, stages: int) -> tuple[Tiles, int]:
+    def _plan(self, stage: pyramid.Stage) -> tuple[Tiles, int]:
         """How a stage is evaluated, and how many curvature pairs it keeps."""
-        name = self._format(number, stages)
+        name = self.config.precision
         return memory.plan(
             memory.limit(self.config.memory),
             stage.height,

@@ -171,8 +171,8 @@ class Tiling:
             inputs.append(x)
             sums = _joined(sums, _added(own))
             x = tf.concat(parts, axis=1)
-        pixels = tf.constant(float(image.shape[1] * image.shape[2]))
-        losses, scale, slope, by_sums = self._end(x, targets, sums, pixels)
+        size = tf.constant(float(image.shape[1] * image.shape[2]))
+        losses, scale, slope, by_sums = self._end(x, targets, sums, size)
         del x
         for index in reversed(range(len(self._segments))):
             x = inputs.pop()

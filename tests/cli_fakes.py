@@ -24,6 +24,10 @@ from stylize_tf.cli import runtime
 WEIGHTS = SimpleNamespace(source="weights for tests", kind="npz", sha256="0" * 64, tensors={})
 
 
+CHECKPOINTS: list[Any] = []
+"""What `iterate` was given, run by run."""
+
+
 class StylizationError(RuntimeError):
     """As that of `stylize_tf.stylizer`, which cannot be imported without TensorFlow."""
 
@@ -45,6 +49,7 @@ class Iterate:
     seconds: float = 0.25
     remaining: float = 12.0
     messages: tuple[str, ...] = ()
+    schedule: tuple[int, ...] = ()
 
     @property
     def loss(self) -> float:
@@ -63,8 +68,13 @@ def at_step(hook: Callable[[int], Any]) -> type:
             return pyramid.final_size(self.config, *content.shape[1:3])
 
         def iterate(
-            self, content: np.ndarray, styles: Sequence[np.ndarray], initial: Any = None
+            self,
+            content: np.ndarray,
+            styles: Sequence[np.ndarray],
+            initial: Any = None,
+            checkpoint: Any = None,
         ) -> Iterator[Iterate]:
+            CHECKPOINTS.append(checkpoint)
             stages = list(pyramid.stages(self.config, self.final_size(content)))
             evaluations = sum(stage.steps for stage in stages)
             evaluation = 0
@@ -88,6 +98,7 @@ def at_step(hook: Callable[[int], Any]) -> type:
                         stage.width,
                         losses,
                         image.clip(0, 1),
+                        schedule=tuple(stage.steps - 1 for stage in stages),
                     )
 
     return Stylizer
@@ -98,7 +109,7 @@ def fake_load(
 ) -> Callable[..., Any]:
     """In place of `runtime.load`."""
 
-    def load(device: str, **_: Any) -> runtime.Runtime:
+    def load(device: str, threads: int = 0, **_: Any) -> runtime.Runtime:
         placement = contextlib.nullcontext
         return runtime.Runtime(at_step(hook), StylizationError, placement, devices)
 

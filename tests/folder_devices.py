@@ -25,8 +25,8 @@ class TinyStylizer(stylizer.Stylizer):
     def __init__(self, config: Any, *, weights: Any) -> None:
         super().__init__(config, network=inspect.unwrap(conftest.tiny_network)())
 
-    def iterate(self, *pictures: Any) -> Iterator[Any]:
-        for iterate in super().iterate(*pictures):
+    def iterate(self, *pictures: Any, **options: Any) -> Iterator[Any]:
+        for iterate in super().iterate(*pictures, **options):
             device = iterate.picture.device.rsplit("/", 1)[-1]
             seen.add(f"{threading.current_thread().name} {device}")
             yield iterate

@@ -433,3 +433,85 @@ def test_output_is_all_that_a_shell_substitution_gets(folder):
     command = fake_command(*INPUTS, "--size=40", "--steps=2")
     result = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "photo_painting.png\n")
+
+
+# What a run keeps, and what it is given to take.
+
+
+def test_checkpoints_go_to_their_folder_and_are_removed_when_the_picture_is_written(
+    stylize, folder, monkeypatch
+):
+    removed = []
+
+    def remove(checkpoint):
+        removed.append(Path("photo_painting.png").exists())
+
+    monkeypatch.setattr("stylize_tf.checkpoint.Checkpoint.remove", remove)
+    flags = ("--checkpoint_dir=kept/here", "--checkpoint_seconds=7")
+    assert stylize(*INPUTS, *SHORT, *flags) == 0
+    checkpoint = cli_fakes.CHECKPOINTS[-1]
+    assert (checkpoint.folder, checkpoint._seconds) == (Path("kept/here"), 7)
+    assert removed == [True]
+    assert stylize(*INPUTS, *SHORT) == 0
+    assert cli_fakes.CHECKPOINTS[-1] is None
+
+
+def test_checkpoint_of_a_run_that_fails_is_not_removed(stylize, folder, monkeypatch):
+    monkeypatch.setattr("stylize_tf.checkpoint.Checkpoint.remove", lambda _: pytest.fail("gone"))
+
+    def fail(evaluation):
+        if evaluation == 3:
+            raise MemoryError
+
+    assert stylize(*INPUTS, *SHORT, "--checkpoint_dir=kept", hook=fail) == Exit.FAILED
+
+
+def test_folder_of_checkpoints_that_cannot_be_made_is_told_before_tensorflow_is_loaded(check):
+    code, message = check(*INPUTS, "--checkpoint_dir=photo.png/kept")
+    assert code == Exit.OUTPUT
+    assert message == "cannot write to --checkpoint_dir 'photo.png/kept': Not a directory."
+
+
+def test_recipe_of_a_time_budget_tells_the_steps_it_came_to(stylize, folder):
+    assert stylize(*INPUTS, *SHORT, "--time_budget=90s") == 0
+    config = image_io.read_metadata("photo_painting.png")["config"]
+    # The stylizer for tests says that every stage had one step less than asked for.
+    assert (config["steps"], config["time_budget"]) == ([2, 1], 0)
+    assert stylize(*INPUTS, *SHORT) == 0
+    assert image_io.read_metadata("photo_painting-2.png")["config"]["steps"] == [3, 2]
+
+
+def test_threads_are_asked_of_tensorflow_and_told_in_the_recipe(stylize, folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(weights, "find", lambda *a, **b: cli_fakes.WEIGHTS)
+
+    def load(device, threads, **options):
+        asked.append(threads)
+        return cli_fakes.fake_load()(device)
+
+    monkeypatch.setattr(runtime, "load", load)
+    assert main_with(["main.py", *INPUTS, *SHORT, "--threads=3"]) == 0
+    assert asked == [3]
+    assert image_io.read_metadata("photo_painting.png")["options"]["threads"] == 3
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        (
+            "--memory=much",
+            "--memory must be a number; got 'much'. Its units are GB, MB, TB; or auto",
+        ),
+        ("--memory=-1GB", "--memory must be a number between 0 and 1000000; got -1.0."),
+        ("--time_budget=soon", "--time_budget must be a number; got 'soon'. Its units are s, min"),
+        ("--threads=0.5", "--threads must be a whole number between 0 and 4096; got '0.5'."),
+        (
+            "--checkpoint_seconds=x",
+            "--checkpoint_seconds must be a whole number between 0 and 86400",
+        ),
+    ],
+)
+def test_limits_that_make_no_sense_are_usage_errors(check, flag, said):
+    code, message = check(*INPUTS, flag)
+    assert code == Exit.USAGE
+    assert said in message

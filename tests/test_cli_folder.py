@@ -153,7 +153,7 @@ def test_network_is_loaded_once_and_pictures_are_read_when_their_turn_comes(styl
     stylizers = []
     load = cli_fakes.fake_load(hook)
 
-    def counted(device, **options):
+    def counted(device, threads=0, **options):
         backend = load(device)
         kind = backend.stylizer
 

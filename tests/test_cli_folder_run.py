@@ -154,7 +154,7 @@ def test_picture_made_among_several_devices_runs_again_on_the_first(stylize, mon
     placed = []
     load = cli_fakes.fake_load()
 
-    def load_and_look(device, **options):
+    def load_and_look(device, threads=0, **options):
         backend = load(device)
         placement = lambda name: placed.append(name) or backend.placement(name)  # noqa: E731
         return runtime.Runtime(backend.stylizer, backend.failure, placement, TWO)

@@ -60,7 +60,7 @@ def test_metadata_holds_all_that_made_the_picture_and_nothing_else(stylize):
             {"role": "style", "path": "painting.png", "sha256": digest("painting.png")},
             {"role": "style", "path": "other.png", "sha256": digest("other.png")},
         ],
-        "options": {"background": "#000000", "device": "auto", "quality": 95},
+        "options": {"background": "#000000", "device": "auto", "quality": 95, "threads": 0},
         "result": {
             "evaluations": 5,
             "finished": True,

@@ -263,3 +263,33 @@ def test_layers_are_those_of_five_blocks_from_shallow_to_deep():
     ]
     assert list(VGG19_LAYERS) == sorted(VGG19_LAYERS)
     assert set(CLASSIC_STYLE_LAYERS) <= set(VGG19_LAYERS)
+
+
+# Numbers with units.
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "expected"),
+    [
+        ("memory", "6GB", 6.0),
+        ("memory", "1.5 gb", 1.5),
+        ("memory", "800MB", 0.8),
+        ("memory", "2", 2.0),
+        ("memory", "auto", 0.0),
+        ("memory", 3, 3.0),
+        ("time_budget", "60s", 60.0),
+        ("time_budget", "5min", 300.0),
+        ("time_budget", "2m", 120.0),
+        ("time_budget", "1.5h", 5400.0),
+        ("time_budget", "45", 45.0),
+        ("time_budget", "None", 0.0),
+    ],
+)
+def test_numbers_may_have_their_units(field, text, expected):
+    assert getattr(StyleTransferConfig(**{field: text}), field) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["GB", "six GB", "6 apples", "", "nan", "infGB", "1e9GB"])
+def test_what_is_no_number_with_a_unit_is_refused(text):
+    with pytest.raises(ConfigError, match="`memory` must be a number"):
+        StyleTransferConfig(memory=text)

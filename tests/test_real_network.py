@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import features, image_io, losses
+from stylize_tf import features, image_io, losses, objective
 from stylize_tf.config import CLASSIC_STYLE_LAYERS, StyleTransferConfig
+from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.stylizer import Stylizer
 
 pytestmark = pytest.mark.slow
@@ -126,3 +127,28 @@ def test_weights_are_those_of_sixteen_convolutions(vgg_weights):
         assert kernel.shape[3:] == bias.shape
         assert np.isfinite(kernel).all()
         assert kernel.std() > 1e-3
+
+
+# Measured: 1.9e-6 in float32; 2.0e-3 in bfloat16 with the smallest bands. There the maps, and so
+# the losses, are the same, but the gradients of rows that two bands share are rounded to eight bits
+# before they are added, and again in every segment: half a unit of 2^-8 each.
+@pytest.mark.parametrize(("precision", "most"), [("float32", 1e-5), ("bfloat16", 2**-8)])
+def test_tiles_give_the_gradient_of_the_whole(kerass_own, pictures, precision, most):
+    config = StyleTransferConfig()
+    built = objective.build_objective(config, features.MEAN_ACTIVATIONS)
+    extractor = features.build_extractor(
+        kerass_own, built.layers(), padding=config.padding, precision=precision
+    )
+    evaluator = Evaluator(precision, extractor, built)
+    content, style = (image_io.resize(x, 201, 150) for x in pictures)
+    targets = {}
+    for source, x in (("content", content), ("style", style)):
+        targets |= built.targets([evaluator.statistics(source, x)])
+    image = tf.constant(0.7 * content + 0.3 * style[:, ::-1])
+    losses, gradient = evaluator.value_and_gradient()(image, targets)
+    for tiles in (Tiles(3, 1), Tiles(4, 9000)):
+        own, slope = evaluator.value_and_gradient(tiles)(image, targets)
+        error = float(tf.norm(slope - gradient) / tf.norm(gradient))
+        assert error < most
+        for name, loss in losses.items():
+            assert float(own[name]) == pytest.approx(float(loss), rel=1e-5)

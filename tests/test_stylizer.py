@@ -17,11 +17,16 @@ import tensorflow as tf
 from PIL import Image
 
 import stylize_tf
-from stylize_tf import features, image_io, objective, pyramid, stylizer, watching
+from stylize_tf import features, image_io, objective, pyramid, run, stylizer, tiling, watching
 from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.image_io import ImageError
+from stylize_tf.lbfgs import LBFGS
+from stylize_tf.optimizers import Adam, Averaged
 from stylize_tf.presets import PRESETS
-from stylize_tf.stylizer import Iterate, Stylizer
+from stylize_tf.run import Iterate
+from stylize_tf.spectral import Spectral
+from stylize_tf.stylizer import Stylizer, build_method
 from stylize_tf.watching import StylizationError
 from stylize_tf.weights import WeightsError
 
@@ -278,12 +283,23 @@ def test_iterates_count_stages_steps_and_evaluations(tiny_network, content, styl
     assert iterates[-1].remaining == 0
 
 
-def test_a_stage_starts_from_the_result_of_the_one_before(tiny_network, content, style):
-    iterates = list(stylizer_of(tiny_network, PLAIN.replace(**STAGED)).iterate(content, style))
+def test_a_stage_starts_from_the_result_of_the_one_before_with_the_photographs_details(
+    tiny_network, rng, style
+):
+    photograph = smooth(rng, 48, 36)
+    iterates = list(stylizer_of(tiny_network, PLAIN.replace(**STAGED)).iterate(photograph, style))
+    stages = 0
     for before, after in itertools.pairwise(iterates):
-        if after.step == 1 and after.stage > 1:
-            expected = image_io.resize(before.image, after.height, after.width)
-            np.testing.assert_allclose(after.image, np.clip(expected, 0, 1), atol=1e-6)
+        if after.step == 1:
+            size, small = (after.height, after.width), (before.height, before.width)
+            # What the photograph loses by being made as small as the stage before.
+            fitted = resized(photograph, *size)
+            lost = fitted - resized(resized(fitted, *small), *size)
+            expected = image_io.resize(before.image, *size) + lost
+            # Coordinates of frequencies round a little on the way there and back.
+            np.testing.assert_allclose(after.image, np.clip(expected, 0, 1), atol=1e-5)
+            stages += 1
+    assert stages == 2
 
 
 def test_the_picture_of_an_iterate_stays_what_it_was(plain, content, style):
@@ -317,7 +333,7 @@ def test_what_is_done_with_an_iterate_does_not_count_as_time_of_a_step(
 ):
     spent = [0.0]  # The clock only moves while somebody has an iterate.
     clock = types.SimpleNamespace(perf_counter=lambda: spent[0])
-    monkeypatch.setattr(stylizer, "time", clock)
+    monkeypatch.setattr(run, "time", clock)
     for iterate in plain.iterate(content, style):
         assert iterate.seconds == 0
         spent[0] += 1
@@ -469,7 +485,8 @@ def test_the_style_keeps_its_proportion_to_the_picture_in_every_stage(
     paint = Stylizer(PLAIN.replace(style_size=48, **STAGED), network=tiny_network)
     resizes = Counter(monkeypatch, image_io, "resize")
     stages = {x.stage: (x.height, x.width) for x in paint.iterate(content, style)}
-    sizes = [x[1:] for x in resizes.arguments if x[0].shape[1:3] == (60, 90)]
+    # That of the first stage is made once more for what noise might be made of.
+    sizes = dict.fromkeys(x[1:] for x in resizes.arguments if x[0].shape[1:3] == (60, 90))
     assert len(sizes) == len(stages) > 2
     for (height, width), stage in zip(sizes, stages.values(), strict=True):
         assert width == pytest.approx(48 / 24 * max(stage), abs=1)
@@ -479,62 +496,160 @@ def test_the_style_keeps_its_proportion_to_the_picture_in_every_stage(
 # One trace.
 
 
-def test_everything_is_traced_once_a_size_over_many_pictures_and_styles(
+def test_everything_is_traced_once_over_many_sizes_pictures_and_styles(
     tiny_network, rng, monkeypatch
 ):
-    losses = Counter(monkeypatch, objective.Objective, "__call__")
-    statistics = Counter(monkeypatch, objective.Objective, "statistics")
-    paint = Stylizer(PLAIN.replace(**STAGED), network=tiny_network)
-    for styles in (1, 1, 2):
-        content = smooth(rng, 24, 18)
+    sums = Counter(monkeypatch, objective.Objective, "sums")
+    descriptions = Counter(monkeypatch, objective.Objective, "descriptions")
+    steps = Counter(monkeypatch, LBFGS, "advance")
+    # A history that no other test asks for: equal methods share their trace in all the process.
+    paint = Stylizer(PLAIN.replace(**STAGED, lbfgs_history=17), network=tiny_network)
+    traces = []
+    for styles, height in ((1, 24), (1, 18), (2, 21)):
+        content = smooth(rng, height, 24)
         paint(content, [smooth(rng, *rng.integers(16, 40, size=2)) for _ in range(styles)])
-    sizes = {(x.height, x.width) for x in paint.iterate(content, content)}
-    # Of the losses one trace serves all sizes, and of each picture's statistics too.
-    assert losses.count == 1
-    assert sorted(source for _, source, _ in statistics.arguments) == ["content", "style"]
-    assert {x[:2] for x in paint._optimizers} == sizes
-    for optimizer in paint._optimizers.values():
-        assert optimizer._compiled_step.experimental_get_tracing_count() == 1
-    # Another size adds its own step, and retraces no other.
-    paint(smooth(rng, 24, 24), content)
-    assert losses.count == 1
-    for optimizer in paint._optimizers.values():
-        assert optimizer._compiled_step.experimental_get_tracing_count() == 1
+        traces.append((sums.count, descriptions.count, steps.count))
+    # One of the losses, of the photographs' and of the paintings' statistics, and of the steps.
+    assert traces == [(1, 2, 1)] * 3
+    sizes = {(x.height, x.width) for x in paint.iterate(smooth(rng, 24, 18), smooth(rng, 20, 20))}
+    assert len(sizes) > 2
+    assert (sums.count, descriptions.count, steps.count) == (1, 2, 1)
 
 
-def test_optimizers_and_the_statistics_of_styles_are_kept(tiny_network, rng, monkeypatch):
-    built = Counter(monkeypatch, stylizer, "build_optimizer")
-    seen = Counter(monkeypatch, stylizer.Evaluator, "statistics")
+def of_styles(seen):
+    """How often statistics of styles were asked for."""
+    return sum(source == "style" for _, source, _ in seen.arguments)
 
-    def of_styles():
-        return sum(source == "style" for _, source, _ in seen.arguments)
 
+def test_the_statistics_of_styles_are_kept(tiny_network, rng, monkeypatch):
+    seen = Counter(monkeypatch, Evaluator, "statistics")
     paint, style = Stylizer(PLAIN, network=tiny_network), smooth(rng, 20, 24)
     for _ in range(3):
         paint(smooth(rng, 24, 18), style)
-    assert (built.count, of_styles()) == (1, 1)
+    assert of_styles(seen) == 1
     paint(smooth(rng, 24, 18), 1 - style)
-    assert (built.count, of_styles()) == (1, 2)
+    assert of_styles(seen) == 2
 
 
 def test_what_is_kept_for_later_pictures_is_bounded(tiny_network, rng, monkeypatch):
     monkeypatch.setattr(stylizer, "KEPT_STATISTICS", 3)
-    built = Counter(monkeypatch, stylizer, "build_optimizer")
-    paint = Stylizer(PLAIN.replace(**{**STAGED, "steps": (1,)}), network=tiny_network)
-    stages = len({(x.height, x.width) for x in paint.iterate(*[smooth(rng, 24, 18)] * 2)})
-    for height in (18, 20, 22):
-        paint(smooth(rng, height, 24), smooth(rng, 20, 24))
-    assert len(paint._optimizers) == stylizer.KEPT_SHAPES * stages
+    seen = Counter(monkeypatch, Evaluator, "statistics")
+    paint, photograph = Stylizer(PLAIN.replace(steps=1), network=tiny_network), smooth(rng, 24, 18)
+    styles = [smooth(rng, 20, 24) for _ in range(4)]
+    for index in (0, 1, 2, 0, 3):  # The second is the oldest when a fourth comes.
+        paint(photograph, styles[index])
+    assert of_styles(seen) == 4
     assert len(paint._style_statistics) == 3
-    # The newest are kept, and what is used counts as new.
-    before = built.count
-    for height in (20, 22, 20):
-        paint(smooth(rng, height, 24), smooth(rng, 20, 24))
-    assert built.count == before
-    paint(smooth(rng, 24, 24), smooth(rng, 20, 24))
-    assert built.count == before + stages
-    paint(smooth(rng, 20, 24), smooth(rng, 20, 24))
-    assert built.count == before + stages
+    for index in (0, 2, 3):
+        paint(photograph, styles[index])
+    assert of_styles(seen) == 4
+    paint(photograph, styles[1])
+    assert of_styles(seen) == 5
+
+
+# Memory.
+
+
+def enough(gigabytes):
+    """In place of `memory.plan`: in the smallest tiles, unless there is plenty."""
+
+    def plan(bytes_allowed, height, width, segments, itemsize, pairs, steps):
+        return (Tiles() if bytes_allowed > gigabytes * 1e9 else Tiles(3, 1)), pairs
+
+    return plan
+
+
+def test_a_picture_in_tiles_is_that_of_the_whole(tiny_network, rng, monkeypatch):
+    content, style = smooth(rng, 40, 30), smooth(rng, 36, 24)
+    options = {"size": 40, "style_loss": "bures", **STAGED, "memory": 9.0}
+    config = PLAIN.replace(**options)
+    monkeypatch.setattr(stylizer.memory, "plan", enough(5))
+    bands = Counter(monkeypatch, tiling, "bands")
+    whole = list(Stylizer(config, network=tiny_network).iterate(content, style))
+    assert bands.count == 0
+    paint = Stylizer(config.replace(memory=1.0), network=tiny_network)
+    tiled = list(paint.iterate(content, style))
+    assert bands.count > 0
+    assert len(tiled) == len(whole)
+    for a, b in zip(whole, tiled, strict=True):
+        assert a.loss == pytest.approx(b.loss, rel=1e-3)
+        np.testing.assert_allclose(a.image, b.image, atol=1e-3)
+    assert whole[-1].loss < whole[0].loss
+
+
+def test_a_limit_too_small_is_refused_before_anything_is_done(tiny_network, content, style):
+    paint = Stylizer(PLAIN.replace(memory=0.1), network=tiny_network)
+    with pytest.raises(
+        ConfigError, match=r"`memory` must be at least .* GB for a picture of 18x24"
+    ):
+        paint.iterate(content, style)
+
+
+def test_a_stylizer_tells_how_much_memory_it_takes(tiny_network, monkeypatch):
+    assert Stylizer(PLAIN.replace(memory=2.5), network=tiny_network).config.memory == 2.5
+    monkeypatch.setattr(stylizer.memory, "limit", lambda memory: memory * 1e9 or 7.4321e9)
+    assert Stylizer(PLAIN, network=tiny_network).config.memory == 7.432
+
+
+def test_memory_that_runs_out_is_told_and_gives_the_same_picture(
+    tiny_network, content, style, monkeypatch
+):
+    monkeypatch.setattr(stylizer.memory, "SMALLEST_TILE_PIXELS", 50)
+    expected = made(tiny_network, content, style)
+    evaluate = Evaluator.value_and_gradient
+
+    def exhausted(image, targets):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+
+    monkeypatch.setattr(
+        Evaluator,
+        "value_and_gradient",
+        lambda self, tiles: evaluate(self, tiles) if tiles.banded else exhausted,
+    )
+    iterates = list(Stylizer(PLAIN, network=tiny_network).iterate(content, style))
+    assert iterates[0].messages == ("Out of memory: from here on in tiles of 216 pixels.",)
+    assert [x.messages for x in iterates[1:]] == [()] * 3
+    np.testing.assert_allclose(iterates[-1].image, expected, atol=1e-4)
+
+
+# Time.
+
+
+def test_a_time_budget_ends_sooner_and_the_schedule_tells(tiny_network, content, style):
+    config = PLAIN.replace(**{**STAGED, "steps": (400,)}, time_budget=1.0)
+    iterates = list(Stylizer(config, network=tiny_network).iterate(content, style))
+    last = iterates[-1]
+    assert last.stages > 2
+    assert last.evaluations == sum(last.schedule) < 400 * last.stages
+    assert {x.stage for x in iterates} == set(range(1, last.stages + 1))
+
+
+def test_without_a_time_budget_the_schedule_is_that_of_the_steps(plain, content, style):
+    assert {x.schedule for x in plain.iterate(content, style)} == {(4,)}
+
+
+# The method.
+
+
+def test_the_method_is_what_the_configuration_asks_for():
+    pixels = PLAIN.replace(lbfgs_history=7, lbfgs_coordinates="pixels")
+    assert build_method(pixels) == LBFGS(history=7)
+    assert build_method(pixels, pairs=3) == LBFGS(history=3)
+    spectral = pixels.replace(lbfgs_coordinates="spectral")
+    assert build_method(spectral, pairs=3) == Spectral(LBFGS(history=3))
+    names = {
+        "learning_rate": 0.5,
+        "beta_1": 0.1,
+        "beta_2": 0.2,
+        "amsgrad": True,
+        "warmup_steps": 3,
+        "clip_norm": 4.0,
+    }
+    adam = PLAIN.replace(optimizer="adam", adam_epsilon=0.01, **names)
+    assert build_method(adam) == Adam(epsilon=0.01, **names)
+    averaged = build_method(adam.replace(average_decay=0.9), pairs=3)
+    assert averaged == Averaged(Adam(epsilon=0.01, **names), 0.9)
+    assert build_method(adam).bounds == (0.0, 1.0)
 
 
 def test_weights_may_be_named_by_their_file(tmp_path):
@@ -571,42 +686,31 @@ def test_damaged_weights_never_give_a_picture(tiny_network, content, style):
 def test_a_converged_stage_ends_early_with_a_message(tiny_network, content, style, monkeypatch):
     monkeypatch.setattr(watching, "PATIENCE", 5)
     # Content alone, from the content: there is nothing to win.
-    options = {"style_weight": 0.0, "total_variation_weight": 0.0, **STAGED, "steps": (50, 20)}
+    alone = {"style_weight": 0.0, "total_variation_weight": 0.0, "lbfgs_coordinates": "pixels"}
+    options = {**alone, **STAGED, "coarsest_size": 0, "size": 24, "steps": (50,)}
     paint = Stylizer(PLAIN.replace(**options), network=tiny_network)
     iterates = list(paint.iterate(content, style))
     messages = [(x.stage, x.step, x.messages) for x in iterates if x.messages]
     told = ("No better loss in 5 steps: this stage has converged.",)
-    assert messages[0] == (1, 6, told)
-    # What was skipped counts as done.
-    assert next(x for x in iterates if x.stage == 2).evaluation == 51
+    assert messages == [(1, 6, told)]
+    assert len(iterates) == 6
 
 
-class Stuck:
-    """An optimizer that had one good evaluation and then only takes steps back."""
+class Stuck(LBFGS):
+    """Had one good evaluation and then only takes steps back."""
 
-    def __init__(self, shape):
-        self.image = self.best = tf.Variable(tf.zeros(shape))
-        self.best_loss, self.step_backs = tf.Variable(np.inf), tf.Variable(0)
-
-    def start(self, image, previous=None):
-        self.image.assign(image)
-        self.best_loss.assign(np.inf)
-        self.step_backs.assign(0)
-
-    def step(self, targets):
-        if np.isfinite(self.best_loss.numpy()):
-            self.step_backs.assign_add(1)
-        self.best_loss.assign(7.0)
-        return {"loss": tf.constant(7.0)}
-
-    def result(self):
-        return self.best.value()
+    def advance(self, state, value, gradient):
+        is_first = tf.math.is_inf(state.best_value)
+        return state._replace(
+            best_value=tf.minimum(state.best_value, 7.0),
+            step_backs=state.step_backs + tf.where(is_first, 0, 1),
+        )
 
 
 def test_steps_taken_back_are_told_and_too_many_in_a_row_end_the_stage(
     tiny_network, content, style, monkeypatch
 ):
-    monkeypatch.setattr(stylizer, "build_optimizer", lambda config, function, shape: Stuck(shape))
+    monkeypatch.setattr(stylizer, "build_method", lambda config, pairs: Stuck(2))
     paint = Stylizer(PLAIN.replace(steps=(50,)), network=tiny_network)
     iterates = list(paint.iterate(content, style))
     assert len(iterates) == 1 + watching.GIVE_UP
@@ -672,17 +776,26 @@ def test_unknown_presets_and_options_are_refused_at_once(content, style):
 
 def test_a_stylizer_tells_which_precision_it_chose(tiny_network, monkeypatch):
     for chosen in ("bfloat16", "float32"):
-        monkeypatch.setattr(stylizer.precision, "faster_format", lambda chosen=chosen: chosen)
-        config = PLAIN.replace(precision="auto")
-        assert Stylizer(config, network=tiny_network).config == config.replace(precision=chosen)
+        fast = ("bfloat16",) if chosen == "bfloat16" else ()
+        monkeypatch.setattr(stylizer.precision, "faster_formats", lambda device, fast=fast: fast)
+        paint = Stylizer(PLAIN.replace(precision="auto"), network=tiny_network)
+        assert paint.config.precision == chosen
 
 
-def test_the_coarsest_of_several_stages_is_float32(tiny_network, content, style):
-    paint = stylizer_of(tiny_network, PLAIN.replace(precision="bfloat16", **STAGED))
-    paint(content, style)
-    formats = [name for *_, name in paint._optimizers]
-    assert formats[0] == "float32"
-    assert set(formats[1:]) == {"bfloat16"}
+def test_all_stages_are_in_the_format_that_was_chosen(tiny_network, content, style, monkeypatch):
+    used = []
+    evaluate = Evaluator.value_and_gradient
+
+    def recorded(self, tiles):
+        used.append(self.name)
+        return evaluate(self, tiles)
+
+    monkeypatch.setattr(Evaluator, "value_and_gradient", recorded)
+    for name in ("bfloat16", "float32"):
+        paint = Stylizer(PLAIN.replace(precision=name, **STAGED), network=tiny_network)
+        *_, last = paint.iterate(content, style)
+        assert used == [name] * last.stages
+        used.clear()
 
 
 # Manners.

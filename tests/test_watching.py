@@ -94,6 +94,22 @@ def test_without_any_finite_loss_giving_up_or_the_last_step_is_an_error():
     assert looks([1.0, math.inf], taken_back=(2,), last=2)[-1][1] is False
 
 
+def test_a_watch_that_is_made_again_of_its_numbers_says_the_same():
+    losses = [*np.linspace(5, 4, 7), *[4.0] * (watching.PATIENCE + 1)]
+    backs = (3, 4, 9)
+    optimizer, said = Told(), []
+    watch = Watch(optimizer)
+    for number, loss in enumerate(losses, start=1):
+        optimizer.best_loss.value = min(optimizer.best_loss.value, loss)
+        optimizer.step_backs.value += number in backs
+        watch = Watch(optimizer, [float(x) for x in watch.numbers()])
+        said.append(watch.look(is_last=False))
+        assert watch.ended == said[-1][1]
+        assert Watch(optimizer, watch.numbers()).ended == watch.ended
+    assert said == looks(losses, backs)
+    assert said[-1][1] or said[-2][1]
+
+
 # How much is done.
 
 STAGES = [Stage(10, 10, 4), Stage(20, 20, 2)]
@@ -109,20 +125,115 @@ def test_evaluations_are_counted_over_all_stages():
 def test_time_left_is_that_of_the_pixels_left():
     work = Work(STAGES)
     # A second for 100 pixels; 3 more steps of 100 and 2 of 400 are 1100 pixels.
-    assert work.remaining(1, 1, 1.0) == pytest.approx(11)
-    assert work.remaining(1, 4, 1.0) == pytest.approx(8)
-    assert work.remaining(2, 2, 4.0) == 0
+    assert work.note(1, 1, 1.0) == ()
+    assert work.remaining(1, 1) == pytest.approx(11)
+    assert work.remaining(1, 4) == pytest.approx(8)
+    work.note(2, 2, 4.0)
+    assert work.remaining(2, 2) == 0
 
 
 def test_the_pace_is_a_running_average_without_the_preparation_of_a_stage():
     work = Work([Stage(10, 10, 4), Stage(20, 20, 3)])
+
+    def left(number, step, seconds):
+        work.note(number, step, seconds)
+        return work.remaining(number, step)
+
     # The first step, prepared for 50 seconds, is all that is known.
-    assert work.remaining(1, 1, 50.0) == pytest.approx(50 * 15)
+    assert left(1, 1, 50.0) == pytest.approx(50 * 15)
     # 3 seconds for 100 pixels, and 1400 pixels left.
-    assert work.remaining(1, 2, 3.0) == pytest.approx(42)
+    assert left(1, 2, 3.0) == pytest.approx(42)
     # 0.7 * 3 + 0.3 * 1 = 2.4 seconds for 100 pixels, and 1300 left.
-    assert work.remaining(1, 3, 1.0) == pytest.approx(2.4 * 13)
+    assert left(1, 3, 1.0) == pytest.approx(2.4 * 13)
     # Nor does the preparation of the next stage count: 800 pixels left at that pace.
-    assert work.remaining(2, 1, 70.0) == pytest.approx(2.4 * 8)
+    assert left(2, 1, 70.0) == pytest.approx(2.4 * 8)
     # 8 seconds for 400 pixels, and 400 left: nothing of the pace before.
-    assert work.remaining(2, 2, 8.0) == pytest.approx(8)
+    assert left(2, 2, 8.0) == pytest.approx(8)
+
+
+def test_the_costs_of_steps_may_be_told_instead_of_their_pixels():
+    work = Work(STAGES, costs=[1.0, 10.0])
+    work.note(1, 1, 2.0)
+    assert work.remaining(1, 1) == pytest.approx(2.0 * (3 * 1 + 2 * 10))
+
+
+# A time budget.
+
+LONG = [Stage(10, 10, 40), Stage(14, 14, 20), Stage(20, 20, 10)]
+
+
+def painted(work, seconds, preparation=0.0, clock=None):
+    """Goes through all steps, at so many seconds a unit of 100 pixels: how long, and what is said.
+
+    Args:
+        work: to go through.
+        seconds: of a step, for every 100 pixels; or a function of stage and step.
+        preparation: seconds, of every stage.
+    """
+    pace = seconds if callable(seconds) else lambda number, step: seconds
+    total, said, steps = 0.0, [], []
+    for number, stage in enumerate(work.stages, start=1):
+        step = 0
+        while step < max(work.stages[number - 1].steps, 1):
+            step += 1
+            took = pace(number, step) * stage.height * stage.width / 100
+            took += preparation if step == 1 else 0.0
+            said += work.note(number, step, took)
+            total += took
+            assert work.stages[number - 1].steps >= step  # What is made is made.
+            assert all(stage.steps >= 1 for stage in work.stages)
+        steps.append(step)
+    assert tuple(steps) == work.schedule
+    return total, said
+
+
+@pytest.mark.parametrize("budget", [15.0, 40.0, 100.0, 130.0, 300.0, 450.0])
+@pytest.mark.parametrize("preparation", [0.0, 0.5, 2.0])
+def test_the_steps_of_all_stages_are_fitted_to_the_time(budget, preparation):
+    work = Work(LONG, time_budget=budget)  # As asked: 40 + 39.2 + 40 seconds at one a unit.
+    total, said = painted(work, 1.0, preparation)
+    least = 3 * 1 + 3 * preparation + 1.96 + 4
+    if budget > 1.5 * least:
+        assert total <= 1.1 * budget
+        assert total >= 0.75 * budget
+        assert said == []
+
+
+def test_steps_are_made_more_only_up_to_a_multiple():
+    work = Work(LONG, time_budget=1e6)
+    painted(work, 1.0)
+    # Of those that are not made yet when the pace of their stage is known: after three.
+    assert work.schedule == tuple(3 + watching.MOST_STEPS * (stage.steps - 3) for stage in LONG)
+
+
+def test_without_a_budget_the_steps_stay_as_asked_however_long_they_take():
+    work = Work(LONG)
+    assert painted(work, 1e6)[1] == []
+    assert work.schedule == (40, 20, 10)
+
+
+def test_a_machine_that_slows_down_gets_fewer_steps_and_one_that_speeds_up_more():
+    steady, slower, faster = (Work(LONG, time_budget=60.0) for _ in range(3))
+    painted(steady, 1.0)
+    total, _ = painted(slower, lambda number, step: 1.0 if number == 1 else 2.0)
+    assert total <= 75  # What was spent on the first stage at the old pace is spent.
+    painted(faster, lambda number, step: 1.0 if number == 1 else 0.25)
+    assert slower.schedule[2] < steady.schedule[2] < faster.schedule[2]
+
+
+@pytest.mark.parametrize("stages", [LONG, LONG[:1], [Stage(10, 10, 1)] * 3], ids=len)
+def test_time_that_does_not_suffice_is_told_and_every_stage_has_a_step(stages):
+    work = Work(stages, time_budget=0.5)
+    total, said = painted(work, 1.0, preparation=9.0)
+    assert total > 1
+    assert all(1 <= steps <= 3 for steps in work.schedule)
+    assert any("time does not suffice" in message for message in said)
+    assert not any("\n" in message for message in said)
+
+
+def test_a_run_that_goes_on_keeps_the_schedule_of_before():
+    work = Work(LONG)
+    work.resume((7, 5, 3))
+    assert work.schedule == (7, 5, 3)
+    assert painted(work, 1.0)[1] == []
+    assert work.schedule == (7, 5, 3)

@@ -18,7 +18,7 @@ from stylize_tf.cli.folder import Folder, Task
 from stylize_tf.cli.folder_report import Report
 from stylize_tf.cli.interrupts import Interrupts
 from stylize_tf.cli.naming import free_name
-from stylize_tf.cli.painting import THREADS, Painting
+from stylize_tf.cli.painting import Painting
 from stylize_tf.cli.plan import Job, Output, Wanted, read_input
 from stylize_tf.cli.recipe import Input
 
@@ -74,7 +74,7 @@ class FolderRun:
     def _in_threads(self, workers: list[_Worker]) -> None:
         self._shielded = contextlib.nullcontext  # Signals are raised in the main thread only.
         threads = [
-            threading.Thread(target=x.work, name=f"{THREADS}{x.device}", daemon=True)
+            threading.Thread(target=x.work, name=f"stylize_tf on {x.device}", daemon=True)
             for x in workers
         ]
         for thread in threads:

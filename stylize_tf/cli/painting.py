@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from stylize_tf.cli.plan import Job
 
 
-THREADS = "stylize_tf on "
-"""What the names of threads that paint begin with."""
-
-
 class Painting:
     """A run of a stylizer on a job.
 

@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from stylize_tf.cli.console import Console, library_messages
 from stylize_tf.cli.exits import CommandError, Exit
 from stylize_tf.cli.failures import INSTALL, explain
 from stylize_tf.cli.interrupts import Interrupted, Interrupts
-from stylize_tf.cli.painting import THREADS, Painting
+from stylize_tf.cli.painting import Painting
 from stylize_tf.cli.standard_output import open_standard_streams, print_line
 
 if TYPE_CHECKING:
@@ -47,16 +46,17 @@ def run() -> None:
     except KeyboardInterrupt as interruption:  # In the moments around the listening.
         sys.exit(_exit_of(interruption))
     except SystemExit as end:
-        _leave_threads(end)
+        _leave_tensorflow(end)
         raise
 
 
-def _leave_threads(end: SystemExit) -> None:
-    """Ends the process under threads that a second signal left in the middle of a step.
+def _leave_tensorflow(end: SystemExit) -> None:
+    """Ends the process as it is, if TensorFlow was loaded.
 
-    Python's own way out would take TensorFlow apart while they are in it, and crash.
+    Python's own way out takes it apart, which lasts a second, and crashes under threads that a
+    second signal left in the middle of a step.
     """
-    if any(thread.name.startswith(THREADS) for thread in threading.enumerate()):
+    if "tensorflow" in sys.modules:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()

@@ -1,0 +1,148 @@
+"""Our side of `benchmarks.evaluation_cost`: see `benchmarks.workers`."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks import problem as problems
+from benchmarks import workers
+from stylize_tf import features, objective
+from stylize_tf.config import StyleTransferConfig
+
+_problems: dict[str, problems.Problem] = {}
+_work: dict[str, Callable[[], Any]] = {}
+_evaluators: list[Callable[[tf.Tensor], Any]] = []
+
+
+def versions() -> dict[str, str]:
+    """Of TensorFlow, and how many threads it uses; 0 is its own choice, one a core."""
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    return {"tensorflow": tf.__version__, "threads": str(threads)}
+
+
+def matmul(precision: str, size: int, repeats: int) -> list[float]:
+    """Seconds of products of two square matrices."""
+    left, right = (tf.cast(tf.random.normal([size, size]), precision) for _ in range(2))
+    multiply = tf.function(tf.matmul)
+    finish(multiply(left, right))
+    return [seconds_of(lambda: finish(multiply(left, right))) for _ in range(repeats)]
+
+
+def load(problem: str) -> None:
+    """Reads a problem's file; the one before is forgotten with all that was prepared."""
+    _work.clear()
+    _evaluators.clear()
+    _problems["now"] = problems.read(problem)
+
+
+def value_and_gradient(
+    problem: problems.Problem, what: str, precision: str, network: keras.Model | None = None
+) -> tuple[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]], objective.Targets]:
+    """A compiled function, picture `[1, H, W, 3]` -> value and gradient, and its targets.
+
+    Args:
+        problem: pictures, weights and configuration.
+        what: "evaluation" or "network": the sum of the deepest map alone.
+        precision: of the convolutions.
+        network: VGG19 with the problem's weights if None.
+    """
+    config = StyleTransferConfig.from_dict(problem.config)
+    terms = objective.build_objective(config, problem.units)
+    layers = ("block5_conv1",) if what == "network" else terms.layers()
+    extractor = features.build_extractor(
+        network or features.vgg19(problem.tensors),
+        layers,
+        pooling=config.pooling,
+        padding=config.padding,
+        precision=precision,
+    )
+    targets: objective.Targets = {}
+    if what == "evaluation":
+        for source, picture in (("style", problem.style), ("content", problem.content)):
+            statistics = terms.statistics(source, extractor(picture))
+            targets |= terms.targets([statistics])
+
+    @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3])])
+    def function(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            maps = extractor(image)
+            if what == "network":
+                value = tf.reduce_sum(tf.cast(maps["block5_conv1"], tf.float32))
+            else:
+                value = tf.add_n(list(terms(maps, targets).values()))
+        return value, tape.gradient(value, image)
+
+    return function, targets
+
+
+def axes_of(targets: objective.Targets) -> dict[str, np.ndarray]:
+    """Term and layer, as "style/block1_conv1" -> axes of the targets that have some."""
+    return {
+        f"{term}/{layer}": target.axes[0].numpy()
+        for term, layers in targets.items()
+        for layer, target in layers.items()
+        if hasattr(target, "axes")
+    }
+
+
+def prepare(
+    name: str,
+    what: str,
+    precision: str,
+    variant: str,
+    picture: str,
+    gradient: str = "",
+    axes: str = "",
+) -> float:
+    """Prepares a value and gradient at a picture, runs it once, and returns the value.
+
+    Arguments as for `benchmarks.worker_pytorch.prepare`, but `axes` is a file to write; the only
+    `variant` is "".
+    """
+    image = tf.constant(np.load(picture))
+    function, targets = value_and_gradient(_problems["now"], what, precision)
+    if axes:
+        np.savez(axes, **axes_of(targets))
+    found, slope = function(image)
+    if gradient:
+        np.save(gradient, slope.numpy())
+    _work[name] = lambda: finish(function(image)[1])
+    return float(found)
+
+
+def value(picture: str) -> float:
+    """The objective of the problem at a picture's file, `[1, H, W, 3]`, in float32."""
+    if not _evaluators:
+        _evaluators.append(value_and_gradient(_problems["now"], "evaluation", "float32")[0])
+    return float(_evaluators[0](tf.constant(np.load(picture)))[0])
+
+
+def finish(tensor: tf.Tensor) -> None:
+    """Waits for the tensor, wherever it is computed."""
+    tf.reshape(tensor, [-1])[0].numpy()
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    """How long one call takes."""
+    start = clock.perf_counter()
+    work()
+    return clock.perf_counter() - start
+
+
+def time(name: str, repeats: int) -> list[float]:
+    """Seconds of each of several runs of what was prepared."""
+    return [seconds_of(_work[name]) for _ in range(repeats)]
+
+
+if __name__ == "__main__":
+    if workers.threads():
+        tf.config.threading.set_intra_op_parallelism_threads(workers.threads())
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # As in the other worker.
+    workers.serve({x.__name__: x for x in (versions, matmul, load, prepare, value, time)})

@@ -1,0 +1,129 @@
+"""An extractor and an objective together: statistics and values of pictures of every size."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stylize_tf import evaluation, features, tiling
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.evaluation import WHOLE, Evaluator, Tiles
+from stylize_tf.objective import build_objective
+
+CONFIG = StyleTransferConfig(
+    content_layers=("block3_conv1",),
+    style_layers=("block1_conv1", "block2_conv1"),
+    style_layer_weights=(),
+    content_weight=1.0,
+    total_variation_weight=1.0,
+)
+
+
+@pytest.fixture(scope="module")
+def objective():
+    return build_objective(CONFIG, {})
+
+
+@pytest.fixture(scope="module")
+def evaluator(tiny_network, objective):
+    extractor = features.build_extractor(tiny_network, objective.layers())
+    return Evaluator("float32", extractor, objective)
+
+
+def picture(rng, *size):
+    return tf.constant(rng.uniform(size=[1, *size, 3]), tf.float32)
+
+
+def targets_of(evaluator, objective, rng, size):
+    targets = {}
+    for source in ("content", "style"):
+        statistics = evaluator.statistics(source, picture(rng, *size))
+        targets |= objective.targets([statistics])
+    return targets
+
+
+def test_statistics_are_those_of_the_features(evaluator, objective, rng):
+    image = picture(rng, 30, 41)
+    for source, terms in (("content", {"content"}), ("style", {"style", "patches"})):
+        actual = evaluator.statistics(source, image)
+        assert set(actual) == terms
+        expected = objective.statistics(source, evaluator.extractor(image))
+        tf.nest.assert_same_structure(actual, expected)
+        for x, y in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
+
+
+def test_statistics_of_a_large_picture_are_made_in_bands_and_are_the_same(
+    tiny_network, objective, rng, monkeypatch
+):
+    image = picture(rng, 61, 47)
+    extractor = features.build_extractor(tiny_network, objective.layers())
+    expected = Evaluator("float32", extractor, objective).statistics("style", image)
+    monkeypatch.setattr(evaluation, "STATISTICS_PIXELS", 600)
+    seen = []
+    bands = tiling.bands
+    monkeypatch.setattr(tiling, "bands", lambda *x: seen.append(list(bands(*x))) or iter(seen[-1]))
+    actual = Evaluator("float32", extractor, objective).statistics("style", image)
+    assert max(map(len, seen)) > 3
+    for x, y in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
+
+
+def test_a_source_without_terms_has_no_statistics(tiny_network, rng):
+    built = build_objective(CONFIG.replace(content_weight=0.0), {})
+    extractor = features.build_extractor(tiny_network, built.layers())
+    assert Evaluator("float32", extractor, built).statistics("content", picture(rng, 20, 20)) == {}
+
+
+def test_tiles_give_the_losses_and_the_gradient_of_the_whole(evaluator, objective, rng):
+    image, targets = picture(rng, 53, 37), targets_of(evaluator, objective, rng, (53, 37))
+    losses, gradient = evaluator.value_and_gradient()(image, targets)
+    assert set(losses) == {"content", "style", "patches", "total_variation"}
+    for tiles in (WHOLE, Tiles(1, 300), Tiles(1, 1), Tiles(2, 500)):
+        own, slope = evaluator.value_and_gradient(tiles)(image, targets)
+        for name, loss in losses.items():
+            assert float(own[name]) == pytest.approx(float(loss), rel=1e-5)
+        np.testing.assert_allclose(slope, gradient, atol=2e-5 * np.abs(gradient).max())
+
+
+def test_tiles_of_another_size_need_no_other_trace(evaluator, monkeypatch):
+    for tiles in (Tiles(2, 100), Tiles(2, 200)):
+        evaluator.value_and_gradient(tiles)
+    known = dict(evaluator._evaluating)
+
+    class BuiltError(Exception):
+        pass
+
+    def built(*_):
+        raise BuiltError
+
+    monkeypatch.setattr(evaluation, "Tiling", built)
+    evaluator.value_and_gradient(Tiles(2, 300))
+    assert evaluator._evaluating == known
+    with pytest.raises(BuiltError):
+        evaluator.value_and_gradient(Tiles(7, 300))
+
+
+def test_the_network_goes_no_deeper_than_a_source_needs(evaluator, rng, monkeypatch):
+    depths = []
+    model = keras.Model
+
+    def recorded(inputs, outputs):
+        depths.append(sorted(outputs))
+        return model(inputs, outputs)
+
+    monkeypatch.setattr(evaluation.keras, "Model", recorded)
+    fresh = Evaluator("float32", evaluator.extractor, evaluator._objective)
+    fresh.statistics("style", picture(rng, 20, 20))
+    assert depths[0] == ["block1_conv1", "block2_conv1", "image"]
+
+
+def test_segments_are_those_of_the_extractor(evaluator):
+    assert [x.output for x in evaluator.segments] == ["block2_pool", None]
+
+
+def test_the_untraced_gradient_is_the_traced_one(evaluator, objective, rng):
+    image, targets = picture(rng, 26, 31), targets_of(evaluator, objective, rng, (26, 31))
+    _, expected = evaluator.value_and_gradient()(image, targets)
+    actual = evaluator.gradient_untraced(image, targets)
+    np.testing.assert_allclose(actual, expected, atol=2e-5 * np.abs(expected).max())

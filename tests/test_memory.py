@@ -1,0 +1,185 @@
+"""What a run may take, and the plan that keeps within it."""
+
+import itertools
+import types
+
+import pytest
+
+from stylize_tf import memory
+from stylize_tf.config import ConfigError
+from stylize_tf.evaluation import Tiles
+
+MEGAPIXEL = (1000, 1000)
+
+
+@pytest.fixture
+def segments():
+    """Those of VGG19 up to block5_conv1: of a segment only the size of its maps counts."""
+    first = 3 + 2 * 64 + 64 / 4 + 2 * 128 / 4 + 128 / 16
+    sizes = (first, 4 * 256 / 16 + 256 / 64, 4 * 512 / 64 + 512 / 256, 512 / 256)
+    return [types.SimpleNamespace(memory=size) for size in sizes]
+
+
+def planned(segments, gigabytes, size=MEGAPIXEL, itemsize=4, pairs=10, steps=1000):
+    return memory.plan(gigabytes * 1e9, *size, segments, itemsize, pairs, steps)
+
+
+def refusal(segments, **options):
+    with pytest.raises(ConfigError) as caught:
+        planned(segments, 0.1, **options)
+    return str(caught.value)
+
+
+def rank(tiles):
+    """The greater, the more a way to evaluate takes at a time."""
+    return (-tiles.banded, tiles.pixels) if tiles.banded else (1, 0)
+
+
+# How much there is.
+
+
+def test_a_limit_that_is_given_is_taken_in_gigabytes_of_ten_to_the_ninth():
+    assert memory.limit(2.5) == 2.5e9
+
+
+def test_without_a_limit_it_is_a_share_of_the_machine(monkeypatch):
+    monkeypatch.setattr(memory, "machine_memory", lambda: 20e9)
+    assert memory.limit(0.0) == memory.SHARE * 20e9
+
+
+def test_the_memory_of_a_container_counts_if_it_is_less_than_the_machines(tmp_path):
+    group = tmp_path / "memory.max"
+    of_machine = memory.machine_memory(group)  # There is no such file.
+    assert of_machine > 1e8
+    for text, expected in (("max\n", of_machine), ("4096\n", 4096.0), ("9" * 18, of_machine)):
+        group.write_text(text, encoding="ascii")
+        assert memory.machine_memory(group) == expected
+
+
+def test_a_machine_that_does_not_tell_is_taken_for_a_small_one(tmp_path, monkeypatch):
+    def unknown(name):
+        raise ValueError(name)
+
+    monkeypatch.setattr(memory.os, "sysconf", unknown)
+    assert memory.machine_memory(tmp_path / "nothing") == 8e9
+
+
+# The plan.
+
+
+def test_a_picture_is_evaluated_as_a_whole_and_with_all_pairs_where_there_is_room(segments):
+    assert planned(segments, 1000.0) == (Tiles(), 10)
+
+
+def test_more_memory_never_gives_smaller_tiles_or_fewer_pairs(segments):
+    for size, itemsize, pairs in itertools.product(
+        ((300, 500), (1000, 1000), (3000, 4000)), (2, 4), (0, 1, 10)
+    ):
+        found, least = [], None
+        for tenths in range(1, 800):
+            try:
+                found.append(planned(segments, tenths / 10, size, itemsize, pairs))
+            except ConfigError:
+                assert not found  # What is enough once is enough with more.
+                least = tenths
+        assert least is not None
+        assert found[-1] == (Tiles(), pairs)
+        for before, after in itertools.pairwise(found):
+            # Pairs are given up last.
+            assert (before[1], rank(before[0])) <= (after[1], rank(after[0]))
+        assert all(min(pairs, memory.FEWEST_PAIRS) <= kept <= pairs for _, kept in found)
+
+
+def test_the_need_of_a_plan_is_within_the_limit(segments):
+    """That of its maps alone, at least; and the next larger plan would have gone beyond."""
+    for gigabytes in (8.0, 10.0, 15.0, 30.0):
+        tiles, kept = planned(segments, gigabytes, (3000, 4000), pairs=0)
+        assert kept == 0
+        pixels = 3000 * 4000
+        ways = list(memory.choices(pixels, len(segments)))
+        needs = [memory.evaluation_bytes(way, pixels, segments, 4) for way in ways]
+        chosen = ways.index(tiles)
+        assert needs[chosen] < gigabytes * 1e9
+        fixed = memory.PROCESS + 12 * pixels * memory.VECTORS
+        assert all(need + fixed > gigabytes * 1e9 for need in needs[:chosen])
+
+
+def test_the_same_limit_gives_the_same_plan(segments):
+    for gigabytes in (6.0, 8.0, 20.0):
+        assert planned(segments, gigabytes, (2000, 3000)) == planned(
+            segments, gigabytes, (2000, 3000)
+        )
+
+
+def test_larger_pictures_never_need_less(segments):
+    needs = []
+    for side in (500, 1000, 2000, 4000):
+        for way in memory.choices(side**2, len(segments)):
+            assert memory.evaluation_bytes(way, side**2, segments, 4) > 0
+        message = refusal(segments, size=(side, side))
+        needs.append(float(message.partition("at least ")[2].partition(" GB")[0]))
+    assert needs == sorted(needs)
+    assert needs[0] < needs[-1]
+
+
+def test_a_lower_format_never_needs_more(segments):
+    for way in memory.choices(10**7, len(segments)):
+        low, full = (memory.evaluation_bytes(way, 10**7, segments, size) for size in (2, 4))
+        assert low < full
+
+
+def test_pairs_that_the_steps_do_not_fill_take_no_memory(segments):
+    """Ten steps make nine pairs at most; with two there is one."""
+    needs = [
+        float(refusal(segments, size=(4000, 4000), pairs=3, steps=steps).split()[5])
+        for steps in (2, 3, 4, 1000)
+    ]
+    pair = 2 * 12 * 4000 * 4000 / 1e9
+    assert needs[1] - needs[0] == pytest.approx(pair, abs=0.11)
+    assert needs[2] - needs[1] == pytest.approx(pair, abs=0.11)
+    assert needs[3] == needs[2]
+
+
+def test_too_little_is_refused_in_one_line_that_names_what_is_enough(segments):
+    message = refusal(segments, size=(3000, 4000))
+    assert "\n" not in message
+    assert message.startswith("`memory` must be at least ")
+    assert "4000x3000 pixels; got 0.1 GB" in message
+    assert "`size`" in message
+    enough = float(message.partition("at least ")[2].partition(" GB")[0])
+    tiles, kept = planned(segments, enough + 0.05, (3000, 4000))
+    assert tiles == list(memory.choices(12 * 10**6, len(segments)))[-1]
+    assert kept == memory.FEWEST_PAIRS
+    with pytest.raises(ConfigError):
+        planned(segments, enough - 0.05, (3000, 4000))
+
+
+# When it did not suffice.
+
+
+def test_tiles_get_smaller_until_they_are_the_smallest():
+    tiles, seen = Tiles(), []
+    while (tiles := memory.smaller(tiles, 12 * 10**6)) is not None:
+        seen.append(tiles)
+    sizes = [x.pixels for x in seen]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == memory.TILE_PIXELS
+    assert sizes[-1] == memory.SMALLEST_TILE_PIXELS
+    assert all(before == 2 * after for before, after in itertools.pairwise(sizes))
+    assert all(x.banded for x in seen)
+
+
+def test_a_small_picture_is_not_cut_into_tiles_larger_than_its_half():
+    assert memory.smaller(Tiles(), 400_000).pixels == 200_000
+    assert memory.smaller(Tiles(3, 200_000), 400_000).pixels == 100_000
+    assert memory.smaller(Tiles(), 2 * memory.SMALLEST_TILE_PIXELS - 1) is None
+
+
+def test_the_ways_to_evaluate_begin_with_the_whole_and_get_smaller(segments):
+    for count in (1, 2, 4):
+        ways = list(memory.choices(10**6, count))
+        assert ways[0] == Tiles()
+        assert len(set(ways)) == len(ways)
+        assert all(1 <= way.banded <= count for way in ways[1:])
+        assert [rank(way) for way in ways] == sorted(map(rank, ways), reverse=True)
+        assert ways[-1].pixels == memory.SMALLEST_TILE_PIXELS

@@ -1,0 +1,349 @@
+"""A picture from its parts: values, gradients and statistics against those of the whole."""
+
+import functools
+import itertools
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import stylize_tf.tiling
+from stylize_tf import features
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.objective import Objective, Term, build_objective
+from stylize_tf.tiling import Tiling, bands, cut
+
+UNITS = {f"block{block}_conv1": 0.5 * block for block in range(1, 6)}
+
+# Everything that there is, with layers of every segment.
+FULL = StyleTransferConfig(
+    content_layers=("block4_conv2",),
+    style_layer_weights=(),
+    content_weight=1.0,
+    style_weight=1.0,
+    patch_weight=1.0,
+    total_variation_weight=1.0,
+)
+DEEP = {
+    "content_layers": ("block1_pool", "block2_conv2", "block3_conv4", "block4_pool"),
+    "content_layer_weights": (1.0, 0.0, 2.0, 0.5),
+    "style_layers": (
+        "block1_conv2",
+        "block1_pool",
+        "block2_pool",
+        "block3_pool",
+        "block4_conv4",
+        "block5_conv1",
+    ),
+}
+# Two segments: what a term is asked for does not depend on how many there are.
+SHALLOW = {
+    "content_layers": ("block2_conv2",),
+    "style_layers": ("block1_conv1", "block2_pool", "block3_conv1"),
+}
+# What is asked for -> changes of `FULL`.
+CASES = {
+    "bures": {},
+    "pools, average, zero": {"pooling": "average", "padding": "zero", **DEEP},
+    "gram mean, pools, reflect": {"style_loss": "gram", "padding": "reflect", **DEEP},
+    "w2, half_sum": {"style_loss": "w2", "content_form": "half_sum", **SHALLOW},
+    "gram sum, l1": {"style_loss": "gram", "gram_form": "sum", "total_variation": "l1", **SHALLOW},
+    "gram channel_mean, squared, average": {
+        "style_loss": "gram",
+        "gram_form": "channel_mean",
+        "total_variation": "squared",
+        "pooling": "average",
+        **SHALLOW,
+    },
+    "gram gatys, no content, no total variation": {
+        "style_loss": "gram",
+        "gram_form": "gatys",
+        **SHALLOW,
+        "content_weight": 0.0,
+        "total_variation_weight": 0.0,
+    },
+    "gram relative, no patches": {
+        "style_loss": "gram",
+        "gram_form": "relative",
+        "patch_weight": 0.0,
+        "padding": "reflect",
+        **SHALLOW,
+    },
+    "content alone, in one segment": {
+        "style_weight": 0.0,
+        "total_variation_weight": 0.0,
+        "content_layers": ("block1_conv2",),
+    },
+    "content at the first cut, no style": {
+        "style_weight": 0.0,
+        "content_layers": ("block2_pool",),
+    },
+    "style of one layer": {
+        "content_weight": 0.0,
+        "patch_weight": 0.0,
+        "style_layers": ("block3_conv1",),
+    },
+}
+# This one is tried with every number of banded segments, the others with all.
+THOROUGH = "bures"
+# As (height, width), and the pixels of a band: smallest bands, some, one band.
+SIZES = [((33, 47), 1), ((131, 173), 4000)]
+MORE_SIZES = [((67, 18), 1), ((48, 64), 48 * 64 * 10), ((64, 16), 256), ((16, 19), 1)]
+
+
+@functools.cache
+def built(network, case):
+    """Extractor and objective of a case."""
+    config = FULL.replace(**CASES[case])
+    objective = build_objective(config, UNITS)
+    extractor = features.build_extractor(
+        network, objective.layers(), pooling=config.pooling, padding=config.padding
+    )
+    return extractor, objective
+
+
+@functools.cache
+def tiling_of(network, case, banded):
+    return Tiling(*built(network, case), banded)
+
+
+def picture(rng, height, width):
+    return tf.constant(rng.uniform(size=[1, height, width, 3]), tf.float32)
+
+
+def targets_of(network, case, rng, size, styles=((40, 52), (35, 31)), shares=(0.3, 0.7)):
+    """Of a photograph of the size of the picture and two paintings."""
+    extractor, objective = built(network, case)
+    statistics = [
+        objective.statistics("style", extractor(picture(rng, *style))) for style in styles
+    ]
+    own = objective.statistics("content", extractor(picture(rng, *size)))
+    return {**objective.targets(statistics, shares), **objective.targets([own])}
+
+
+def whole(network, case, image, targets):
+    """The losses and their gradient, without any tiling."""
+    extractor, objective = built(network, case)
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        losses = objective(extractor(image), targets)
+        loss = tf.add_n(list(losses.values()))
+    return losses, tape.gradient(loss, image)
+
+
+def error(actual, expected):
+    """The largest difference, against the largest value."""
+    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    assert actual.shape == expected.shape
+    return np.abs(actual - expected).max() / np.abs(expected).max()
+
+
+# Values and gradients.
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_value_and_gradient_from_bands_are_those_of_the_whole(tiny_network, rng, case):
+    segments = len(cut(built(tiny_network, case)[0]))
+    thorough = case == THOROUGH
+    # The exact distance is a small difference of large traces: whole pictures, too, agree no more
+    # when they are evaluated in another order.
+    of_losses = {"rel": 1e-3} if "w2" in case else {"rel": 1e-5}
+    for size, pixels in SIZES + MORE_SIZES * thorough:
+        image = picture(rng, *size)
+        targets = targets_of(tiny_network, case, rng, size)
+        losses, gradient = whole(tiny_network, case, image, targets)
+        assert np.abs(gradient).max() > 0
+        for banded in range(0 if thorough else segments, segments + 1):
+            tiling = tiling_of(tiny_network, case, banded)
+            own, slope = tiling.value_and_gradient(image, targets, pixels)
+            assert set(own) == set(losses)
+            for name, loss in losses.items():
+                assert float(own[name]) == pytest.approx(float(loss), **of_losses), (size, banded)
+            # Measured: 8e-6 at most.
+            assert error(slope, gradient) < 2e-5, (size, banded)
+
+
+def test_more_banded_segments_than_there_are_is_all_of_them(tiny_network, rng):
+    case, size = "style of one layer", (40, 33)
+    assert len(cut(built(tiny_network, case)[0])) == 2
+    image, targets = picture(rng, *size), targets_of(tiny_network, case, rng, size)
+    expected = tiling_of(tiny_network, case, 2).value_and_gradient(image, targets, 300)
+    actual = tiling_of(tiny_network, case, 9).value_and_gradient(image, targets, 300)
+    np.testing.assert_array_equal(actual[1], expected[1])
+
+
+def test_the_way_back_goes_by_the_same_bands_as_the_way_forth(tiny_network, rng, monkeypatch):
+    """Or memory would not be bounded, however right the gradient is."""
+    image, targets = picture(rng, 131, 40), targets_of(tiny_network, "bures", rng, (131, 40))
+    tiling, seen = tiling_of(tiny_network, "bures", 4), []
+
+    def recorded(*arguments):
+        seen.append(list(bands(*arguments)))
+        return iter(seen[-1])
+
+    monkeypatch.setattr(stylize_tf.tiling, "bands", recorded)
+    tiling.value_and_gradient(image, targets, 900)
+    assert len(seen) == 8
+    assert seen[4:] == seen[3::-1]
+    assert len(seen[0]) > 3
+
+
+def test_a_picture_in_many_bands_takes_less_memory_at_a_time_on_both_ways(
+    tiny_network, rng, monkeypatch
+):
+    """The largest part that any function is given is that of a band and its margins."""
+    image, targets = picture(rng, 131, 40), targets_of(tiny_network, "bures", rng, (131, 40))
+    tiling, rows = Tiling(*built(tiny_network, "bures"), 2), []
+    maps = Tiling._maps
+
+    def recorded(self, index, band, first, start, end):
+        if index == 0:
+            tf.py_function(lambda x: rows.append(int(x)), [tf.shape(band)[1]], [])
+        return maps(self, index, band, first, start, end)
+
+    monkeypatch.setattr(Tiling, "_maps", recorded)
+    tiling.value_and_gradient(image, targets, 900)
+    # Bands of 24 rows at most, and eight on each side, there and back.
+    assert max(rows) <= 24 + 2 * 8
+    assert len(rows) == 2 * math.ceil(131 / 24)
+
+
+def test_the_same_tiles_give_the_same_bytes(tiny_network, rng):
+    image, targets = picture(rng, 70, 45), targets_of(tiny_network, "bures", rng, (70, 45))
+    tiling = tiling_of(tiny_network, "bures", 3)
+    (first, slope), (again, same) = (
+        tiling.value_and_gradient(image, targets, 500) for _ in range(2)
+    )
+    np.testing.assert_array_equal(slope, same)
+    assert {k: float(x) for k, x in first.items()} == {k: float(x) for k, x in again.items()}
+
+
+def test_a_gradient_from_bands_agrees_with_finite_differences_across_their_borders(
+    tiny_network, rng
+):
+    """Against the value alone: where a border is forgotten on both ways, both agree."""
+    case, size = "pools, average, zero", (48, 20)
+    tiling, targets = tiling_of(tiny_network, case, 4), targets_of(tiny_network, case, rng, size)
+    image = picture(rng, *size)
+    _, slope = tiling.value_and_gradient(image, targets, 1)
+
+    def value(x):
+        losses, _ = whole(tiny_network, case, tf.constant(x, tf.float32), targets)
+        return sum(np.float64(loss) for loss in losses.values())
+
+    # Along the gradient itself, in the rows about the borders of the first bands.
+    direction = np.zeros([1, *size, 3], np.float32)
+    direction[:, 6:42] = slope[:, 6:42]
+    length = np.linalg.norm(direction)
+    direction /= length
+    step = 3e-3
+    found = (value(image + step * direction) - value(image - step * direction)) / (2 * step)
+    assert found == pytest.approx(length, rel=2e-2)
+
+
+# Statistics.
+
+
+@pytest.mark.parametrize("case", ["bures", "gram sum, l1", "pools, average, zero"])
+def test_statistics_by_bands_are_those_of_the_whole(tiny_network, rng, case):
+    extractor, objective = built(tiny_network, case)
+    for source in ("content", "style"):
+        own = objective.of(source)
+        outputs = {name: extractor.output[name] for name in own.layers()}
+        model = keras.Model(extractor.input, outputs)
+        image = picture(rng, 45, 83)
+        expected = objective.statistics(source, model(image))
+        for banded in (0, 1, len(cut(model))):
+            tiling = Tiling(model, own, banded)
+            for pixels in (1, 1000, 10**9):
+                actual = tiling.statistics(image, pixels)
+                tf.nest.assert_same_structure(actual, expected)
+                for x, y in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
+                    assert error(x, y) < 1e-5, (source, banded, pixels)
+
+
+# The network in segments.
+
+
+def test_segments_follow_each_other_and_have_every_layer_once(tiny_network):
+    extractor, objective = built(tiny_network, "gram mean, pools, reflect")
+    segments = cut(extractor)
+    found = [name for segment in segments for name in segment.strides]
+    assert sorted(set(objective.layers()) - {"image"}) == sorted(found)
+    stride = 1
+    for before, after in itertools.pairwise(segments):
+        assert before.output is not None
+        stride *= before.step
+        assert after.stride == stride
+        assert after.input.shape[-1] == before.model.output[before.output].shape[-1]
+    assert segments[0].stride == 1
+    assert segments[-1].output is None
+
+
+def test_the_margin_of_a_segment_is_as_far_as_its_convolutions_see(tiny_network):
+    segments = cut(built(tiny_network, "bures")[0])
+    # Two convolutions of reach 1, then two at half the size: 1 + 1 + 2 + 2, in steps of 4.
+    # Then four of reach 1 before a pooling by 2, four more, and one at the end.
+    assert [x.margin for x in segments] == [8, 4, 4, 1]
+    assert [x.step for x in segments] == [4, 2, 2, 1]
+    assert [x.stride for x in segments] == [1, 4, 8, 16]
+
+
+def test_the_maps_of_a_segment_are_counted_for_a_pixel_of_the_image(tiny_network):
+    """By hand, of 4, 6, 8, 8 and 8 channels, the input of three after its preprocessing."""
+    *_, third, last = segments = cut(built(tiny_network, "bures")[0])
+    assert len(segments) == 4
+    assert last.memory == pytest.approx(8 / 16**2)
+    assert third.memory == pytest.approx((4 * 8) / 8**2 + 8 / 16**2)
+    first = 3 + 2 * 4 + 4 / 4 + 2 * 6 / 4 + 6 / 16
+    assert segments[0].memory == pytest.approx(first)
+
+
+@pytest.mark.parametrize(("step", "margin"), [(4, 8), (2, 4), (1, 1), (4, 0), (2, 6)])
+def test_bands_cover_every_row_once_and_reach_no_further_than_their_neighbors(step, margin):
+    for height in (*range(1, 40), 131, 1000):
+        for rows in (0, 1, 5, 8, 13, 64, 10**6):
+            found = list(bands(height, rows, step, margin))
+            assert [x for start, end in found for x in range(start, end)] == list(range(height))
+            assert all(start % step == 0 for start, _ in found)
+            lengths = [end - start for start, end in found]
+            if len(found) > 1:
+                assert min(lengths) >= max(margin, step)
+            # A last one that is too short joins the one before.
+            most = step * math.ceil(max(rows, margin, step) / step)
+            assert max(lengths) < most + max(margin, step)
+
+
+def test_bands_are_about_equal_and_not_more_than_needed():
+    assert list(bands(100, 30, 4, 8)) == [(0, 28), (28, 56), (56, 84), (84, 100)]
+    assert list(bands(100, 100, 4, 8)) == [(0, 100)]
+    # A rest of four rows is less than a margin.
+    assert list(bands(52, 24, 4, 8)) == [(0, 20), (20, 40), (40, 52)]
+    assert list(bands(44, 20, 4, 8)) == [(0, 16), (16, 32), (32, 44)]
+    assert list(bands(36, 16, 4, 8)) == [(0, 12), (12, 24), (24, 36)]
+    assert list(bands(33, 8, 4, 8)) == [(0, 8), (8, 16), (16, 24), (24, 33)]
+
+
+# One trace.
+
+
+def test_every_function_is_traced_once_for_all_sizes_and_bands(tiny_network, rng):
+    traces = []
+
+    def counted(x, unit, target, edges):
+        traces.append(tf.executing_eagerly())
+        return tf.reduce_sum(x)
+
+    layers = ("image", "block1_conv1", "block3_conv2", "block4_conv1")
+    term = Term("mean", "none", dict.fromkeys(layers, 1.0), 1.0, counted)
+    extractor = features.build_extractor(tiny_network, layers)
+    tiling = Tiling(extractor, Objective((term,)), banded=2)
+    counts = []
+    for size, pixels in (((33, 47), 1), ((131, 40), 900), ((40, 33), 10**6), ((17, 90), 1)):
+        tiling.value_and_gradient(picture(rng, *size), {}, pixels)
+        counts.append(len(traces))
+    # Two layers in the first segment and one in the second, each there and back; one in the rest.
+    assert counts == [2 * 3 + 1] * 4
+    assert not any(traces)
