@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stylize_tf.checkpoint import Checkpoint
     from stylize_tf.config import ConfigError, StyleTransferConfig
     from stylize_tf.image_io import ImageError
     from stylize_tf.presets import PRESETS
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "PRESETS": "presets",
+    "Checkpoint": "checkpoint",
     "ConfigError": "config",
     "ImageError": "image_io",
     "Iterate": "run",
@@ -37,6 +39,7 @@ _HOMES = {
 
 __all__ = [
     "PRESETS",
+    "Checkpoint",
     "ConfigError",
     "ImageError",
     "Iterate",

@@ -57,14 +57,23 @@ def _sums(features: tf.Tensor) -> Any:
     """
     values = full(features)
     positions = _positions(values)
-    # Row by row: one sum over a million positions would leave float32's accuracy.
-    first = tf.reduce_sum(tf.reduce_sum(values, axis=2), axis=1)
+    # Down the columns first: one sum over a million positions would leave float32's accuracy.
+    shape = tf.shape(values)
+    channels = features.shape[3] or shape[3]
+    columns = tf.reduce_sum(tf.reshape(values, [shape[0], shape[1], -1]), axis=1)
+    first = tf.reduce_sum(tf.reshape(columns, [shape[0], shape[2], channels]), axis=1)
     second = _product(positions, positions, transpose_a=True)
 
     def gradient(of_first: tf.Tensor, of_second: tf.Tensor) -> tf.Tensor:
         both = of_second + tf.linalg.matrix_transpose(of_second)
-        slope = _product(_positions(full(features)), both) + of_first[:, tf.newaxis]
-        return tf.reshape(tf.cast(slope, features.dtype), tf.shape(features))
+        low = tf.cast(both, features.dtype)
+        # What the lower format takes from the product is given back for the mean of the map: the
+        # gradient of a covariance is the difference of two large numbers there.
+        count = tf.cast(shape[1] * shape[2], first.dtype)
+        lost = tf.linalg.matvec(both - tf.cast(low, both.dtype), first / count)
+        slope = _product(_positions(features), low)
+        slope += tf.cast(of_first + lost, features.dtype)[:, tf.newaxis]
+        return tf.reshape(slope, tf.shape(features))
 
     return (first, second), gradient
 

@@ -60,7 +60,7 @@ TABLE = {
         " | tensorflow keras numpy"
     ),
     # The public names, loaded when they are used.
-    "": "config image_io presets weights watching run stylizer",
+    "": "config image_io presets weights watching run checkpoint stylizer",
     # The command line: what a process is, then what was asked for, then doing it.
     "cli": "",
     "cli.exits": "",

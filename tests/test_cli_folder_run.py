@@ -23,7 +23,6 @@ from stylize_tf.cli import folder_run, runtime
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.folder_report import Estimate, Report
-from stylize_tf.cli.painting import THREADS
 from stylize_tf.cli.stylize import main_with
 
 ROOT = Path(__file__).parent.parent
@@ -185,7 +184,7 @@ def test_second_signal_leaves_threads_behind_but_not_their_pictures(stylize, mon
     finally:
         released.set()
         for thread in threading.enumerate():
-            if thread.name.startswith(THREADS):
+            if thread.name.startswith("stylize_tf on "):
                 thread.join(20)
     assert len(painted()) == 2
 
