@@ -28,7 +28,10 @@ class TinyStylizer(stylizer.Stylizer):
     def iterate(self, *pictures: Any, **options: Any) -> Iterator[Any]:
         for iterate in super().iterate(*pictures, **options):
             device = iterate.picture.device.rsplit("/", 1)[-1]
-            seen.add(f"{threading.current_thread().name} {device}")
+            line = f"seen: {threading.current_thread().name} {device}\n"
+            if line not in seen:
+                seen.add(line)
+                sys.stderr.write(line)  # In one piece, for there are threads.
             yield iterate
 
 
@@ -38,8 +41,4 @@ if __name__ == "__main__":
     tf.config.set_logical_device_configuration(cpu, halves)
     stylizer.Stylizer = TinyStylizer
     weights.find = lambda *arguments, **options: WEIGHTS
-    try:
-        run()
-    finally:
-        for line in sorted(seen):
-            print("seen:", line, file=sys.stderr)
+    run()
