@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kills, size = (2, 96) if options.quick else (options.kills, options.size)
     results = measure(kills, size)
     print(table(results))
-    common.write_json(options.json, results)
+    common.write_json(arguments_of.results_of("resume_check", options), results)
 
 
 if __name__ == "__main__":

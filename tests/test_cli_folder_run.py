@@ -321,12 +321,12 @@ def run_devices(*arguments):
 
 @pytest.mark.slow
 def test_tensorflow_works_on_both_devices_and_gives_the_pixels_of_one(folder):
-    result = run_devices("--device=/CPU:0,/CPU:1", "--steps=6,4")
+    result = run_devices("--device=/CPU:0,/CPU:1", "--precision=float32", "--steps=6,4")
     seen = re.findall(r"^seen: (.*)$", result.stderr, re.MULTILINE)
     assert sorted(seen) == [f"stylize_tf on /CPU:{x} device:CPU:{x}" for x in range(2)]
     two = {name: image_io.read(f"out/{name}") for name in NAMES}
     recipes = {name: image_io.read_metadata(f"out/{name}") for name in NAMES}
-    result = run_devices("--device=/CPU:0", "--steps=6,4")
+    result = run_devices("--device=/CPU:0", "--precision=float32", "--steps=6,4")
     assert re.findall(r"^seen: (.*)$", result.stderr, re.MULTILINE) == ["MainThread device:CPU:0"]
     for name in NAMES:
         assert np.array_equal(two[name], image_io.read(f"out/{name}"))
