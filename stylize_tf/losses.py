@@ -190,11 +190,6 @@ def mean_squared_error(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.math.squared_difference(full(x), full(target)))
 
 
-def half_squared_error(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """`sum((x - target)^2) / 2`: Gatys et al. (2016), Eq. (1). A scalar, at least float32."""
-    return tf.reduce_sum(tf.math.squared_difference(full(x), full(target))) / 2
-
-
 def relative_squared_error(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """`sum((x - target)^2) / sum(target^2)`: a scalar that does not depend on any unit."""
     energy = tf.reduce_sum(tf.square(full(target)))

@@ -40,7 +40,8 @@ WHOLE = Edges(0, 0)
 """Of a map that is not a part of another."""
 
 
-def _added(sums: Sequence[Any]) -> Any:
+def added(sums: Sequence[Any]) -> Any:
+    """Sums of several parts together: nests of tensors of one structure."""
     return tf.nest.map_structure(lambda *parts: tf.add_n(parts), *sums)
 
 
@@ -155,7 +156,7 @@ class Objective:
             term.name: {
                 layer: tf.concat([part[term.name][layer] for part in parts], axis=1)
                 if term.target_is_map
-                else _added([part[term.name][layer] for part in parts])
+                else added([part[term.name][layer] for part in parts])
                 for layer in parts[0][term.name]
             }
             for term in self.terms

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from stylize_tf.objective import Edges, Losses, Objective, Sums, Targets
+from stylize_tf.objective import Edges, Losses, Objective, Sums, Targets, added
 from stylize_tf.optimizers import of_any_size
 
 IMAGE = "image"
@@ -169,7 +169,7 @@ class Tiling:
                 own.append(of_band)
                 parts.append(part)
             inputs.append(x)
-            sums = _joined(sums, _added(own))
+            sums = _joined(sums, added(own))
             x = tf.concat(parts, axis=1)
         size = tf.constant(float(image.shape[1] * image.shape[2]))
         losses, scale, slope, by_sums = self._end(x, targets, sums, size)
@@ -305,11 +305,6 @@ def _reach(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The rows that a band of the input depends on: its first one and its end."""
     return tf.maximum(start - margin, 0), tf.minimum(end + margin, tf.shape(x)[1])
-
-
-def _added(sums: Sequence[Sums]) -> Sums:
-    """The sums of several bands together."""
-    return tf.nest.map_structure(lambda *parts: tf.add_n(parts), *sums)
 
 
 def _joined(sums: Sums, others: Sums) -> Sums:
