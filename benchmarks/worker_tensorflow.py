@@ -14,6 +14,7 @@ from benchmarks import problem as problems
 from benchmarks import workers
 from stylize_tf import features, objective
 from stylize_tf.config import StyleTransferConfig
+from stylize_tf.evaluation import Evaluator
 
 _problems: dict[str, problems.Problem] = {}
 _work: dict[str, Callable[[], Any]] = {}
@@ -44,7 +45,7 @@ def load(problem: str) -> None:
 def value_and_gradient(
     problem: problems.Problem, what: str, precision: str, network: keras.Model | None = None
 ) -> tuple[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]], objective.Targets]:
-    """A compiled function, picture `[1, H, W, 3]` -> value and gradient, and its targets.
+    """What a run uses, picture `[1, H, W, 3]` -> value and gradient, and the targets in it.
 
     Args:
         problem: pictures, weights and configuration.
@@ -54,32 +55,37 @@ def value_and_gradient(
     """
     config = StyleTransferConfig.from_dict(problem.config)
     terms = objective.build_objective(config, problem.units)
-    layers = ("block5_conv1",) if what == "network" else terms.layers()
     extractor = features.build_extractor(
         network or features.vgg19(problem.tensors),
-        layers,
+        ("block5_conv1",) if what == "network" else terms.layers(),
         pooling=config.pooling,
         padding=config.padding,
         precision=precision,
     )
+    if what == "network":
+        return _network_alone(extractor), {}
+    evaluator = Evaluator(precision, extractor, terms)
     targets: objective.Targets = {}
-    if what == "evaluation":
-        for source, picture in (("style", problem.style), ("content", problem.content)):
-            statistics = terms.statistics(source, extractor(picture))
-            targets |= terms.targets([statistics])
+    for source, picture in (("style", problem.style), ("content", problem.content)):
+        targets |= terms.targets([evaluator.statistics(source, picture)])
+    evaluate = evaluator.value_and_gradient()
 
+    def evaluation(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        losses, gradient = evaluate(image, targets)
+        return tf.add_n(list(losses.values())), gradient
+
+    return evaluation, targets
+
+
+def _network_alone(extractor: keras.Model) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3])])
     def function(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            maps = extractor(image)
-            if what == "network":
-                value = tf.reduce_sum(tf.cast(maps["block5_conv1"], tf.float32))
-            else:
-                value = tf.add_n(list(terms(maps, targets).values()))
+            value = tf.reduce_sum(tf.cast(extractor(image)["block5_conv1"], tf.float32))
         return value, tape.gradient(value, image)
 
-    return function, targets
+    return function
 
 
 def axes_of(targets: objective.Targets) -> dict[str, np.ndarray]:

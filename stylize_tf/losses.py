@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 
+_PART = 2**21
+"""Features of a part of a map that is added up at once: 8 MB in float32."""
+
+
 class Moments(NamedTuple):
     """Sums over positions: those of the parts of a map add up to those of the map.
 
@@ -52,28 +56,43 @@ def moments(features: tf.Tensor) -> Moments:
 def _sums(features: tf.Tensor) -> Any:
     """Sum `[N, C]` and sum of outer products `[N, C, C]` of features `[N, H, W, C]`.
 
+    By parts of a few megabytes: the processor's caches then keep what is made float32, read for
+    both sums and added up, which halves the time, and no sum over a million positions leaves
+    float32's accuracy.
+
     The gradient is written down because the one of `matmul` takes a product for each of its two
     arguments, which are the same here, and keeps a float32 copy of maps of a lower format.
     """
-    values = full(features)
-    positions = _positions(values)
-    # Down the columns first: one sum over a million positions would leave float32's accuracy.
-    shape = tf.shape(values)
-    channels = features.shape[3] or shape[3]
-    columns = tf.reduce_sum(tf.reshape(values, [shape[0], shape[1], -1]), axis=1)
-    first = tf.reduce_sum(tf.reshape(columns, [shape[0], shape[2], channels]), axis=1)
-    second = _product(positions, positions, transpose_a=True)
+    shape = tf.shape(features)
+    count, width, channels = (features.shape[axis] or shape[axis] for axis in (0, 2, 3))
+    dtype = full(features[:0]).dtype
+    rows = tf.maximum(_PART // (count * width * channels), 1)
+
+    def add_part(
+        start: tf.Tensor, first: tf.Tensor, second: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        part = full(features[:, start : start + rows])
+        # Down the columns first: adding up all positions in one go is less accurate.
+        first += tf.reduce_sum(tf.reduce_sum(part, axis=1), axis=1)
+        positions = _positions(part)
+        return start + rows, first, second + _product(positions, positions, transpose_a=True)
+
+    nothing = tf.zeros([count, channels], dtype), tf.zeros([count, channels, channels], dtype)
+    _, first, second = tf.while_loop(
+        lambda start, *_: start < shape[1],
+        add_part,
+        (tf.constant(0), *nothing),
+        parallel_iterations=1,
+    )
 
     def gradient(of_first: tf.Tensor, of_second: tf.Tensor) -> tf.Tensor:
         both = of_second + tf.linalg.matrix_transpose(of_second)
         low = tf.cast(both, features.dtype)
         # What the lower format takes from the product is given back for the mean of the map: the
         # gradient of a covariance is the difference of two large numbers there.
-        count = tf.cast(shape[1] * shape[2], first.dtype)
-        lost = tf.linalg.matvec(both - tf.cast(low, both.dtype), first / count)
-        slope = _product(_positions(features), low)
-        slope += tf.cast(of_first + lost, features.dtype)[:, tf.newaxis]
-        return tf.reshape(slope, tf.shape(features))
+        mean = first / tf.cast(shape[1] * shape[2], dtype)
+        lost = tf.linalg.matvec(both - tf.cast(low, dtype), mean)
+        return _at_every_position(features, low, tf.cast(of_first + lost, features.dtype))
 
     return (first, second), gradient
 
@@ -90,6 +109,15 @@ def _product(a: tf.Tensor, b: tf.Tensor, transpose_a: bool = False) -> tf.Tensor
     if a.shape[0] == 1 and b.shape[0] == 1:
         return tf.matmul(a[0], b[0], transpose_a=transpose_a)[tf.newaxis]
     return tf.matmul(a, b, transpose_a=transpose_a)
+
+
+def _at_every_position(features: tf.Tensor, matrix: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+    """`x @ matrix[n] + offset[n]` for each `x` of `features[n]`: `[N, H, W, C]`."""
+    if features.shape[0] == 1:  # As a convolution, which adds the offset in the same pass.
+        kernel = matrix[tf.newaxis]
+        return tf.nn.bias_add(tf.nn.conv2d(features, kernel, 1, "VALID"), offset[0])
+    product = _product(_positions(features), matrix) + offset[:, tf.newaxis]
+    return tf.reshape(product, tf.shape(features))
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:
