@@ -245,7 +245,7 @@ class StyleTransferConfig:
         maximum=16.0,
     )
     steps: tuple[int, ...] = _field(
-        (100, 50, 40, 30, 25, 12, 10),
+        (80, 42, 35, 28, 22, 12, 10),
         "Steps (evaluations) of each stage, coarse to fine; the last number repeats.",
         minimum=1,
         maximum=1_000_000,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from stylize_tf import losses
+from stylize_tf import losses, total_variation
 from stylize_tf.config import PATCH_SIZE, StyleTransferConfig
 
 Features = Mapping[str, tf.Tensor]
@@ -370,10 +370,10 @@ def total_variation_term(config: StyleTransferConfig) -> Term:
         source="none",
         layers={"image": 1.0},
         weight=config.total_variation_weight,
-        sums=lambda image, unit, target, edges: losses.neighbor_sums(
+        sums=lambda image, unit, target, edges: total_variation.neighbor_sums(
             image, config.total_variation, *edges
         ),
-        distance=lambda sums, _: losses.total_variation_of(sums, config.total_variation),
+        distance=lambda sums, _: total_variation.of_sums(sums, config.total_variation),
     )
 
 

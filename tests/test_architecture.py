@@ -35,12 +35,13 @@ TABLE = {
     "weights": "array_files atomic_files downloads weight_files",
     # The mathematics.
     "losses": "| tensorflow",
+    "total_variation": "losses | tensorflow",
     "pyramid": "config",
     "optimizers": "| tensorflow numpy",
     "lbfgs": "| tensorflow numpy",
     "spectral": "lbfgs | tensorflow numpy",
     "features": "| tensorflow keras numpy",
-    "objective": "config losses | tensorflow",
+    "objective": "config losses total_variation | tensorflow",
     "precision": "| tensorflow",
     # When a stage has converged or failed, and how long the rest takes.
     "watching": "optimizers pyramid",
