@@ -137,6 +137,42 @@ class StyleTransferConfig:
         maximum=1e30,
     )
 
+    # Art direction.
+    strength: float = _field(
+        1.0,
+        "How strong the style is: 0 is the photograph, 1 the default, 2 style over everything.",
+        minimum=0.0,
+        maximum=2.0,
+    )
+    color: str = _field(
+        "style",
+        "Whose colors: the painting's; the photograph's, given back to the finished picture "
+        "(content) or by painting in grey (luminance); or the painting's strokes in the "
+        "photograph's colors, by bringing the painting to them first (match).",
+        choices=("style", "content", "luminance", "match"),
+    )
+    color_space: str = _field(
+        "lab",
+        "Where color and lightness are told apart, for --color content and luminance: CIELAB, "
+        "Oklab or YIQ.",
+        choices=("lab", "oklab", "yiq"),
+    )
+    color_match: str = _field(
+        "symmetric",
+        "How --color match brings the painting to the photograph's colors: to their mean and "
+        "covariance, with a symmetric map, along principal axes or by Cholesky factors; or to "
+        "their histogram.",
+        choices=("symmetric", "pca", "cholesky", "histogram"),
+    )
+    color_amount: float = _field(1.0, "How much of --color is done.", minimum=0.0, maximum=1.0)
+    mask_feather: float = _field(
+        0.01,
+        "Softness of the borders of masks: the deviation of a Gaussian, as a share of the long "
+        "side.",
+        minimum=0.0,
+        maximum=0.5,
+    )
+
     # The objective.
     content_weight: float = _field(
         0.0215,

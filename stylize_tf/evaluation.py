@@ -48,8 +48,14 @@ class Evaluator:
         self._describing: dict[tuple[str, bool], Tiling] = {}
         self._evaluating: dict[int, Tiling] = {}
 
-    def statistics(self, source: str, image: tf.Tensor) -> Targets:
-        """The statistics of a picture `[1, H, W, 3]` for terms whose targets are from `source`."""
+    def statistics(self, source: str, image: tf.Tensor, coverage: Targets | None = None) -> Targets:
+        """The statistics of a picture for terms whose targets are from `source`.
+
+        Args:
+            source: "content" or "style".
+            image: float32 `[1, H, W, 3]` in [0, 1].
+            coverage: `{COVERAGE: ...}` of regions of the picture; the statistics are those of each.
+        """
         objective = self._objective.of(source)
         if not objective.terms:
             return {}
@@ -61,7 +67,7 @@ class Evaluator:
             extractor = keras.Model(self.extractor.input, outputs)
             banded = 0 if is_small else len(cut(extractor))
             self._describing[key] = Tiling(extractor, objective, banded)
-        return self._describing[key].statistics(tf.constant(image), STATISTICS_PIXELS)
+        return self._describing[key].statistics(tf.constant(image), STATISTICS_PIXELS, coverage)
 
     @property
     def segments(self) -> list[Segment]:

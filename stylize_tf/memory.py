@@ -64,6 +64,7 @@ def plan(
     itemsize: int,
     pairs: int,
     steps: int,
+    regions: int = 0,
 ) -> tuple[Tiles, int]:
     """How a picture is evaluated, and how many curvature pairs are kept, within a limit.
 
@@ -77,6 +78,7 @@ def plan(
         itemsize: bytes of a number of the maps.
         pairs: of images, that the optimizer would keep; 0 for other methods than L-BFGS.
         steps: of the optimizer: it has a pair less than that at most.
+        regions: of the picture that have masks.
 
     Raises:
         ConfigError: if there is no way to keep within the limit.
@@ -85,7 +87,7 @@ def plan(
     fewest = min(pairs, FEWEST_PAIRS)
     least = math.inf
     for kept in range(pairs, fewest - 1, -1):
-        optimizer = 12 * pixels * (VECTORS + 2 * min(kept, steps - 1))
+        optimizer = 12 * pixels * (VECTORS + regions + 2 * min(kept, steps - 1))
         for tiles in choices(pixels, len(segments)):
             need = PROCESS + optimizer + evaluation_bytes(tiles, pixels, segments, itemsize)
             least = min(least, need)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from stylize_tf import losses, total_variation
 from stylize_tf.config import PATCH_SIZE, StyleTransferConfig
+from stylize_tf.moments import Moments, full, moments
 
 Features = Mapping[str, tf.Tensor]
 Targets = dict[str, dict[str, Any]]
@@ -23,6 +24,18 @@ Losses = dict[str, tf.Tensor]
 
 PATCH_EPSILON = 1.6e-4
 """Added to the variances of patches, of pixels in [0, 1]: a grain of three grey levels."""
+
+
+class Coverage(NamedTuple):
+    """How much the positions of a layer's map count in each of R regions of the picture.
+
+    Attributes:
+        weights: float32, `[1, h, w, R]`, in [0, 1]; or those of a part of the map.
+        shares: `[R]`, of the area of the picture, so that a region counts by its size.
+    """
+
+    weights: tf.Tensor
+    shares: tf.Tensor
 
 
 class Edges(NamedTuple):
@@ -66,28 +79,35 @@ class Term:
         layers: layer -> weight within the term.
         weight: weight of the whole term.
         sums: a map `[N, h, W, C]` or a part of it, the layer's unit, the part of the target where
-            that is a map, else the target, and the part's `Edges` -> tensors to add up.
+            that is a map, else the target, the part's `Edges`, and for terms with regions the
+            weights `[1, h, W, R]` of its positions or None -> tensors to add up.
         statistic: sums of a whole map -> statistic (any nest of tensors).
         distance: statistic, target -> scalar.
         blend: statistics of several pictures and their shares -> one statistic.
         target: statistic -> target; computed once, so it may be costly.
         target_is_map: whether targets are maps in place of statistics, compared by position.
+        has_regions: whether the statistics are those of regions, where the targets tell of some:
+            nests with R in place of N.
     """
 
     name: str
     source: str
     layers: Mapping[str, float]
     weight: float
-    sums: Callable[[tf.Tensor, float, Any, Edges], Any]
+    sums: Callable[[tf.Tensor, float, Any, Edges, tf.Tensor | None], Any]
     statistic: Callable[[Any], Any] = _same
     distance: Callable[[Any, Any], tf.Tensor] = lambda statistic, target: statistic
     blend: Callable[[Sequence[Any], Sequence[float]], Any] = _first
     target: Callable[[Any], Any] = _same
     target_is_map: bool = False
+    has_regions: bool = False
 
 
 FACTORS = "factors"
 """Key in `Targets` of factors of the terms' weights by name: data, so that stages share a trace."""
+
+COVERAGE = "coverage"
+"""Key in `Targets` of the `Coverage` of regions by layer; missing where there are none."""
 
 Sums = dict[str, dict[str, Any]]
 """Term name -> layer -> the term's sums over the positions of a map."""
@@ -135,15 +155,23 @@ class Objective:
         self, term: Term, layer: str, features: Features, targets: Targets, edges: Edges
     ) -> Any:
         target = targets.get(term.name, {}).get(layer)
-        return term.sums(features[layer], self.units.get(layer, 1.0), target, edges)
+        weights = targets[COVERAGE][layer].weights if _is_regional(term, targets) else None
+        return term.sums(features[layer], self.units.get(layer, 1.0), target, edges, weights)
 
-    def descriptions(self, features: Features, edges: Edges = WHOLE) -> Sums:
-        """As `sums`, of a picture that is to give the targets; of some terms the map itself."""
+    def descriptions(
+        self, features: Features, edges: Edges = WHOLE, coverage: Targets | None = None
+    ) -> Sums:
+        """As `sums`, of a picture that is to give the targets; of some terms the map itself.
+
+        Args:
+            features, edges: as for `sums`.
+            coverage: `{COVERAGE: ...}` of the picture or of the part, to describe regions of it.
+        """
         return {
             term.name: {
                 layer: features[layer]
                 if term.target_is_map
-                else self._sums(term, layer, features, {}, edges)
+                else self._sums(term, layer, features, coverage or {}, edges)
                 for layer in term.layers
                 if layer in features
             }
@@ -164,7 +192,7 @@ class Objective:
 
     def parts_of(self, targets: Targets, rows: Mapping[str, slice]) -> Targets:
         """The targets of a part of the picture: of those that are maps, these rows of a layer."""
-        return {
+        parts = {
             term.name: {
                 layer: target[:, rows[layer]] if term.target_is_map and layer in rows else target
                 for layer, target in targets[term.name].items()
@@ -172,6 +200,13 @@ class Objective:
             for term in self.terms
             if term.name in targets
         }
+        if COVERAGE in targets:
+            parts[COVERAGE] = {
+                layer: coverage._replace(weights=coverage.weights[:, rows[layer]])
+                for layer, coverage in targets[COVERAGE].items()
+                if layer in rows
+            }
+        return parts
 
     def losses(self, sums: Sums, targets: Targets) -> Losses:
         """The weighted value of each term, from the sums over all of a picture."""
@@ -180,11 +215,7 @@ class Objective:
             * targets.get(FACTORS, {}).get(term.name, 1.0)
             * tf.add_n(
                 [
-                    weight
-                    * term.distance(
-                        term.statistic(sums[term.name][layer]),
-                        targets.get(term.name, {}).get(layer),
-                    )
+                    weight * _distance(term, layer, term.statistic(sums[term.name][layer]), targets)
                     for layer, weight in term.layers.items()
                 ]
             )
@@ -196,10 +227,12 @@ class Objective:
         terms = [term for term in self.terms if source in (None, term.source)]
         return tuple(dict.fromkeys(layer for term in terms for layer in term.layers))
 
-    def statistics(self, source: str, features: Features) -> Targets:
+    def statistics(
+        self, source: str, features: Features, coverage: Targets | None = None
+    ) -> Targets:
         """The statistics of one picture for the terms whose targets come from `source`."""
         own = self.of(source)
-        return own.described(own.descriptions(features))
+        return own.described(own.descriptions(features, coverage=coverage))
 
     def described(self, descriptions: Sums) -> Targets:
         """The statistics of a picture from the `descriptions` of all of it."""
@@ -228,6 +261,34 @@ class Objective:
         }
 
 
+def _is_regional(term: Term, targets: Targets) -> bool:
+    return term.has_regions and COVERAGE in targets
+
+
+def _distance(term: Term, layer: str, statistic: Any, targets: Targets) -> tf.Tensor:
+    """The distance of a statistic from its target; of regions, the sum in their shares."""
+    target = targets.get(term.name, {}).get(layer)
+    if not _is_regional(term, targets):
+        return term.distance(statistic, target)
+    shares = targets[COVERAGE][layer].shares
+    return tf.add_n(
+        [
+            shares[region] * term.distance(_region(statistic, region), _region(target, region))
+            for region in range(shares.shape[0])
+        ]
+    )
+
+
+def _region(nest: Any, region: int) -> Any:
+    """Of tensors `[R, ...]` those of one region, `[1, ...]`."""
+    return tf.nest.map_structure(lambda tensor: tensor[region : region + 1], nest)
+
+
+def of_regions(targets: Sequence[Targets]) -> Targets:
+    """The targets of R regions from those of each: tensors `[1, ...]` -> `[R, ...]`."""
+    return tf.nest.map_structure(lambda *each: tf.concat(each, axis=0), *targets)
+
+
 def build_objective(config: StyleTransferConfig, units: Mapping[str, float]) -> Objective:
     """The terms that a configuration asks for; those of weight 0 are left out.
 
@@ -236,8 +297,13 @@ def build_objective(config: StyleTransferConfig, units: Mapping[str, float]) -> 
         units: mean activation of each layer; used if `config.normalize_features`.
     """
     terms = []
-    if config.content_weight and config.content_layers:
-        terms.append(content_term(config))
+    if config.strength < 2 and config.content_weight and config.content_layers:
+        term = content_term(config)
+        terms.append(
+            dataclasses.replace(term, weight=term.weight * content_factor(config.strength))
+        )
+    if not config.strength:  # The photograph itself.
+        return Objective(tuple(terms), dict(units) if config.normalize_features else {})
     if config.style_weight and config.style_layers:
         terms.append(style_term(config))
     if config.style_weight and config.patch_weight:
@@ -247,14 +313,21 @@ def build_objective(config: StyleTransferConfig, units: Mapping[str, float]) -> 
     return Objective(tuple(terms), dict(units) if config.normalize_features else {})
 
 
+def content_factor(strength: float) -> float:
+    """The factor of the content's weight: 1 at a strength of 1, none at 2, ever more towards 0."""
+    return ((2 - strength) / strength) ** 2 if strength else 1.0
+
+
 def content_term(config: StyleTransferConfig) -> Term:
     """How far the features are from the photograph's: Gatys et al. (2016), Eq. (1).
 
     A target of another size is resized to the picture's map, layer by layer.
     """
 
-    def sums(features: tf.Tensor, unit: float, target: tf.Tensor, edges: Edges) -> losses.Mean:
-        difference = losses.full(features) - losses.full(_at_size_of(features, target))
+    def sums(
+        features: tf.Tensor, unit: float, target: tf.Tensor, edges: Edges, weights: None
+    ) -> losses.Mean:
+        difference = full(features) - full(_at_size_of(features, target))
         return losses.Mean.of(tf.square(difference / unit))
 
     def distance(squares: losses.Mean, target: tf.Tensor) -> tf.Tensor:
@@ -274,7 +347,7 @@ def content_term(config: StyleTransferConfig) -> Term:
 def _at_size_of(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     size = tf.shape(features)[1:3]
     same = tf.reduce_all(tf.equal(size, tf.shape(target)[1:3]))
-    target = losses.full(target)
+    target = full(target)
     resized = tf.cond(same, lambda: target, lambda: tf.image.resize(target, size, antialias=True))
     return tf.ensure_shape(resized, [None, None, None, target.shape[3]])
 
@@ -307,6 +380,7 @@ def style_term(config: StyleTransferConfig) -> Term:
         layers=_layer_weights(config.style_layers, config.style_layer_weights),
         weight=config.style_weight,
         sums=_moments,
+        has_regions=True,
         **parts,
     )
 
@@ -324,8 +398,8 @@ def patch_term(config: StyleTransferConfig) -> Term:
         source="style",
         layers={"image": 1.0},
         weight=config.style_weight * config.patch_weight,
-        # With a row beyond each side of a part, every patch is in the part of its middle pixel.
-        sums=lambda image, *_: losses.moments(losses.patches(image, PATCH_SIZE)),
+        sums=_patch_moments,
+        has_regions=True,
         statistic=losses.gaussian_of,
         distance=lambda x, target: losses.bures(x, target, PATCH_EPSILON),
         blend=losses.blend_gaussians,
@@ -333,12 +407,25 @@ def patch_term(config: StyleTransferConfig) -> Term:
     )
 
 
-def _moments(features: tf.Tensor, unit: float, target: Any, edges: Edges) -> losses.Moments:
-    count, first, second = losses.moments(features)
-    return losses.Moments(count, first / unit, second / unit**2)
+def _moments(
+    features: tf.Tensor, unit: float, target: Any, edges: Edges, weights: tf.Tensor | None
+) -> Moments:
+    count, first, second = moments(features, weights)
+    return Moments(count, first / unit, second / unit**2)
 
 
-def _gram(sums: losses.Moments, form: str) -> tf.Tensor:
+def _patch_moments(
+    image: tf.Tensor, unit: float, target: Any, edges: Edges, weights: tf.Tensor | None
+) -> Moments:
+    """Those of the patches whose middle pixel is in the part; edges have the rows for that."""
+    if weights is not None:
+        reach = PATCH_SIZE // 2
+        rows = slice(reach - edges.above, tf.shape(weights)[1] - reach + edges.below)
+        weights = weights[:, rows, reach:-reach]
+    return moments(losses.patches(image, PATCH_SIZE), weights)
+
+
+def _gram(sums: Moments, form: str) -> tf.Tensor:
     """The Gram matrix in the normalization of `form`: over positions unless it says otherwise."""
     if form == "sum":
         return sums.second
@@ -370,7 +457,7 @@ def total_variation_term(config: StyleTransferConfig) -> Term:
         source="none",
         layers={"image": 1.0},
         weight=config.total_variation_weight,
-        sums=lambda image, unit, target, edges: total_variation.neighbor_sums(
+        sums=lambda image, unit, target, edges, weights: total_variation.neighbor_sums(
             image, config.total_variation, *edges
         ),
         distance=lambda sums, _: total_variation.of_sums(sums, config.total_variation),

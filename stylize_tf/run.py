@@ -18,6 +18,10 @@ from stylize_tf.pyramid import Stage
 from stylize_tf.watching import StylizationError, Watch, Work
 
 
+def _same(image: np.ndarray) -> np.ndarray:
+    return image
+
+
 @dataclasses.dataclass(frozen=True)
 class Iterate:
     """Where a stylization stands after one step.
@@ -34,6 +38,7 @@ class Iterate:
         remaining: estimated seconds that the other steps take.
         messages: what the guards did, in plain words; mostly empty.
         picture: what `image` is made from, on the device; pixels may leave [0, 1].
+        finish: what makes it the picture that is shown, see `Prepared`.
     """
 
     stage: int
@@ -50,6 +55,7 @@ class Iterate:
     remaining: float
     messages: tuple[str, ...]
     picture: tf.Tensor = dataclasses.field(repr=False)
+    finish: Callable[[np.ndarray], np.ndarray] = dataclasses.field(default=_same, repr=False)
 
     @property
     def loss(self) -> float:
@@ -62,7 +68,7 @@ class Iterate:
 
         The picture of the lowest loss, or with `average_decay` the average over the iterates.
         """
-        return np.clip(self.picture.numpy(), 0, 1)
+        return np.clip(self.finish(np.clip(self.picture.numpy(), 0, 1)), 0, 1)
 
 
 class Snapshot(NamedTuple):
@@ -95,6 +101,7 @@ class Prepared(NamedTuple):
         tiles: how to evaluate, first.
         method: of optimization.
         smaller: other tiles for when memory runs out, ever smaller.
+        finish: the picture as it is shown, of the one that is optimized: arrays `[1, H, W, 3]`.
     """
 
     targets: Targets
@@ -102,6 +109,7 @@ class Prepared(NamedTuple):
     tiles: Tiles
     method: Method
     smaller: Callable[[Tiles], Tiles | None]
+    finish: Callable[[np.ndarray], np.ndarray] = _same
 
 
 def fits(snapshot: Snapshot, stages: Sequence[Stage], method: Method) -> bool:
@@ -266,4 +274,5 @@ class Run:
             remaining=work.remaining(number, step),
             messages=messages,
             picture=self._optimizer.result(),
+            finish=self._prepared.finish,
         )

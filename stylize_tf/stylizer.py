@@ -13,14 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 import stylize_tf
-from stylize_tf import features, image_io, memory, precision, pyramid, weights
+from stylize_tf import features, image_io, memory, precision, pyramid, regions, weights
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config import ConfigError, StyleTransferConfig
 from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
-from stylize_tf.objective import FACTORS, Targets, build_objective
-from stylize_tf.optimizers import Adam, Averaged, Method
+from stylize_tf.objective import FACTORS, Targets, build_objective, of_regions
+from stylize_tf.optimizers import Adam, Averaged, Method, ValueAndGradient
+from stylize_tf.pictures import Pictures
 from stylize_tf.presets import PRESETS
 from stylize_tf.run import Iterate, Prepared, Run, Snapshot, fits
 from stylize_tf.spectral import Spectral
@@ -79,13 +80,18 @@ class Stylizer:
         content: image_io.ImageLike,
         style: image_io.ImageLike | Sequence[image_io.ImageLike],
         initial: image_io.ImageLike | None = None,
+        *,
+        content_masks: Sequence[image_io.ImageLike] = (),
+        style_masks: Sequence[image_io.ImageLike] = (),
     ) -> np.ndarray:
         """The finished picture; arguments as for `iterate`.
 
         Returns:
             float32, `[1, H, W, 3]`, RGB in [0, 1].
         """
-        for iterate in self.iterate(content, style, initial):  # noqa: B007
+        for iterate in self.iterate(  # noqa: B007
+            content, style, initial, content_masks=content_masks, style_masks=style_masks
+        ):
             pass
         return iterate.image
 
@@ -99,6 +105,9 @@ class Stylizer:
         style: image_io.ImageLike | Sequence[image_io.ImageLike],
         initial: image_io.ImageLike | None = None,
         checkpoint: Checkpoint | None = None,
+        *,
+        content_masks: Sequence[image_io.ImageLike] = (),
+        style_masks: Sequence[image_io.ImageLike] = (),
     ) -> Iterator[Iterate]:
         """Stylizes `content`, yielding after each step; the last iterate has the finished picture.
 
@@ -109,49 +118,52 @@ class Stylizer:
             initial: the picture to start from, if `config.init` is "picture".
             checkpoint: where the run saves its state, and goes on if an equal one was killed: to
                 the same picture, byte for byte. Who writes the picture then removes it.
+            content_masks: regions of the photograph, white where they are, at any size; "alpha"
+                for how opaque the photograph is. What is in none of them stays as it is. Several
+                regions have a painting each, in their order, or one for all. None: all of it.
+            style_masks: which part of the painting counts, one for each painting; or of the only
+                painting, one for each region.
 
         Raises:
-            ImageError: if a picture cannot be read or is out of range.
+            ImageError: if a picture cannot be read or is out of range, or a mask does not fit.
             ConfigError: if options and pictures do not fit together.
             StylizationError: if the loss is not finite from the start, or memory does not suffice.
             OSError: if the folder of the checkpoint cannot be made.
         """
-        photograph = image_io.read(content, name="content")
-        paintings = [image_io.read(x, name="style") for x in _as_list(style)]
-        start = None if initial is None else image_io.read(initial, name="initial")
-        shares = _shares(self.config.style_blend_weights, len(paintings))
-        if (self.config.init == "picture") != (start is not None):
-            raise ConfigError(
-                '`initial`, the picture to start from, and `init` "picture" must be given together.'
-            )
-        if self.config.crop == "square":
-            photograph = _cropped(photograph, 1.0)
-        size = self.final_size(photograph)
+        pictures = Pictures(
+            self.config, content, _as_list(style), initial, content_masks, style_masks
+        )
+        size = self.final_size(pictures.photograph)
         stages = list(pyramid.stages(self.config, size))
         # All of them before the first step: what does not fit is known at once.
-        plans = [self._plan(stage) for stage in stages]
+        plans = [self._plan(stage, pictures.mask_count) for stage in stages]
         evaluator = self._evaluator(self.config.precision)
 
         def prepare(number: int) -> Prepared:
             stage = stages[number - 1]
             tiles, pairs = plans[number - 1]
-            fitted = image_io.resize(photograph, stage.height, stage.width)
-            styles = [self._fitted(x, stage, stages[-1]) for x in paintings]
+            photograph = pictures.photograph_at(stage)
+            masks = pictures.masks_at(stage) if pictures.mask_count else None
+            evaluate: Callable[[Tiles], ValueAndGradient] = evaluator.value_and_gradient
+            if masks is not None:
+                painted = masks.sum(axis=3, keepdims=True)
+                seen = tf.constant(photograph), tf.constant(painted)
+                evaluate = lambda tiles: regions.within(evaluator.value_and_gradient(tiles), *seen)  # noqa: E731
             return Prepared(
-                targets=self._targets(fitted, styles, shares, evaluator)
+                targets=self._targets(pictures, photograph, masks, stage, stages[-1])
                 | self._factors(stage, stages[-1]),
-                evaluate=evaluator.value_and_gradient,
+                evaluate=evaluate,
                 tiles=tiles,
                 method=build_method(self.config, pairs),
                 smaller=lambda tiles: memory.smaller(tiles, stage.height * stage.width),
+                finish=lambda image: pictures.finished(image, masks),
             )
 
         def initial_of_first_stage() -> np.ndarray:
-            stage = stages[0]
-            fitted = image_io.resize(photograph, stage.height, stage.width)
-            main = self._fitted(paintings[int(np.argmax(shares))], stage, stages[-1])
+            main = pictures.painting_at(pictures.main_painting, stages[0], stages[-1])
             generator = np.random.default_rng(self.config.seed)
-            return initial_image(self.config.init, fitted, main, start, generator)
+            photograph = pictures.photograph_at(stages[0])
+            return initial_image(self.config.init, photograph, main, pictures.start, generator)
 
         def fits_this_run(snapshot: Snapshot) -> bool:
             number = min(snapshot.stage, len(stages))
@@ -159,8 +171,7 @@ class Stylizer:
 
         snapshot, opening = None, ""
         if checkpoint is not None:
-            recipe = self._recipe(photograph, *paintings, *([] if start is None else [start]))
-            snapshot, opening = checkpoint.find(recipe, fits_this_run)
+            snapshot, opening = checkpoint.find(self._recipe(pictures.digests), fits_this_run)
 
         def save(current: Callable[[], Snapshot], is_last: bool) -> str:
             if checkpoint is None or not (is_last or checkpoint.is_due()):
@@ -171,7 +182,7 @@ class Stylizer:
             stages,
             prepare,
             initial_of_first_stage,
-            lambda image, stage: _enlarged(image, photograph, stage.height, stage.width),
+            lambda image, stage: _enlarged(image, pictures.photograph, stage.height, stage.width),
             costs=[stage.height * stage.width + EXTRA_COST for stage in stages],
             time_budget=self.config.time_budget,
             snapshot=snapshot,
@@ -181,11 +192,11 @@ class Stylizer:
         # Not a generator itself: that would check nothing before it is asked for an iterate.
         return run.iterates()
 
-    def _recipe(self, *images: np.ndarray) -> dict[str, Any]:
+    def _recipe(self, images: Sequence[str]) -> dict[str, Any]:
         """All that decides the pixels of a run."""
         return {
             "config": self.config.to_dict(),
-            "images": [hashlib.sha256(x.tobytes()).hexdigest() + str(x.shape) for x in images],
+            "images": list(images),
             "network": _digest(self._network),
             "versions": {x: importlib.metadata.version(x) for x in ("keras", "numpy", "pillow")}
             | {"stylize_tf": stylize_tf.__version__, "tensorflow": tf.__version__},
@@ -210,7 +221,7 @@ class Stylizer:
             gradients.append(evaluator.gradient_untraced(picture, targets))
         return precision.cosine(*gradients)
 
-    def _plan(self, stage: pyramid.Stage) -> tuple[Tiles, int]:
+    def _plan(self, stage: pyramid.Stage, regions: int = 0) -> tuple[Tiles, int]:
         """How a stage is evaluated, and how many curvature pairs it keeps."""
         name = self.config.precision
         return memory.plan(
@@ -221,6 +232,7 @@ class Stylizer:
             itemsize=4 if name == "float32" else 2,
             pairs=self.config.lbfgs_history if self.config.optimizer == "lbfgs" else 0,
             steps=stage.steps * (MOST_STEPS if self.config.time_budget else 1),
+            regions=regions,
         )
 
     def _evaluator(self, name: str) -> Evaluator:
@@ -236,35 +248,52 @@ class Stylizer:
             self._evaluators[name] = Evaluator(name, extractor, self._objective)
         return self._evaluators[name]
 
-    def _fitted(self, style: np.ndarray, stage: pyramid.Stage, last: pyramid.Stage) -> np.ndarray:
-        """A style picture at its size for a stage."""
-        if self.config.style_fit == "crop":
-            style = _cropped(style, stage.width / stage.height)
-        height, width = style.shape[1:3]
-        return image_io.resize(style, *pyramid.style_size(self.config, height, width, stage, last))
-
     def _targets(
         self,
-        content: np.ndarray,
-        styles: list[np.ndarray],
-        shares: list[float],
-        evaluator: Evaluator,
+        pictures: Pictures,
+        photograph: np.ndarray,
+        masks: np.ndarray | None,
+        stage: pyramid.Stage,
+        last: pyramid.Stage,
     ) -> Targets:
-        statistics = [self._statistics_of_style(x, evaluator) for x in styles]
-        targets = self._objective.targets(statistics, shares)
-        own = evaluator.statistics("content", content)
+        """What the picture is compared with at a stage.
+
+        Args:
+            pictures: of the run.
+            photograph: at the size of the stage, as are
+            masks: of the regions, or None where there is one region, all of the picture.
+            stage, last: which one, and the last of all.
+        """
+        evaluator = self._evaluator(self.config.precision)
+        of_style = []
+        for region in pictures.regions:
+            statistics = []
+            for number, mask in zip(region.paintings, region.masks, strict=True):
+                painting = pictures.painting_at(number, stage, last)
+                part = None if mask is None else pictures.style_mask_at(mask, stage, painting)
+                statistics.append(self._statistics_of_style(painting, part, evaluator))
+            of_style.append(self._objective.targets(statistics, region.shares))
+        targets = of_regions(of_style)
+        if masks is not None:
+            targets |= regions.coverage(masks, evaluator.extractor)
+        own = evaluator.statistics("content", photograph)
         return {**targets, **self._objective.targets([own])}
 
     def _factors(self, stage: pyramid.Stage, last: pyramid.Stage) -> Targets:
         factor = tf.constant(pyramid.content_factor(self.config, stage, last))
         return {FACTORS: {"content": factor}}
 
-    def _statistics_of_style(self, style: np.ndarray, evaluator: Evaluator) -> Targets:
-        digest = hashlib.sha256(style.tobytes()).hexdigest()
-        key = (digest, style.shape, evaluator.name)
+    def _statistics_of_style(
+        self, style: np.ndarray, mask: np.ndarray | None, evaluator: Evaluator
+    ) -> Targets:
+        """Of a painting `[1, H, W, 3]`, or of the part of it under a mask `[1, H, W, 1]`."""
+        images = [style] if mask is None else [style, mask]
+        digests = [hashlib.sha256(x.tobytes()).hexdigest() for x in images]
+        key = (*digests, style.shape, evaluator.name)
         statistics = self._style_statistics.pop(key, None)
         if statistics is None:
-            statistics = evaluator.statistics("style", style)
+            coverage = None if mask is None else regions.coverage(mask, evaluator.extractor)
+            statistics = evaluator.statistics("style", style, coverage)
         self._style_statistics[key] = statistics
         _keep_newest(self._style_statistics, KEPT_STATISTICS)
         return statistics
@@ -275,6 +304,8 @@ def stylize(
     style: image_io.ImageLike | Sequence[image_io.ImageLike],
     *,
     initial: image_io.ImageLike | None = None,
+    content_masks: Sequence[image_io.ImageLike] = (),
+    style_masks: Sequence[image_io.ImageLike] = (),
     preset: str = "default",
     **options: Any,
 ) -> np.ndarray:
@@ -283,7 +314,7 @@ def stylize(
     For several pictures a `Stylizer` is faster: it keeps what this builds anew.
 
     Args:
-        content, style, initial: see `Stylizer.iterate`.
+        content, style, initial, content_masks, style_masks: see `Stylizer.iterate`.
         preset: name in `PRESETS`, whose options are the defaults here.
         options: fields of `StyleTransferConfig`.
 
@@ -295,7 +326,9 @@ def stylize(
     """
     if preset not in PRESETS:
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}; got {preset!r}.")
-    picture = Stylizer(PRESETS[preset].replace(**options))(content, style, initial)
+    picture = Stylizer(PRESETS[preset].replace(**options))(
+        content, style, initial, content_masks=content_masks, style_masks=style_masks
+    )
     return picture if len(getattr(content, "shape", ())) == 4 else picture[0]
 
 
@@ -369,23 +402,3 @@ def _as_list(style: Any) -> list[Any]:
     if not styles:
         raise ConfigError("`style` must have at least one picture.")
     return styles
-
-
-def _shares(blend_weights: Sequence[float], count: int) -> list[float]:
-    if not blend_weights:
-        return [1 / count] * count
-    if len(blend_weights) != count:
-        raise ConfigError(
-            f"`style_blend_weights` must have one weight for each of the {count} styles; got "
-            f"{len(blend_weights)}."
-        )
-    return [weight / sum(blend_weights) for weight in blend_weights]
-
-
-def _cropped(image: np.ndarray, aspect: float) -> np.ndarray:
-    """The centre of an image, with this ratio of width to height."""
-    height, width = image.shape[1:3]
-    new_height = min(height, max(1, round(width / aspect)))
-    new_width = min(width, max(1, round(height * aspect)))
-    top, left = (height - new_height) // 2, (width - new_width) // 2
-    return image[:, top : top + new_height, left : left + new_width]

@@ -136,19 +136,24 @@ class Tiling:
         self._backward = [of_any_size(partial(self._slope, index)) for index in range(banded)]
         self._end = of_any_size(self._losses_and_slopes)
 
-    def statistics(self, image: tf.Tensor, pixels: int) -> Targets:
-        """The statistics of a picture for the terms of the objective; arguments as below."""
-        x = image
+    def statistics(self, image: tf.Tensor, pixels: int, coverage: Targets | None = None) -> Targets:
+        """The statistics of a picture for the terms of the objective; arguments as below.
+
+        Args:
+            image, pixels: as for `value_and_gradient`.
+            coverage: `{COVERAGE: ...}` of the picture, to describe regions of it.
+        """
+        x, coverage = image, coverage or {}
         descriptions: Sums = {}
         for index in range(len(self._segments)):
             own, parts = [], []
             for start, end in self._bands(index, x.shape[1], image.shape[2], pixels):
-                of_band, part = self._describe[index](x, start, end)
+                of_band, part = self._describe[index](x, start, end, coverage)
                 own.append(of_band)
                 parts.append(part)
             descriptions = _joined(descriptions, self._objective.together(own))
             x = tf.concat(parts, axis=1)
-        return self._statistics(x, descriptions)
+        return self._statistics(x, descriptions, coverage)
 
     def value_and_gradient(
         self, image: tf.Tensor, targets: Targets, pixels: int
@@ -200,15 +205,17 @@ class Tiling:
             yield tf.constant(start), tf.constant(end)
 
     def _description(
-        self, index: int, x: tf.Tensor, start: tf.Tensor, end: tf.Tensor
+        self, index: int, x: tf.Tensor, start: tf.Tensor, end: tf.Tensor, coverage: Targets
     ) -> tuple[Sums, tf.Tensor]:
         first, last = _reach(x, start, end, self._segments[index].margin)
         features, edges, output = self._maps(index, x[:, first:last], first, start, end)
-        return self._objective.descriptions(features, edges), output
+        coverage = self._targets_of(index, coverage, start, end)
+        return self._objective.descriptions(features, edges, coverage), output
 
-    def _finished_statistics(self, x: tf.Tensor, descriptions: Sums) -> Targets:
+    def _finished_statistics(self, x: tf.Tensor, descriptions: Sums, coverage: Targets) -> Targets:
         if self._rest is not None:
-            descriptions = _joined(descriptions, self._objective.descriptions(self._rest(x)))
+            own = self._objective.descriptions(self._rest(x), coverage=coverage)
+            descriptions = _joined(descriptions, own)
         return self._objective.described(descriptions)
 
     def _sums(
@@ -274,6 +281,8 @@ class Tiling:
     ) -> Targets:
         steps = self._segments[index].strides.items()
         rows = {name: slice(start // step, end // step) for name, step in steps}
+        if index == 0:
+            rows[IMAGE] = slice(start, end)
         return self._objective.parts_of(targets, rows)
 
     def _losses_and_slopes(

@@ -66,6 +66,8 @@ class Watch:
                 "(content_weight, style_weight, total_variation_weight) or start from another "
                 "picture."
             )
+        if best == 0:
+            return ("The loss is 0: this stage has converged.",), True
         if gives_up:
             return (
                 f"{GIVE_UP} steps in a row were taken back: this stage ends with its best picture.",

@@ -26,6 +26,11 @@ TABLE = {
     "image_opening": "image_files | PIL pillow_heif",
     "image_decoding": "image_files | numpy PIL",
     "image_io": "image_files image_opening image_decoding | numpy PIL",
+    # Colors told apart from lightness, and brought from one picture to another.
+    "color": "| numpy",
+    # Pictures put together to be looked at, and the painting in motion.
+    "montage": "config image_io | numpy PIL",
+    "animation": "atomic_files image_io | numpy PIL",
     # Named configurations.
     "presets": "config",
     # Pretrained weights: parsers of foreign files and the downloader are apart from where to look.
@@ -34,14 +39,15 @@ TABLE = {
     "weight_files": "array_files atomic_files | numpy",
     "weights": "array_files atomic_files downloads weight_files",
     # The mathematics.
-    "losses": "| tensorflow",
+    "moments": "| tensorflow",
+    "losses": "moments | tensorflow",
     "total_variation": "losses | tensorflow",
     "pyramid": "config",
     "optimizers": "| tensorflow numpy",
     "lbfgs": "| tensorflow numpy",
     "spectral": "lbfgs | tensorflow numpy",
     "features": "| tensorflow keras numpy",
-    "objective": "config losses total_variation | tensorflow",
+    "objective": "config losses moments total_variation | tensorflow",
     "precision": "| tensorflow",
     # When a stage has converged or failed, and how long the rest takes.
     "watching": "optimizers pyramid",
@@ -50,6 +56,9 @@ TABLE = {
     # What an optimizer asks of a picture, answered from all of it or from parts.
     "tiling": "objective optimizers | tensorflow keras",
     "evaluation": "objective optimizers tiling | tensorflow keras",
+    # Parts of a picture with a painting each; what a run was given, and what it shows.
+    "regions": "config image_io objective optimizers tiling | tensorflow keras numpy",
+    "pictures": "color config image_io pyramid regions | numpy",
     # Which parts: what fits.
     "memory": "config evaluation tiling",
     # The steps of one picture, and what it takes to go on with them.
@@ -57,7 +66,7 @@ TABLE = {
     "checkpoint": "atomic_files evaluation run | numpy",
     "stylizer": (
         "config image_io presets weights pyramid optimizers lbfgs features objective precision"
-        " watching initial evaluation memory run checkpoint spectral"
+        " watching initial evaluation memory pictures regions run checkpoint spectral"
         " | tensorflow keras numpy"
     ),
     # The public names, loaded when they are used.

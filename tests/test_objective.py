@@ -14,7 +14,7 @@ from stylize_tf.presets import PRESETS
 WEIGHTS = ("content_weight", "style_weight", "patch_weight", "total_variation_weight")
 
 
-def mean_of(x, unit, target, edges):
+def mean_of(x, unit, target, edges, weights):
     return tf.reduce_mean(x) / unit
 
 

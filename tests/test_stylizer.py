@@ -518,7 +518,7 @@ def test_everything_is_traced_once_over_many_sizes_pictures_and_styles(
 
 def of_styles(seen):
     """How often statistics of styles were asked for."""
-    return sum(source == "style" for _, source, _ in seen.arguments)
+    return sum(source == "style" for _, source, *_ in seen.arguments)
 
 
 def test_the_statistics_of_styles_are_kept(tiny_network, rng, monkeypatch):
@@ -553,7 +553,7 @@ def test_what_is_kept_for_later_pictures_is_bounded(tiny_network, rng, monkeypat
 def enough(gigabytes):
     """In place of `memory.plan`: in the smallest tiles, unless there is plenty."""
 
-    def plan(bytes_allowed, height, width, segments, itemsize, pairs, steps):
+    def plan(bytes_allowed, height, width, segments, itemsize, pairs, steps, regions):
         return (Tiles() if bytes_allowed > gigabytes * 1e9 else Tiles(3, 1)), pairs
 
     return plan
@@ -685,15 +685,28 @@ def test_damaged_weights_never_give_a_picture(tiny_network, content, style):
 
 def test_a_converged_stage_ends_early_with_a_message(tiny_network, content, style, monkeypatch):
     monkeypatch.setattr(watching, "PATIENCE", 5)
-    # Content alone, from the content: there is nothing to win.
-    alone = {"style_weight": 0.0, "total_variation_weight": 0.0, "lbfgs_coordinates": "pixels"}
-    options = {**alone, **STAGED, "coarsest_size": 0, "size": 24, "steps": (50,)}
+    # Steps so small that there is nothing to win.
+    slow = {"optimizer": "adam", "learning_rate": 1e-8}
+    options = {**slow, **STAGED, "coarsest_size": 0, "size": 24, "steps": (50,)}
     paint = Stylizer(PLAIN.replace(**options), network=tiny_network)
     iterates = list(paint.iterate(content, style))
     messages = [(x.stage, x.step, x.messages) for x in iterates if x.messages]
     told = ("No better loss in 5 steps: this stage has converged.",)
     assert messages == [(1, 6, told)]
     assert len(iterates) == 6
+
+
+@pytest.mark.parametrize("coordinates", ["pixels", "spectral"])
+def test_a_stage_without_any_loss_ends_at_once_with_the_picture_it_began_with(
+    tiny_network, content, style, coordinates
+):
+    # Content alone, from the content.
+    alone = {"style_weight": 0.0, "total_variation_weight": 0.0, "lbfgs_coordinates": coordinates}
+    options = {**alone, **STAGED, "coarsest_size": 0, "size": 24, "steps": (50,)}
+    paint = Stylizer(PLAIN.replace(**options), network=tiny_network)
+    (iterate,) = paint.iterate(content, style)
+    assert iterate.messages == ("The loss is 0: this stage has converged.",)
+    np.testing.assert_allclose(iterate.image[0], content, atol=1e-6)
 
 
 class Stuck(LBFGS):

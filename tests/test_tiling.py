@@ -332,7 +332,7 @@ def test_bands_are_about_equal_and_not_more_than_needed():
 def test_every_function_is_traced_once_for_all_sizes_and_bands(tiny_network, rng):
     traces = []
 
-    def counted(x, unit, target, edges):
+    def counted(x, unit, target, edges, weights):
         traces.append(tf.executing_eagerly())
         return tf.reduce_sum(x)
 
