@@ -63,6 +63,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
         "patch_weight": 0.0,
         "normalize_features": False,
         "padding": "zero",
+        "style_enlargement": 1.0,
     },
 }
 """Peer -> the options that make its objective ours."""

@@ -114,8 +114,15 @@ class StyleTransferConfig:
     style_scale: float = _field(
         1.0,
         "Long side of the style as a multiple of the picture's: smaller gives finer strokes. "
-        "The style is never enlarged beyond its own size.",
+        "It is enlarged beyond its own size by --style_enlargement at most.",
         minimum=0.05,
+        maximum=8.0,
+    )
+    style_enlargement: float = _field(
+        2.0,
+        "Most that the style is enlarged beyond its own size, so that its strokes keep their size "
+        "against a large picture; beyond that they become finer.",
+        minimum=1.0,
         maximum=8.0,
     )
     style_size: int = _field(

@@ -19,6 +19,8 @@ _PUBLISHED = StyleTransferConfig(
     lbfgs_coordinates="pixels",
     padding="zero",
     coarsest_size=0,
+    content_growth=0.0,
+    style_enlargement=1.0,
 )
 
 # What each gave on two shared CPU cores from a photograph of a river town (1024x768) and The Starry

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from stylize_tf.config import LONGEST_SIDE, PATCH_SIZE, ConfigError, StyleTransferConfig
 
 FULL_CONTENT_SIDE = 512
-"""Long side in pixels from which on a stage has the whole content weight."""
+"""Long side in pixels from which on a stage, or a picture, has the whole content weight."""
 
 
 class Stage(NamedTuple):
@@ -79,7 +79,8 @@ def style_size(
     if config.style_size:
         wanted = config.style_size * stage.long_side / last.long_side
     smallest = smallest_size(config)
-    scale = max(min(1.0, wanted / max(height, width)), smallest / min(height, width))
+    scale = min(config.style_enlargement, wanted / max(height, width))
+    scale = max(scale, smallest / min(height, width))
     if max(height, width) * scale > LONGEST_SIDE:
         raise ConfigError(
             f"`style` must not be too thin for the network: {width}x{height} pixels would become "
@@ -89,15 +90,15 @@ def style_size(
     return _rounded(height * scale), _rounded(width * scale)
 
 
-def content_factor(config: StyleTransferConfig, stage: Stage, last: Stage) -> float:
-    """The factor of the content's weight at a stage, from near 0 to 1 at the last.
+def content_factor(config: StyleTransferConfig, stage: Stage) -> float:
+    """The factor of the content's weight at a stage, from near 0 to 1.
 
-    `(long side / that of the last stage) ** config.content_growth`; stages of 512 pixels and more
-    have all of it. Great forms of the painting need room at the coarse stages; what content they
-    lose the finer ones restore.
+    `(long side / 512) ** config.content_growth`; stages of 512 pixels and more have all of it.
+    Great forms of the painting need room at the coarse stages; what content they lose the finer
+    ones restore. A small picture is as a large one is on its way, so that it shows what that will
+    look like.
     """
-    whole = min(last.long_side, FULL_CONTENT_SIDE)
-    return float(min(1.0, stage.long_side / whole) ** config.content_growth)
+    return float(min(1.0, stage.long_side / FULL_CONTENT_SIDE) ** config.content_growth)
 
 
 def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage]:

@@ -151,7 +151,7 @@ class Stylizer:
                 evaluate = lambda tiles: regions.within(evaluator.value_and_gradient(tiles), *seen)  # noqa: E731
             return Prepared(
                 targets=self._targets(pictures, photograph, masks, stage, stages[-1])
-                | self._factors(stage, stages[-1]),
+                | self._factors(stage),
                 evaluate=evaluate,
                 tiles=tiles,
                 method=build_method(self.config, pairs),
@@ -279,8 +279,8 @@ class Stylizer:
         own = evaluator.statistics("content", photograph)
         return {**targets, **self._objective.targets([own])}
 
-    def _factors(self, stage: pyramid.Stage, last: pyramid.Stage) -> Targets:
-        factor = tf.constant(pyramid.content_factor(self.config, stage, last))
+    def _factors(self, stage: pyramid.Stage) -> Targets:
+        factor = tf.constant(pyramid.content_factor(self.config, stage))
         return {FACTORS: {"content": factor}}
 
     def _statistics_of_style(

@@ -185,9 +185,12 @@ def test_the_size_of_the_style_is_that_at_the_last_stage():
     assert style_size(3000, 4000, STAGE, style_size=600) == (112, 150)
 
 
-def test_the_style_is_not_enlarged_unless_the_network_could_not_see_it():
-    assert style_size(30, 40) == (30, 40)
-    assert style_size(30, 40, style_scale=8.0) == (30, 40)
+def test_the_style_is_enlarged_so_far_as_it_may_be_and_so_that_the_network_can_see_it():
+    assert style_size(150, 300) == (200, 400)
+    assert style_size(30, 40) == (60, 80)
+    assert style_size(30, 40, style_scale=8.0) == (60, 80)
+    assert style_size(30, 40, style_enlargement=3.0) == (90, 120)
+    assert style_size(30, 40, style_enlargement=1.0) == (30, 40)
     assert style_size(8, 40, layer="block5_conv1") == (16, 80)
     assert style_size(100, 100, STAGE, layer="block5_conv1", style_scale=0.05) == (16, 16)
 
@@ -201,3 +204,18 @@ def test_a_style_that_is_to_fit_is_as_large_as_the_picture():
 def test_a_style_too_thin_to_be_enlarged_is_refused_with_both_sides():
     with pytest.raises(ConfigError, match=r"`style`.*thin.*5000x1 pixels.*80000 long for 16 wide"):
         style_size(1, 5000, layer="block5_conv1")
+
+
+# The content.
+
+
+def test_the_content_weight_grows_with_the_stage_up_to_512_pixels_whatever_the_picture():
+    for long_side, growth, expected in [
+        (128, 1.0, 0.25),
+        (256, 2.0, 0.25),
+        (512, 1.0, 1.0),
+        (2048, 1.0, 1.0),
+        (128, 0.0, 1.0),
+    ]:
+        stage = Stage(100, long_side, 1)
+        assert pyramid.content_factor(config(content_growth=growth), stage) == expected
