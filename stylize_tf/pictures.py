@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stylize_tf import color, image_io, pyramid, regions
+from stylize_tf import color, image_io, masks, pyramid
 from stylize_tf.config import ConfigError, StyleTransferConfig
 
 
@@ -23,8 +23,8 @@ class Pictures:
         content: the photograph.
         styles: the paintings.
         initial: the picture to start from, if `config.init` is "picture".
-        content_masks: of regions of the photograph; "alpha" for its own transparency.
-        style_masks: of the paintings; see `regions.pair`.
+        content_masks: one or several, of regions of the photograph; "alpha" for its transparency.
+        style_masks: of the paintings; see `masks.pair`.
 
     Attributes:
         photograph: float32 `[1, H, W, 3]`, as it is to be painted.
@@ -45,10 +45,11 @@ class Pictures:
         content: image_io.ImageLike,
         styles: Sequence[image_io.ImageLike],
         initial: image_io.ImageLike | None = None,
-        content_masks: Sequence[image_io.ImageLike] = (),
-        style_masks: Sequence[image_io.ImageLike] = (),
+        content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+        style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
     ):
         self._config = config
+        content_masks, style_masks = _as_list(content_masks), _as_list(style_masks)
         photograph = image_io.read(content, name="content")
         paintings = [image_io.read(x, name="style") for x in styles]
         self.start = None if initial is None else image_io.read(initial, name="initial")
@@ -57,33 +58,28 @@ class Pictures:
                 '`initial`, the picture to start from, and `init` "picture" must be given together.'
             )
         self.shares = _shares(config.style_blend_weights, len(paintings))
-        masks = [
-            regions.read(mask, content, photograph.shape[1:3], "content_mask")
+        masks.check_counts(len(paintings), len(content_masks), len(style_masks))
+        of_content = [
+            masks.read(mask, content, photograph.shape[1:3], "content_mask")
             for mask in content_masks
         ]
-        of_styles = self._read_style_masks(style_masks, styles, paintings)
-        self.regions = regions.pair(len(paintings), self.shares, len(masks), of_styles)
-        if regions.covers_all(masks):
-            masks = []
+        owners = [masks.owner(number, len(paintings)) for number in range(len(style_masks))]
+        of_styles = [
+            masks.read(mask, styles[owner], paintings[owner].shape[1:3], "style_mask")
+            for mask, owner in zip(style_masks, owners, strict=True)
+        ]
+        self.regions = masks.pair(len(paintings), self.shares, len(of_content), of_styles)
+        if masks.covers_all(of_content):
+            of_content = []
         if config.crop == "square":
             photograph = cropped(photograph, 1.0)
-            masks = [cropped(mask, 1.0) for mask in masks]
-        self._masks, self.mask_count = masks, len(masks)
+            of_content = [_cropped_mask(mask, 1.0, "content_mask") for mask in of_content]
+        if config.style_fit == "crop":
+            for mask in of_styles:
+                _cropped_mask(mask, photograph.shape[2] / photograph.shape[1], "style_mask")
+        self._masks, self.mask_count = of_content, len(of_content)
         self._own_colors = photograph
         self.photograph, self.paintings = self._colored(photograph, paintings)
-
-    def _read_style_masks(
-        self,
-        style_masks: Sequence[image_io.ImageLike],
-        styles: Sequence[image_io.ImageLike],
-        paintings: Sequence[np.ndarray],
-    ) -> list[np.ndarray]:
-        # Of several masks of one painting every one is its; else each has its own.
-        owners = range(len(styles)) if len(styles) > 1 else [0] * len(style_masks)
-        return [
-            regions.read(mask, styles[owner], paintings[owner].shape[1:3], "style_mask")
-            for mask, owner in zip(style_masks, [*owners, *[0] * len(style_masks)], strict=False)
-        ]
 
     def _colored(
         self, photograph: np.ndarray, paintings: list[np.ndarray]
@@ -105,10 +101,21 @@ class Pictures:
     @property
     def digests(self) -> list[str]:
         """Of every picture and mask: all that decides the pixels beside the options."""
-        masks = [x for region in self.regions for x in region.masks if x is not None]
+        of_styles = [x for region in self.regions for x in region.masks if x is not None]
         start = [] if self.start is None else [self.start]
-        images = [self._own_colors, *self.paintings, *start, *self._masks, *masks]
-        return [hashlib.sha256(x.tobytes()).hexdigest() + str(x.shape) for x in images]
+        # Named, as the same mask may be of the photograph or of a painting.
+        images = {
+            "content": [self._own_colors],
+            "style": self.paintings,
+            "initial": start,
+            "content_mask": self._masks,
+            "style_mask": of_styles,
+        }
+        return [
+            f"{name} {hashlib.sha256(x.tobytes()).hexdigest()} {x.shape}"
+            for name, given in images.items()
+            for x in given
+        ]
 
     @property
     def main_painting(self) -> int:
@@ -132,7 +139,7 @@ class Pictures:
         """The mask of a painting at the size of that, float32 `[1, h, w, 1]`."""
         fitting = self._fitting(mask, stage)
         height, width = painting.shape[1:3]
-        return regions.joined([fitting], height, width, self._config.mask_feather)
+        return masks.joined([fitting], height, width, self._config.mask_feather)
 
     def _fitting(self, image: np.ndarray, stage: pyramid.Stage) -> np.ndarray:
         if self._config.style_fit != "crop":
@@ -141,7 +148,7 @@ class Pictures:
 
     def masks_at(self, stage: pyramid.Stage) -> np.ndarray:
         """The regions at the size of a stage: float32 `[1, h, w, R]`, adding up to 1 at most."""
-        return regions.joined(self._masks, stage.height, stage.width, self._config.mask_feather)
+        return masks.joined(self._masks, stage.height, stage.width, self._config.mask_feather)
 
     def finished(self, image: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
         """The picture as it is shown, of what was optimized.
@@ -152,13 +159,15 @@ class Pictures:
 
         Returns:
             Of the same shape: with the photograph outside of the regions, and its colors if they
-            are to be kept.
+            are to be kept; at a strength of 0 the photograph itself, wherever it began.
         """
         config = self._config
         keeps_colors = config.color in ("content", "luminance")
-        if masks is None and not keeps_colors:
+        if masks is None and not keeps_colors and config.strength:
             return image
         photograph = image_io.resize(self._own_colors, *image.shape[1:3]).clip(0, 1)
+        if not config.strength:
+            return photograph
         if keeps_colors:
             image = color.keep_colors(image, photograph, config.color_space, config.color_amount)
         if masks is not None:
@@ -174,6 +183,24 @@ def cropped(image: np.ndarray, aspect: float) -> np.ndarray:
     new_width = min(width, max(1, round(height * aspect)))
     top, left = (height - new_height) // 2, (width - new_width) // 2
     return image[:, top : top + new_height, left : left + new_width]
+
+
+def _cropped_mask(mask: np.ndarray, aspect: float, name: str) -> np.ndarray:
+    mask = cropped(mask, aspect)
+    if mask.max() < 1 / 255:
+        raise image_io.ImageError(
+            f"`{name}` holds no region: all of it is cut off by cropping. Crop less, or make it "
+            f"white nearer to the center."
+        )
+    return mask
+
+
+def _as_list(
+    masks: image_io.ImageLike | Sequence[image_io.ImageLike],
+) -> list[image_io.ImageLike]:
+    if isinstance(masks, Sequence) and not isinstance(masks, str):
+        return list(masks)
+    return [masks]
 
 
 def _shares(blend_weights: Sequence[float], count: int) -> list[float]:

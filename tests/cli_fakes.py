@@ -27,6 +27,9 @@ WEIGHTS = SimpleNamespace(source="weights for tests", kind="npz", sha256="0" * 6
 CHECKPOINTS: list[Any] = []
 """What `iterate` was given, run by run."""
 
+MASKS: list[tuple[Sequence[np.ndarray], Sequence[np.ndarray]]] = []
+"""Masks of contents and of styles that `iterate` was given, run by run."""
+
 
 class StylizationError(RuntimeError):
     """As that of `stylize_tf.stylizer`, which cannot be imported without TensorFlow."""
@@ -73,8 +76,12 @@ def at_step(hook: Callable[[int], Any]) -> type:
             styles: Sequence[np.ndarray],
             initial: Any = None,
             checkpoint: Any = None,
+            *,
+            content_masks: Sequence[np.ndarray] = (),
+            style_masks: Sequence[np.ndarray] = (),
         ) -> Iterator[Iterate]:
             CHECKPOINTS.append(checkpoint)
+            MASKS.append((content_masks, style_masks))
             stages = list(pyramid.stages(self.config, self.final_size(content)))
             evaluations = sum(stage.steps for stage in stages)
             evaluation = 0

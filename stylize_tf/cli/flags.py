@@ -67,7 +67,7 @@ def define_flags(config_class: type, values: absl_flags.FlagValues) -> None:
     for field in dataclasses.fields(config_class):
         parse = field.metadata.get("parse")
         if parse is None:
-            _define(field, _value_of(field), values)
+            _define(field, value_of(field), values)
         elif str(field.type).startswith("tuple"):
             parser = _Parser(field.name, parse)
             absl_flags.DEFINE_multi(
@@ -172,7 +172,7 @@ def _define(
     absl_flags.DEFINE_flag(flag, values)
 
 
-def _value_of(field: dataclasses.Field[Any]) -> Callable[[str], Any]:
+def value_of(field: dataclasses.Field[Any]) -> Callable[[str], Any]:
     """A function from text to the value of a configuration field.
 
     What cannot be converted stays text: the configuration refuses it in its own words.

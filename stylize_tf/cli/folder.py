@@ -30,6 +30,10 @@ _NOT_HERE = {
     "output": "--output names one picture, --output_dir a folder for many: leave one out.",
     "from_picture": "--from_picture makes one picture again: leave out --output_dir.",
     "init_image": "--init_image goes with one picture: leave out --output_dir.",
+    "content_mask": "--content_mask goes with one picture: leave out --output_dir.",
+    "style_mask": "--style_mask goes with one picture: leave out --output_dir.",
+    "compare": "--compare goes with one picture: leave out --output_dir.",
+    "timelapse": "--timelapse goes with one picture: leave out --output_dir.",
     "save_every": "--save_every goes with one picture: leave out --output_dir.",
     "show": "--show goes with one picture: leave out --output_dir.",
 }

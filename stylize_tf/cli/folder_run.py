@@ -18,8 +18,9 @@ from stylize_tf.cli.folder import Folder, Task
 from stylize_tf.cli.folder_report import Report
 from stylize_tf.cli.interrupts import Interrupts
 from stylize_tf.cli.naming import free_name
+from stylize_tf.cli.outputs import Output
 from stylize_tf.cli.painting import Painting
-from stylize_tf.cli.plan import Job, Output, Wanted, read_input
+from stylize_tf.cli.plan import Job, Wanted, read_input
 from stylize_tf.cli.recipe import Input
 
 if TYPE_CHECKING:

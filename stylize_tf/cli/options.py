@@ -117,6 +117,22 @@ class Options:
         "unless --style_blend_weights blends them.",
         text,
     )
+    content_mask: tuple[str, ...] = _option(
+        (),
+        "FILE",
+        "Where the photograph is painted: white there, black or transparent where it stays as it "
+        "is, of the photograph's shape at any size. alpha takes how opaque the photograph is. "
+        "Given once for each region, with a --style for each in the same order, or one for all. "
+        "none drops those of --from_picture.",
+        text,
+    )
+    style_mask: tuple[str, ...] = _option(
+        (),
+        "FILE",
+        "Which part of the painting counts, in the same way: one for each --style, or of a single "
+        "painting one for each --content_mask.",
+        text,
+    )
     output: str | None = _option(
         None,
         "FILE",
@@ -153,15 +169,40 @@ class Options:
     from_picture: str | None = _option(
         None,
         "FILE",
-        "Run again what made this picture, from its metadata. Other flags override; --content and "
-        "--style say where the inputs are now.",
+        "Run again what made this picture, from its metadata. Other flags override; --content, "
+        "--style and masks say where the inputs are now.",
+        text,
+    )
+    compare: str | None = _option(
+        None,
+        "FILE",
+        "Also write photograph, paintings and picture side by side; the extension decides the "
+        "format, as that of --output.",
+        text,
+    )
+    timelapse: str | None = _option(
+        None,
+        "FILE",
+        "Also write how the picture came about, as an animation of at most 120 frames and 512 "
+        "pixels: webp or gif, by the extension. Each step is a frame, or every Nth with "
+        "--save_every=N.",
+        text,
+    )
+    sheet: tuple[str, ...] = _option(
+        (),
+        "NAME=V,V,...",
+        "Paint a contact sheet: a picture for each value of an option, of 256 pixels unless --size "
+        "says otherwise. Given twice, the first option makes the columns and the second the rows: "
+        "--sheet strength=.5,1,1.5 --sheet color=style,content. Values that are lists are "
+        "separated by ; in quotes: with two --style, --sheet "
+        "'style_blend_weights=1,0;3,1;1,1;1,3;0,1' walks from one to the other.",
         text,
     )
     save_every: int = _option(
         0,
         "N",
         "Also write every Nth step, as photo_painting-0100.png and so on, at the final size; "
-        "0 does not.",
+        "0 does not. With --timelapse these are its frames, and no pictures of their own.",
         whole_number(0, 10_000_000),
     )
     checkpoint_dir: str | None = _option(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from stylize_tf.cli.exits import CommandError, Exit
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from stylize_tf import Iterate, Stylizer
     from stylize_tf.checkpoint import Checkpoint
     from stylize_tf.cli.plan import Job
@@ -43,7 +45,12 @@ class Painting:
         """
         job = self.job
         iterates = self._stylizer.iterate(
-            job.content, job.styles, job.initial, checkpoint=self._checkpoint
+            job.content,
+            job.styles,
+            job.initial,
+            checkpoint=self._checkpoint,
+            content_masks=job.content_masks,
+            style_masks=job.style_masks,
         )
         for iterate in iterates:
             self.last = iterate
@@ -64,15 +71,8 @@ class Painting:
 
         return Checkpoint(folder, self.job.options.checkpoint_seconds)
 
-    def write(self, path: str, *, finished: bool) -> str:
-        """Writes the best picture so far at the size of the finished one.
-
-        Returns:
-            That size, as `512x384`.
-
-        Raises:
-            OutputError: if it cannot be written.
-        """
+    def picture(self) -> np.ndarray:
+        """The best picture so far at the size of the finished one: float32 `[1, H, W, 3]`."""
         from stylize_tf import image_io
 
         assert self.last is not None
@@ -80,6 +80,21 @@ class Painting:
         height, width = self._stylizer.final_size(self.job.content)
         if image.shape[1:3] != (height, width):
             image = image_io.resize(image, height, width).clip(0, 1)
+        return image
+
+    def write(self, path: str, *, finished: bool) -> str:
+        """Writes that picture, with what is known of its making.
+
+        Returns:
+            Its size, as `512x384`.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        from stylize_tf import image_io
+
+        assert self.last is not None
+        image = self.picture()
         config = self._stylizer.config
         if config.time_budget:  # What it came to is what can be run again.
             config = config.replace(steps=self.last.schedule, time_budget=0)
@@ -89,7 +104,7 @@ class Painting:
         image_io.write(path, image, metadata=metadata, quality=self.job.options.quality)
         if finished and self._checkpoint is not None:
             self._checkpoint.remove()
-        return f"{width}x{height}"
+        return f"{image.shape[2]}x{image.shape[1]}"
 
     def keep_unfinished(self) -> str | None:
         """Writes what there is under a name of its own, once, whichever thread asks first.

@@ -7,24 +7,25 @@ folder that is not there.
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import ImageColor
 
 import stylize_tf
-from stylize_tf import image_io, pyramid, weights
+from stylize_tf import image_io, masks, pyramid, weights
 from stylize_tf.atomic_files import try_replacing
 from stylize_tf.cli import runtime
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.flags import CommandLine, config_from_flags, with_flag_names
-from stylize_tf.cli.naming import derived_name, free_name, with_suffix
 from stylize_tf.cli.options import Options
+from stylize_tf.cli.outputs import Output, find_output
 from stylize_tf.cli.progress import fetching_line
 from stylize_tf.cli.recipe import (
+    MASK_ROLES,
     REPEATED_OPTIONS,
+    ROLES,
     Input,
     Recipe,
     RecipeError,
@@ -40,30 +41,8 @@ if TYPE_CHECKING:
 
     from stylize_tf.weights import Weights
 
-
-@dataclasses.dataclass(frozen=True)
-class Output:
-    """Where pictures go.
-
-    Attributes:
-        path: of the finished picture.
-        derived: whether we chose the name; then it must never replace a file.
-    """
-
-    path: str
-    derived: bool
-
-    def to_write(self) -> str:
-        """The path, or the next free one if somebody took a derived name in the meantime."""
-        return free_name(self.path) if self.derived else self.path
-
-    def intermediate(self, evaluation: int) -> str:
-        """Where the picture after a step of --save_every goes: `out-0100.png`."""
-        return with_suffix(self.path, f"-{evaluation:04d}")
-
-    def unfinished(self) -> str:
-        """A free name for what is left of a run that failed."""
-        return free_name(with_suffix(self.path, "-unfinished"))
+NO_MASKS = ["none"]
+"""Given as a mask: none, whatever the recipe tells of."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +56,7 @@ class Job:
         inputs: their roles, paths and hashes.
         output: where the picture goes.
         weights: of VGG19.
+        content_masks, style_masks: of the regions, float32 `[1, h, w, 1]` in [0, 1].
     """
 
     config: StyleTransferConfig
@@ -87,6 +67,8 @@ class Job:
     inputs: tuple[Input, ...]
     output: Output
     weights: Weights
+    content_masks: tuple[np.ndarray, ...] = ()
+    style_masks: tuple[np.ndarray, ...] = ()
 
     def recipe(self, config: StyleTransferConfig) -> Recipe:
         """What the metadata tells; `config` has "auto" replaced by what was chosen."""
@@ -107,6 +89,11 @@ class Wanted:
     path: str
     found: str
     recorded: str | None = None
+
+    @property
+    def is_alpha(self) -> bool:
+        """Whether it is no file, but the transparency of the picture that it is a mask of."""
+        return self.role in MASK_ROLES and self.path == masks.ALPHA
 
 
 def prepare(command_line: CommandLine, console: Console) -> Job:
@@ -131,18 +118,24 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
     config = configured(command_line, options, base)
     wanted = _wanted(config, options, recipe)
     _check_together(config, options, wanted)
-    output = _output(options, wanted)
+    files = [item for item in wanted if not item.is_alpha]
+    output = _output(options, files)
     check_checkpoints(options)
 
     # All headers before the first pixels: a large photograph takes a second to decode.
-    sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in wanted]
-    check_sizes(config, wanted, sizes)
-    pictures: dict[str, list[np.ndarray]] = {"content": [], "style": [], "init_image": []}
+    sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in files]
+    check_sizes(config, files, sizes)
+    pictures: dict[str, list[np.ndarray]] = {role: [] for role in ROLES}
     inputs = []
-    for item in wanted:
-        image, source = read_input(item, options)
+    for item in wanted:  # Masks are the last.
+        if item.role in MASK_ROLES:
+            image, source = _read_mask(item, wanted, pictures, options)
+        else:
+            image, source = read_input(item, options)
         pictures[item.role].append(image)
         inputs.append(source)
+    if masks.covers_all(pictures["content_mask"]):
+        console.warning("--content_mask is white everywhere: all of the photograph is painted.")
     if recipe and {x.sha256 for x in recipe.inputs} != {x.sha256 for x in inputs}:
         console.warning("other pictures than those the recipe names: the result will differ.")
 
@@ -158,6 +151,8 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
         inputs=tuple(inputs),
         output=output,
         weights=found,
+        content_masks=tuple(pictures["content_mask"]),
+        style_masks=tuple(pictures["style_mask"]),
     )
 
 
@@ -187,6 +182,35 @@ def read_input(item: Wanted, options: Options) -> tuple[np.ndarray, Input]:
         item.found, max_pixels=options.max_pixels, background=(red, green, blue), name=name
     )
     return image, Input(item.role, item.path, _checked_hash(item))
+
+
+def _read_mask(
+    item: Wanted, wanted: list[Wanted], pictures: dict[str, list[np.ndarray]], options: Options
+) -> tuple[np.ndarray, Input]:
+    """A mask, float32 `[1, h, w, 1]` in [0, 1], and what the recipe tells of it.
+
+    Args:
+        item: which.
+        wanted: all inputs.
+        pictures: what was read of each role so far.
+        options: of the run.
+
+    Raises:
+        CommandError, ImageError: as `read_input`; or if it does not fit its picture.
+    """
+    role = item.role.removesuffix("_mask")
+    number = 0
+    if role == "style":
+        number = masks.owner(len(pictures["style_mask"]), len(pictures["style"]))
+    owner = [other for other in wanted if other.role == role][number]
+    mask = masks.read(
+        item.found,
+        owner.found,
+        pictures[role][number].shape[1:3],
+        item.role,
+        max_pixels=options.max_pixels,
+    )
+    return mask, Input(item.role, item.path, "" if item.is_alpha else _checked_hash(item))
 
 
 def check_checkpoints(options: Options) -> None:
@@ -256,17 +280,24 @@ def _wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None
         "content": list(options.content),
         "style": list(options.style),
         "init_image": [options.init_image] if options.init_image is not None else [],
+        "content_mask": list(options.content_mask),
+        "style_mask": list(options.style_mask),
     }
     wanted = []
     for role, paths in given.items():
         if role == "init_image" and config.init != "picture" and not paths:
             continue  # The recipe's is not needed any more.
+        if role in MASK_ROLES and paths == NO_MASKS:
+            continue
         if paths or recipe is None:
             wanted += [Wanted(role, path, path) for path in paths]
             continue
         for item in recipe.of(role):
-            found = find_recorded(item, options.from_picture or "", image_io.sha256)
-            wanted.append(Wanted(role, item.path, found, item.sha256))
+            new = Wanted(role, item.path, item.path, item.sha256)
+            if not new.is_alpha:
+                found = find_recorded(item, options.from_picture or "", image_io.sha256)
+                new = dataclasses.replace(new, found=found)
+            wanted.append(new)
     return wanted
 
 
@@ -310,39 +341,22 @@ def _check_together(config: StyleTransferConfig, options: Options, wanted: list[
             f"--style_blend_weights must have one number for each --style; got {shares} for "
             f"{styles}."
         )
+    regions = roles.count("content_mask")
+    masks.check_counts(styles, regions, roles.count("style_mask"))
+    if shares and regions > 1:
+        raise usage_error(
+            "--style_blend_weights blends paintings, and with several --content_mask each region "
+            "has its own. Leave one of them out."
+        )
 
 
-def _output(options: Options, wanted: list[Wanted]) -> Output:
+def _output(options: Options, files: list[Wanted]) -> Output:
     """Where the picture goes, after making sure that it can."""
-    paths = [item.found for item in wanted]
+    inputs = [item.found for item in files]
     if options.from_picture is not None:
-        paths.append(options.from_picture)
-    if options.output is not None:
-        output = Output(options.output, derived=False)
-    else:
-        if options.from_picture is not None:
-            name = Path(options.from_picture).name
-        else:
-            styles = [item.found for item in wanted if item.role == "style"]
-            name = derived_name(wanted[0].found, styles)
-        output = Output(free_name(name), derived=True)
-    image_io.check_output(output.path, inputs=paths)
-    if options.save_every:
-        _check_intermediates(output, paths)
-    return output
-
-
-def _check_intermediates(output: Output, inputs: list[str]) -> None:
-    """Raises if an intermediate picture could replace an input."""
-    target = Path(output.path).resolve()
-    pattern = re.compile(re.escape(target.stem) + r"-\d{4,}" + re.escape(target.suffix))
-    for path in inputs:
-        source = Path(path).resolve()
-        if source.parent == target.parent and pattern.fullmatch(source.name):
-            raise CommandError(
-                f"--save_every could overwrite the input {path!r}. Choose another --output.",
-                Exit.OUTPUT,
-            )
+        inputs.append(options.from_picture)
+    styles = [item.found for item in files if item.role == "style"]
+    return find_output(options, files[0].found, styles, inputs)
 
 
 def _checked_hash(item: Wanted) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 from stylize_tf.cli.options import Options
 from stylize_tf.config import ConfigError, StyleTransferConfig
 
-ROLES = ("content", "style", "init_image")
+MASK_ROLES = ("content_mask", "style_mask")
+ROLES = ("content", "style", "init_image", *MASK_ROLES)
 
 REPEATED_OPTIONS = ("background", "device", "quality", "threads")
 """Options beside the configuration that decide the bytes of the picture."""
@@ -27,12 +28,12 @@ class RecipeError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """A picture that a run reads.
+    """A picture or a mask that a run reads.
 
     Attributes:
-        role: one of `ROLES`; there may be several styles.
+        role: one of `ROLES`; there may be several styles and masks.
         path: as it was given.
-        sha256: of the file's bytes.
+        sha256: of the file's bytes; empty if there is no file, as of a mask that is "alpha".
     """
 
     role: str
@@ -46,7 +47,7 @@ class Recipe:
 
     Attributes:
         config: fields of `StyleTransferConfig`, what "auto" stood for in its place.
-        inputs: the photograph, the paintings in their order, the picture to start from.
+        inputs: the photograph, the paintings in their order, the picture to start from, the masks.
         options: those of `REPEATED_OPTIONS`.
         weights: where VGG19's came from: `source`, `kind` and `sha256`.
         versions: of this package and of what decides the pixels.

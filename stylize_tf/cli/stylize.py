@@ -20,6 +20,7 @@ from stylize_tf.cli.failures import INSTALL, explain
 from stylize_tf.cli.interrupts import Interrupted, Interrupts
 from stylize_tf.cli.painting import Painting
 from stylize_tf.cli.standard_output import open_standard_streams, print_line
+from stylize_tf.cli.views import Views
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate
@@ -125,10 +126,13 @@ def _help_text(topic: str, argv0: str) -> str:
 
 
 def _stylize(command_line: CommandLine, console: Console, interrupts: Interrupts) -> int:
-    if "output_dir" in command_line.options:
+    if "output_dir" in command_line.options and "sheet" not in command_line.options:
         return _stylize_folder(command_line, console, interrupts)
+    from stylize_tf.cli import sheet
     from stylize_tf.cli.plan import prepare
 
+    if sheet.asked_for(command_line.options):
+        return _stylize_sheet(command_line, console, interrupts)
     started = time.monotonic()
     job = prepare(command_line, console)
     backend = _load(job.options, console)
@@ -140,6 +144,17 @@ def _stylize(command_line: CommandLine, console: Console, interrupts: Interrupts
             return _OnePicture(Painting(job, stylizer), console, interrupts, started).make()
         except backend.failure as error:
             raise CommandError(str(error), Exit.FAILED) from error
+
+
+def _stylize_sheet(command_line: CommandLine, console: Console, interrupts: Interrupts) -> int:
+    from stylize_tf.cli.sheet import prepare
+    from stylize_tf.cli.sheet_run import SheetRun
+
+    started = time.monotonic()
+    sheet = prepare(command_line, console)
+    backend = _load(sheet.job.options, console)
+    with backend.placement(sheet.job.options.device.split(",")[0]):
+        return SheetRun(sheet, backend, console, interrupts, started).make()
 
 
 def _stylize_folder(command_line: CommandLine, console: Console, interrupts: Interrupts) -> int:
@@ -193,6 +208,7 @@ class _OnePicture:
         self._console = console
         self._interrupts = interrupts
         self._started = started
+        self._views = Views(painting, console)
         self._saved = 0
 
     def make(self) -> int:
@@ -218,6 +234,8 @@ class _OnePicture:
         else:
             self._console.info(f"Interrupted: wrote the best picture so far, {path!r}, {size}.")
         print_line(path)
+        with self._interrupts.shielded():
+            self._views.write()
         if self._options.show and finished:
             from stylize_tf.cli.viewer import show
 
@@ -233,23 +251,30 @@ class _OnePicture:
 
         def follow(iterate: Iterate) -> None:
             progress.update(iterate)
-            self._save_intermediate(iterate)
+            self._keep(iterate)
 
         try:
             return self._painting.paint(follow, lambda: self._interrupts.signum is not None)
         finally:
             progress.close()
 
-    def _save_intermediate(self, iterate: Iterate) -> None:
-        every = self._options.save_every
+    def _keep(self, iterate: Iterate) -> None:
+        """Every Nth step goes into the time-lapse, or else to a file."""
+        every = self._options.save_every or int(self._options.timelapse is not None)
         if not every or iterate.evaluation // every == self._saved // every:
             return
         self._saved = iterate.evaluation
+        with self._interrupts.shielded():
+            if self._options.timelapse is not None:
+                self._views.add_frame(iterate)
+            else:
+                self._save_intermediate(iterate)
+
+    def _save_intermediate(self, iterate: Iterate) -> None:
         from stylize_tf.image_io import OutputError
 
         try:
-            with self._interrupts.shielded():
-                self._painting.write(self._output.intermediate(iterate.evaluation), finished=False)
+            self._painting.write(self._output.intermediate(iterate.evaluation), finished=False)
         except OutputError as error:
             # The run may yet end well: room may be made, and the picture is what counts.
             self._console.warning(str(error))
