@@ -315,7 +315,7 @@ class Judge:
             "gram": mean(gram_distance, GRAM_LAYERS),
             "gram*": mean(gram_distance, UNSEEN_LAYERS),
             "w2": mean(wasserstein_distance, WASSERSTEIN_LAYERS),
-            "cont": self._content_distance(picture, content),
+            "cont": self.content_distance(picture, content),
             "noise": noise(picture, target.image),
             "weave": weave(picture, target.image),
         }
@@ -348,8 +348,11 @@ class Judge:
             ),
         )
 
-    def _content_distance(self, picture: np.ndarray, content: np.ndarray) -> float:
-        picture = resize_long_side(picture, CONTENT_LONG_SIDE)
+    def content_distance(
+        self, picture: np.ndarray, content: np.ndarray, long_side: int = CONTENT_LONG_SIDE
+    ) -> float:
+        """The column `cont`, of pictures brought to a long side."""
+        picture = resize_long_side(picture, long_side)
         content = resize(content, *picture.shape[1:3])
         target = _remembered(self._contents, content, lambda: self._content_features(content))
         return content_distance(self._content_features(picture), target)

@@ -53,6 +53,7 @@ SCRIPTS = (
     Script("quality", (), quick=False),
     Script("time_to_quality", None, peers=True),
     Script("resume_check", None),
+    Script("art_direction", None),
 )
 
 
@@ -72,6 +73,8 @@ def command(script: Script, options: argparse.Namespace) -> list[str] | None:
     if script.name == "quality":
         words += ["--pictures", str(options.pictures)] if options.pictures else []
         words += ["--variants"] if options.variants else []
+    if script.name == "art_direction" and options.pictures:
+        words += ["--pictures", str(options.pictures)]
     return words
 
 

@@ -315,7 +315,7 @@ def build_objective(config: StyleTransferConfig, units: Mapping[str, float]) -> 
 
 def content_factor(strength: float) -> float:
     """The factor of the content's weight: 1 at a strength of 1, none at 2, ever more towards 0."""
-    return ((2 - strength) / strength) ** 2 if strength else 1.0
+    return ((2 - strength) / strength) ** 1.5 if strength else 1.0
 
 
 def content_term(config: StyleTransferConfig) -> Term:
@@ -361,13 +361,18 @@ def style_term(config: StyleTransferConfig) -> Term:
     parts: dict[str, Any]
     if config.style_loss == "gram":
         parts = {
+            "sums": _moments_of_all if config.gram_form == "sum" else _moments,
             "statistic": lambda sums: _gram(sums, config.gram_form),
             "distance": _GRAM_DISTANCES[config.gram_form],
             "blend": losses.blend,
         }
     else:
         epsilon = config.style_epsilon
-        parts = {"statistic": losses.gaussian_of, "blend": losses.blend_gaussians}
+        parts = {
+            "sums": _moments,
+            "statistic": losses.gaussian_of,
+            "blend": losses.blend_gaussians,
+        }
         if config.style_loss == "w2":
             parts["distance"] = lambda x, target: losses.wasserstein_2(x, target, epsilon)
             parts["target"] = lambda statistic: losses.wasserstein_2_target(statistic, epsilon)
@@ -379,7 +384,6 @@ def style_term(config: StyleTransferConfig) -> Term:
         source="style",
         layers=_layer_weights(config.style_layers, config.style_layer_weights),
         weight=config.style_weight,
-        sums=_moments,
         has_regions=True,
         **parts,
     )
@@ -414,6 +418,15 @@ def _moments(
     return Moments(count, first / unit, second / unit**2)
 
 
+def _moments_of_all(
+    features: tf.Tensor, unit: float, target: Any, edges: Edges, weights: tf.Tensor | None
+) -> tuple[Moments, tf.Tensor]:
+    """`_moments`, and the number of positions, whether a region covers them or not."""
+    shape = tf.shape(features)
+    sums = _moments(features, unit, target, edges, weights)
+    return sums, tf.cast(shape[1] * shape[2], sums.count.dtype)
+
+
 def _patch_moments(
     image: tf.Tensor, unit: float, target: Any, edges: Edges, weights: tf.Tensor | None
 ) -> Moments:
@@ -425,10 +438,15 @@ def _patch_moments(
     return moments(losses.patches(image, PATCH_SIZE), weights)
 
 
-def _gram(sums: Moments, form: str) -> tf.Tensor:
-    """The Gram matrix in the normalization of `form`: over positions unless it says otherwise."""
+def _gram(sums: Any, form: str) -> tf.Tensor:
+    """The Gram matrix in the normalization of `form`: over positions unless it says otherwise.
+
+    The sum over a region is taken as if the region were as large as the picture.
+    """
     if form == "sum":
-        return sums.second
+        of_region, positions = sums
+        extent = tf.math.divide_no_nan(positions, of_region.count)
+        return of_region.second * extent[:, tf.newaxis, tf.newaxis]
     gram = losses.gram_of(sums)
     if form == "channel_mean":
         gram /= tf.cast(tf.shape(gram)[-1], gram.dtype)

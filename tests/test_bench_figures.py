@@ -136,6 +136,36 @@ def test_a_resumed_run_counts_only_with_twenty_kills():
     assert not found({"resume_check": {"identical": 5, "kills": 5}}, "resumed").reached
 
 
+CONTROL = {
+    "sizes": {"rows": {"256": {}, "2048": {}}, "spread": {"gram": 0.1, "cont": 0.3}},
+    "strength": {"monotone": True},
+    "chroma": {"content": 0.3, "luminance": 2.5},
+    "regions": {
+        "ones_are_none": True,
+        "grey_levels_outside": 0.25,
+        "times_nearer_to_its_own": [4.0, 2.0],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "reached"),
+    [
+        ("Gram distance", True),
+        ("content distance", False),
+        ("strictly monotone", True),
+        ("--color content", True),
+        ("--color luminance", False),
+        ("outside a mask", True),
+        ("over its own", False),
+        ("mask of ones", True),
+    ],
+)
+def test_art_direction_is_judged_by_its_worst_pair(part, reached):
+    better = json.loads(json.dumps(CONTROL).replace("2.5", "0.1").replace("2.0", "9.0"))
+    assert found({"art_direction": {"a": better, "b": CONTROL}}, part).reached == reached
+
+
 def test_results_are_read_with_the_commits_they_are_of(tmp_path):
     for name, commit, modified in (("a", "1" * 40, False), ("b", "2" * 40, True)):
         record = {"environment": {"commit": commit, "modified": modified}, "results": {"x": 1}}
@@ -158,7 +188,7 @@ def test_a_short_run_leaves_out_what_takes_hours(tmp_path):
     short = {x.name for x in run.SCRIPTS if run.command(x, options(tmp_path))}
     full = {x.name for x in run.SCRIPTS if run.command(x, options(tmp_path, all=True))}
     assert full == {x.name for x in run.SCRIPTS}
-    assert full - short == {"time_to_quality", "resume_check"}
+    assert full - short == {"time_to_quality", "resume_check", "art_direction"}
 
 
 def test_one_script_can_be_asked_for(tmp_path):
