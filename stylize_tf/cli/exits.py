@@ -28,8 +28,8 @@ MEANINGS: dict[Exit, str] = {
     Exit.OUTPUT: "the result cannot be written; with --output_dir the run ended there",
     Exit.WEIGHTS: "the weights of VGG19 cannot be found, fetched or trusted",
     Exit.FAILED: "no picture could be made: memory, numbers, device or TensorFlow itself",
-    Exit.PARTLY: "some of many pictures, or cells of a sheet, failed, each with a line why; the others are "
-    "there",
+    Exit.PARTLY: "some of many pictures, or cells of a sheet, failed, each with a line why; the "
+    "others are there",
     Exit.INTERRUPTED: "Ctrl-C; the best picture so far was written, if there was one",
     Exit.TERMINATED: "SIGTERM; the best picture so far was written, if there was one",
 }

@@ -95,8 +95,8 @@ def full_help(argv0: str) -> str:
     lines += _paragraph(
         "Flags are written --flag value or --flag=value, switches --flag and --noflag, lists with "
         "commas. A flag given twice takes the last value, but each --content, --style, "
-        "--content_mask, --style_mask and --sheet adds one; flags override a preset and the recipe of "
-        "--from_picture. The paths of finished pictures are all that is printed to standard "
+        "--content_mask, --style_mask and --sheet adds one; flags override a preset and the recipe "
+        "of --from_picture. The paths of finished pictures are all that is printed to standard "
         "output. absl's --logger_levels, --run_with_pdb, --run_with_profiling and --profile_file "
         "work too."
     )
