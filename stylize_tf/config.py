@@ -171,7 +171,13 @@ class StyleTransferConfig:
         "their histogram.",
         choices=("symmetric", "pca", "cholesky", "histogram"),
     )
-    color_amount: float = _field(1.0, "How much of --color is done.", minimum=0.0, maximum=1.0)
+    color_amount: float = _field(
+        1.0,
+        "How much of --color content and match is done; with luminance, how far the grey painting "
+        "is given the photograph's brightness and contrast.",
+        minimum=0.0,
+        maximum=1.0,
+    )
     mask_feather: float = _field(
         0.01,
         "Softness of the borders of masks: the deviation of a Gaussian, as a share of the long "
@@ -388,10 +394,16 @@ class StyleTransferConfig:
                 raise ConfigError(f"`{kind}_layer_weights` must not all be 0.")
         if self.style_blend_weights and not any(self.style_blend_weights):
             raise ConfigError("`style_blend_weights` must not all be 0.")
-        if not (self.content_weight and self.content_layers) and not (
-            self.style_weight and self.style_layers
-        ):
+        has_content = self.content_weight and self.content_layers
+        has_style = self.style_weight and self.style_layers
+        if not has_content and not has_style:
             raise ConfigError("`content_weight` and `style_weight` must not both be 0.")
+        if not self.strength and not has_content:
+            raise ConfigError(
+                "`strength` 0 is the photograph alone: `content_weight` must not be 0 then."
+            )
+        if self.strength == 2 and not has_style:
+            raise ConfigError("`strength` 2 is the style alone: `style_weight` must not be 0 then.")
         if not self.steps:
             raise ConfigError("`steps` must have at least one number.")
 

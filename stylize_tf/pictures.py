@@ -57,6 +57,11 @@ class Pictures:
             raise ConfigError(
                 '`initial`, the picture to start from, and `init` "picture" must be given together.'
             )
+        if config.style_blend_weights and len(content_masks) > 1:
+            raise ConfigError(
+                "`style_blend_weights` must be left out with several `content_masks`: every region "
+                "has a painting of its own."
+            )
         self.shares = _shares(config.style_blend_weights, len(paintings))
         masks.check_counts(len(paintings), len(content_masks), len(style_masks))
         of_content = [
@@ -95,6 +100,8 @@ class Pictures:
             grey, *others = [
                 color.luminance(x, config.color_space) for x in (photograph, *paintings)
             ]
+            if self.start is not None:
+                self.start = color.luminance(self.start, config.color_space)
             return grey, [color.match_lightness(x, grey, config.color_amount) for x in others]
         return photograph, paintings
 
@@ -169,7 +176,8 @@ class Pictures:
         if not config.strength:
             return photograph
         if keeps_colors:
-            image = color.keep_colors(image, photograph, config.color_space, config.color_amount)
+            amount = config.color_amount if config.color == "content" else 1.0
+            image = color.keep_colors(image, photograph, config.color_space, amount)
         if masks is not None:
             painted = masks.sum(axis=3, keepdims=True)
             image = photograph + painted * (image - photograph)

@@ -123,6 +123,9 @@ def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage
             f"would be {size[1]}x{size[0]}. Ask for a long side of {needed} or more, or for "
             f"shallower layers."
         )
+    if not config.strength:  # The photograph itself: there is nothing to paint.
+        yield Stage(*size, 1)
+        return
     long_side = max(size)
     coarsest = max(config.coarsest_size, math.ceil(smallest * long_side / min(size)))
     ratio = long_side / coarsest if config.coarsest_size else 1.0

@@ -81,8 +81,8 @@ class Stylizer:
         style: image_io.ImageLike | Sequence[image_io.ImageLike],
         initial: image_io.ImageLike | None = None,
         *,
-        content_masks: Sequence[image_io.ImageLike] = (),
-        style_masks: Sequence[image_io.ImageLike] = (),
+        content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+        style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
     ) -> np.ndarray:
         """The finished picture; arguments as for `iterate`.
 
@@ -106,8 +106,8 @@ class Stylizer:
         initial: image_io.ImageLike | None = None,
         checkpoint: Checkpoint | None = None,
         *,
-        content_masks: Sequence[image_io.ImageLike] = (),
-        style_masks: Sequence[image_io.ImageLike] = (),
+        content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+        style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
     ) -> Iterator[Iterate]:
         """Stylizes `content`, yielding after each step; the last iterate has the finished picture.
 
@@ -304,8 +304,8 @@ def stylize(
     style: image_io.ImageLike | Sequence[image_io.ImageLike],
     *,
     initial: image_io.ImageLike | None = None,
-    content_masks: Sequence[image_io.ImageLike] = (),
-    style_masks: Sequence[image_io.ImageLike] = (),
+    content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+    style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
     preset: str = "default",
     **options: Any,
 ) -> np.ndarray:

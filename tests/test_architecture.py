@@ -31,6 +31,8 @@ TABLE = {
     # Pictures put together to be looked at, and the painting in motion.
     "montage": "config image_io | numpy PIL",
     "animation": "atomic_files image_io | numpy PIL",
+    # Which parts of pictures are regions, read and paired before there is anything to paint.
+    "masks": "config image_io | numpy",
     # Named configurations.
     "presets": "config",
     # Pretrained weights: parsers of foreign files and the downloader are apart from where to look.
@@ -57,8 +59,8 @@ TABLE = {
     "tiling": "objective optimizers | tensorflow keras",
     "evaluation": "objective optimizers tiling | tensorflow keras",
     # Parts of a picture with a painting each; what a run was given, and what it shows.
-    "regions": "config image_io objective optimizers tiling | tensorflow keras numpy",
-    "pictures": "color config image_io pyramid regions | numpy",
+    "regions": "objective optimizers tiling | tensorflow keras numpy",
+    "pictures": "color config image_io masks pyramid | numpy",
     # Which parts: what fits.
     "memory": "config evaluation tiling",
     # The steps of one picture, and what it takes to go on with them.
@@ -88,11 +90,23 @@ TABLE = {
     "cli.recipe": "config cli.options",
     "cli.progress": "cli.console",
     # One picture.
+    "cli.outputs": "animation image_io cli.exits cli.naming cli.options",
     "cli.plan": (
-        "atomic_files config image_io presets pyramid weights cli.console cli.exits cli.flags"
-        " cli.naming cli.options cli.progress cli.recipe cli.runtime cli.sources | PIL numpy"
+        "atomic_files config image_io masks presets pyramid weights cli.console cli.exits"
+        " cli.flags cli.options cli.outputs cli.progress cli.recipe cli.runtime cli.sources"
+        " | PIL numpy"
     ),
-    "cli.painting": "checkpoint image_io cli.exits cli.plan",
+    "cli.painting": "checkpoint image_io cli.exits cli.plan | numpy",
+    "cli.views": "animation image_io montage cli.console cli.failures cli.painting",
+    # A sheet of variations.
+    "cli.sheet": (
+        "config image_io presets cli.console cli.exits cli.flags cli.naming cli.options cli.outputs"
+        " cli.plan"
+    ),
+    "cli.sheet_run": (
+        "config image_io montage weights cli.console cli.exits cli.failures cli.interrupts"
+        " cli.painting cli.progress cli.runtime cli.sheet cli.standard_output cli.viewer | numpy"
+    ),
     # A folder of many.
     "cli.folder_report": ("cli.console cli.exits cli.failures cli.progress cli.standard_output"),
     "cli.folder": (
@@ -101,12 +115,13 @@ TABLE = {
     ),
     "cli.folder_run": (
         "image_io weights cli.exits cli.folder cli.folder_report cli.interrupts"
-        " cli.naming cli.painting cli.plan cli.recipe cli.runtime | numpy"
+        " cli.naming cli.outputs cli.painting cli.plan cli.recipe cli.runtime | numpy"
     ),
     "cli.stylize": (
         "config image_io cli.console cli.exits cli.failures cli.flags cli.folder"
         " cli.folder_report cli.folder_run cli.help cli.interrupts cli.options cli.painting"
-        " cli.plan cli.progress cli.runtime cli.standard_output cli.viewer | absl"
+        " cli.plan cli.progress cli.runtime cli.sheet cli.sheet_run cli.standard_output cli.viewer"
+        " cli.views | absl"
     ),
     "cli.fetch_weights": "weights cli.console cli.exits cli.interrupts | absl",
     "__main__": "cli.stylize",
@@ -314,6 +329,8 @@ def loaded_with(module):
         ("cli.stylize", set()),
         ("weights", {"numpy"}),
         ("image_io", {"numpy", "PIL"}),
+        ("masks", {"numpy", "PIL"}),
+        ("pictures", {"numpy", "PIL"}),
         ("cli.flags", {"absl"}),
         ("cli.plan", {"absl", "numpy", "PIL"}),
     ],

@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 import stylize_tf.tiling
-from stylize_tf import features
+from stylize_tf import features, regions
 from stylize_tf.config import StyleTransferConfig
-from stylize_tf.objective import Objective, Term, build_objective
+from stylize_tf.objective import Objective, Term, build_objective, of_regions
 from stylize_tf.tiling import Tiling, bands, cut
 
 UNITS = {f"block{block}_conv1": 0.5 * block for block in range(1, 6)}
@@ -243,6 +243,76 @@ def test_a_gradient_from_bands_agrees_with_finite_differences_across_their_borde
     assert found == pytest.approx(length, rel=2e-2)
 
 
+# Regions.
+
+
+def masks_of(rng, height, width, count):
+    """Soft masks `[1, H, W, R]`, smooth and with empty parts, that add up to less than 1."""
+    coarse = rng.uniform(-0.5, 1, size=[1, 4, 3, count])
+    masks = tf.maximum(tf.image.resize(coarse, [height, width]), 0)
+    return (masks / tf.maximum(tf.reduce_sum(masks, axis=3, keepdims=True), 1)).numpy()
+
+
+def regional_targets(network, case, rng, size, count):
+    """Of a photograph and of a painting for each of some regions of the picture."""
+    extractor, _ = built(network, case)
+    targets = [targets_of(network, case, rng, size, ((40, 35),), (1.0,)) for _ in range(count)]
+    of_style = [{k: x for k, x in each.items() if k != "content"} for each in targets]
+    own = {k: x for k, x in targets[0].items() if k == "content"}
+    covered = regions.coverage(masks_of(rng, *size, count), extractor)
+    return of_regions(of_style) | covered | own
+
+
+STYLED = [name for name, changes in CASES.items() if changes.get("style_weight") != 0]
+
+
+@pytest.mark.parametrize("case", STYLED)
+def test_value_and_gradient_of_regions_from_bands_are_those_of_the_whole(tiny_network, rng, case):
+    segments = len(cut(built(tiny_network, case)[0]))
+    # The covariance of the patches of a small region is a small difference. Measured: 1.2e-5.
+    of_losses = {"rel": 1e-3} if "w2" in case else {"rel": 3e-5}
+    runs = [(SIZES[0], 2, [segments])]
+    if case == THOROUGH:
+        runs = [(SIZES[0], 1, [segments]), (SIZES[0], 3, range(segments + 1))]
+        runs += [(each, 3, [segments]) for each in MORE_SIZES]
+    for (size, pixels), count, numbers in runs:
+        image = picture(rng, *size)
+        targets = regional_targets(tiny_network, case, rng, size, count)
+        losses, gradient = whole(tiny_network, case, image, targets)
+        assert np.abs(gradient).max() > 0
+        for banded in numbers:
+            tiling = tiling_of(tiny_network, case, banded)
+            own, slope = tiling.value_and_gradient(image, targets, pixels)
+            assert set(own) == set(losses)
+            for name, loss in losses.items():
+                assert float(own[name]) == pytest.approx(float(loss), **of_losses), (size, banded)
+            assert error(slope, gradient) < 2e-5, (size, count, banded)
+
+
+@pytest.mark.parametrize("case", ["bures", "gram sum, l1", "pools, average, zero"])
+def test_statistics_of_a_part_by_bands_are_those_of_the_whole(tiny_network, rng, case):
+    extractor, objective = built(tiny_network, case)
+    own = objective.of("style")
+    model = keras.Model(extractor.input, {name: extractor.output[name] for name in own.layers()})
+    image = picture(rng, 45, 83)
+    # Of the photograph's network, whose layers are more than these.
+    covered = regions.coverage(masks_of(rng, 45, 83, 1), extractor)
+    expected = objective.statistics("style", model(image), covered)
+    without = objective.statistics("style", model(image))
+    for banded in (0, 1, len(cut(model))):
+        tiling = Tiling(model, own, banded)
+        for pixels in (1, 1000, 10**9):
+            actual = tiling.statistics(image, pixels, covered)
+            tf.nest.assert_same_structure(actual, expected)
+            for x, y in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
+                assert error(x, y) < 1e-5, (banded, pixels)
+    changes = [
+        error(x, y)
+        for x, y in zip(tf.nest.flatten(without), tf.nest.flatten(expected), strict=True)
+    ]
+    assert min(changes) > 1e-3
+
+
 # Statistics.
 
 
@@ -329,20 +399,30 @@ def test_bands_are_about_equal_and_not_more_than_needed():
 # One trace.
 
 
-def test_every_function_is_traced_once_for_all_sizes_and_bands(tiny_network, rng):
+@pytest.mark.parametrize("count", [0, 2])
+def test_every_function_is_traced_once_for_all_sizes_and_bands(tiny_network, rng, count):
     traces = []
 
     def counted(x, unit, target, edges, weights):
         traces.append(tf.executing_eagerly())
-        return tf.reduce_sum(x)
+        assert (weights is None) == (count == 0)
+        return tf.reduce_sum(x) * tf.ones([max(count, 1)])
+
+    def summed(statistic, target):
+        return tf.reduce_sum(statistic)
 
     layers = ("image", "block1_conv1", "block3_conv2", "block4_conv1")
-    term = Term("mean", "none", dict.fromkeys(layers, 1.0), 1.0, counted)
+    weights = dict.fromkeys(layers, 1.0)
+    term = Term("mean", "none", weights, 1.0, counted, distance=summed, has_regions=True)
     extractor = features.build_extractor(tiny_network, layers)
     tiling = Tiling(extractor, Objective((term,)), banded=2)
     counts = []
     for size, pixels in (((33, 47), 1), ((131, 40), 900), ((40, 33), 10**6), ((17, 90), 1)):
-        tiling.value_and_gradient(picture(rng, *size), {}, pixels)
+        targets = {}
+        if count:
+            nothing = {"mean": dict.fromkeys(layers, tf.zeros([count]))}
+            targets = nothing | regions.coverage(masks_of(rng, *size, count), extractor)
+        tiling.value_and_gradient(picture(rng, *size), targets, pixels)
         counts.append(len(traces))
     # Two layers in the first segment and one in the second, each there and back; one in the rest.
     assert counts == [2 * 3 + 1] * 4

@@ -1,0 +1,119 @@
+"""One dial from the photograph to style over everything."""
+
+import numpy as np
+import pytest
+
+from stylize_tf import image_io
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.objective import build_objective, content_factor
+from stylize_tf.stylizer import Stylizer
+
+PLAIN = StyleTransferConfig(
+    size=32,
+    content_layers=("block2_conv1",),
+    style_layers=("block1_conv1", "block2_conv1"),
+    style_layer_weights=(),
+    content_weight=1.0,
+    content_growth=0.0,
+    coarsest_size=0,
+    steps=(40,),
+    precision="float32",
+)
+
+
+@pytest.fixture
+def photograph(rng):
+    return smooth(rng, 48, 36)
+
+
+@pytest.fixture
+def painting(rng):
+    return smooth(rng, 30, 40)[::-1] ** 2
+
+
+def smooth(rng, height, width):
+    coarse = rng.uniform(0.1, 0.9, size=[1, 8, 8, 3]).astype(np.float32)
+    return image_io.resize(coarse, height, width)[0]
+
+
+def terms_of(**options):
+    return {term.name: term.weight for term in build_objective(PLAIN.replace(**options), {}).terms}
+
+
+def test_the_factor_of_the_content_falls_from_the_photograph_to_nothing():
+    assert content_factor(1.0) == 1
+    assert content_factor(2.0) == 0
+    # ((2 - 2/5) / (2/5))^1.5 = 4^1.5, and ((2 - 8/5) / (8/5))^1.5 = 1/8.
+    assert content_factor(0.4) == pytest.approx(8)
+    assert content_factor(1.6) == pytest.approx(1 / 8)
+    factors = [content_factor(strength) for strength in np.linspace(0.01, 2, 200)]
+    assert (np.diff(factors) < 0).all()
+    # Half as strong and as much over the default are opposite: s and 2 - s.
+    for strength in (0.1, 0.3, 0.9):
+        assert content_factor(strength) * content_factor(2 - strength) == pytest.approx(1)
+
+
+def test_strength_weighs_the_content_and_leaves_the_other_terms_as_they_are():
+    default = terms_of()
+    for strength in (0.25, 0.5, 1.5):
+        weights = terms_of(strength=strength)
+        assert weights == {**default, "content": default["content"] * content_factor(strength)}
+    assert terms_of(strength=1.0) == default
+
+
+def test_at_the_ends_there_is_only_one_of_content_and_style():
+    assert set(terms_of(strength=0.0)) == {"content"}
+    assert set(terms_of(strength=2.0)) == {"style", "patches", "total_variation"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"init": "white_noise"},
+        {"init": "style_statistics"},
+        {"color": "luminance", "color_space": "yiq"},
+        {"color": "content", "init": "pink_noise"},
+        {"optimizer": "adam", "average_decay": 0.9},
+        {"crop": "square"},
+    ],
+    ids=str,
+)
+def test_no_strength_is_the_photograph_whatever_it_begins_with(
+    tiny_network, photograph, painting, options
+):
+    config = PLAIN.replace(strength=0.0, coarsest_size=16, steps=(3,), **options)
+    image = Stylizer(config, network=tiny_network)(photograph, painting)
+    whole = photograph[6:42] if "crop" in options else photograph
+    expected = image_io.resize(whole[np.newaxis], *image.shape[1:3])
+    np.testing.assert_array_equal(image, expected)
+
+
+def test_no_strength_of_a_single_stage_takes_one_step(tiny_network, photograph, painting):
+    paint = Stylizer(PLAIN.replace(strength=0.0), network=tiny_network)
+    [iterate] = paint.iterate(photograph, painting)
+    assert iterate.loss == 0
+    assert "converged" in iterate.messages[0]
+
+
+def test_distances_to_style_and_content_follow_the_strength(tiny_network, photograph, painting):
+    """As judged by one objective for all."""
+    judge = build_objective(PLAIN.replace(total_variation_weight=0.0), {})
+    paint = Stylizer(PLAIN, network=tiny_network)
+    extract = paint._evaluator("float32").extractor
+    size = paint.final_size(photograph[np.newaxis])
+    small = image_io.resize(photograph[np.newaxis], *size)
+    targets = judge.targets([judge.statistics("content", extract(small))])
+    style = image_io.resize(painting[np.newaxis], 24, 32)
+    targets |= judge.targets([judge.statistics("style", extract(style))])
+    content, styles = [], []
+    for strength in (0.0, 0.25, 0.5, 1.0, 2.0):
+        image = Stylizer(PLAIN.replace(strength=strength), network=tiny_network)(
+            photograph, painting
+        )
+        losses = judge(extract(image), targets)
+        content.append(float(losses["content"]))
+        styles.append(float(losses["style"]) + float(losses["patches"]))
+    assert content[0] == pytest.approx(0, abs=1e-9)
+    assert (np.diff(content) > 0).all(), content
+    assert (np.diff(styles) < 0).all(), styles
