@@ -178,6 +178,13 @@ class StyleTransferConfig:
         minimum=0.0,
         maximum=1.0,
     )
+    regions: str = _field(
+        "none",
+        "Regions found in place of masks: auto:K pairs K parts of the photograph with parts of the "
+        "painting that are alike to the network, such as sky with sky. Two or three suit most "
+        "pictures; --regions_overlay shows them.",
+        choices=("none", *(f"auto:{count}" for count in range(2, 9))),
+    )
     mask_feather: float = _field(
         0.01,
         "Softness of the borders of masks: the deviation of a Gaussian, as a share of the long "
@@ -406,6 +413,11 @@ class StyleTransferConfig:
             raise ConfigError("`strength` 2 is the style alone: `style_weight` must not be 0 then.")
         if not self.steps:
             raise ConfigError("`steps` must have at least one number.")
+
+    @property
+    def auto_regions(self) -> int:
+        """How many regions are to be found; 0 for none."""
+        return 0 if self.regions == "none" else int(self.regions.removeprefix("auto:"))
 
     def replace(self, **changes: Any) -> StyleTransferConfig:
         """A copy with some fields changed and all of it checked again."""

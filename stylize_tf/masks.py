@@ -75,8 +75,16 @@ def pair(
     ]
 
 
-def check_counts(paintings: int, content_masks: int, style_masks: int) -> None:
+def check_counts(
+    paintings: int, content_masks: int, style_masks: int, *, auto_regions: int = 0
+) -> None:
     """Raises a `ConfigError` unless so many paintings and masks fit together, see `pair`."""
+    if auto_regions and (paintings != 1 or content_masks or style_masks):
+        raise ConfigError(
+            f"`regions` auto finds the masks itself, for one painting: give one `style` and "
+            f"neither `content_mask` nor `style_mask`; got {paintings}, {content_masks} and "
+            f"{style_masks}."
+        )
     if content_masks > 1 and paintings not in (1, content_masks):
         raise ConfigError(
             f"There must be one `style`, or one for each `content_mask`; got {paintings} and "

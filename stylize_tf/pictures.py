@@ -7,12 +7,18 @@ photograph and some paintings.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from stylize_tf import color, image_io, masks, pyramid
+from stylize_tf import color, image_io, masks, montage, pyramid
 from stylize_tf.config import ConfigError, StyleTransferConfig
+
+OVERLAY_SIDE = 1024
+"""Long side of the pictures of an overlay, at most, in pixels."""
+
+FindRegions = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Photograph and painting, `[1, H, W, 3]` -> masks of K regions of each, `[1, h, w, K]`."""
 
 
 class Pictures:
@@ -25,6 +31,7 @@ class Pictures:
         initial: the picture to start from, if `config.init` is "picture".
         content_masks: one or several, of regions of the photograph; "alpha" for its transparency.
         style_masks: of the paintings; see `masks.pair`.
+        find_regions: finds masks where `config.regions` asks for them.
 
     Attributes:
         photograph: float32 `[1, H, W, 3]`, as it is to be painted.
@@ -47,6 +54,7 @@ class Pictures:
         initial: image_io.ImageLike | None = None,
         content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
         style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+        find_regions: FindRegions | None = None,
     ):
         self._config = config
         content_masks, style_masks = _as_list(content_masks), _as_list(style_masks)
@@ -63,7 +71,12 @@ class Pictures:
                 "has a painting of its own."
             )
         self.shares = _shares(config.style_blend_weights, len(paintings))
-        masks.check_counts(len(paintings), len(content_masks), len(style_masks))
+        masks.check_counts(
+            len(paintings),
+            len(content_masks),
+            len(style_masks),
+            auto_regions=config.auto_regions,
+        )
         of_content = [
             masks.read(mask, content, photograph.shape[1:3], "content_mask")
             for mask in content_masks
@@ -82,6 +95,14 @@ class Pictures:
         if config.style_fit == "crop":
             for mask in of_styles:
                 _cropped_mask(mask, photograph.shape[2] / photograph.shape[1], "style_mask")
+        if config.auto_regions and find_regions is not None:
+            # In what will be seen of both, so that cropping cuts no region off.
+            painting = self._fitting(paintings[0], photograph.shape[2] / photograph.shape[1])
+            of_content, of_styles = (
+                np.split(found, config.auto_regions, axis=3)
+                for found in find_regions(photograph, painting)
+            )
+            self.regions = masks.pair(1, self.shares, len(of_content), of_styles)
         self._masks, self.mask_count = of_content, len(of_content)
         self._own_colors = photograph
         self.photograph, self.paintings = self._colored(photograph, paintings)
@@ -135,7 +156,7 @@ class Pictures:
 
     def painting_at(self, number: int, stage: pyramid.Stage, last: pyramid.Stage) -> np.ndarray:
         """A painting at its size for a stage."""
-        painting = self._fitting(self.paintings[number], stage)
+        painting = self._fitting(self.paintings[number], stage.width / stage.height)
         height, width = painting.shape[1:3]
         size = pyramid.style_size(self._config, height, width, stage, last)
         return image_io.resize(painting, *size)
@@ -144,14 +165,40 @@ class Pictures:
         self, mask: np.ndarray, stage: pyramid.Stage, painting: np.ndarray
     ) -> np.ndarray:
         """The mask of a painting at the size of that, float32 `[1, h, w, 1]`."""
-        fitting = self._fitting(mask, stage)
+        fitting = self._fitting(mask, stage.width / stage.height)
         height, width = painting.shape[1:3]
         return masks.joined([fitting], height, width, self._config.mask_feather)
 
-    def _fitting(self, image: np.ndarray, stage: pyramid.Stage) -> np.ndarray:
+    def overlay(self) -> np.ndarray:
+        """The photograph and each painting with colors over the regions, side by side.
+
+        Returns:
+            float32, `[1, h, w, 3]` in [0, 1]; a region has one color and number in all of them.
+        """
+        feather = self._config.mask_feather
+        photograph = _bounded(self._own_colors)
+        height, width = photograph.shape[1:3]
+        over = masks.joined(self._masks or [_all_of(photograph)], height, width, feather)
+        cells = [montage.overlay(photograph, over)]
+        for number, own in enumerate(self.paintings):
+            painting = _bounded(self._fitting(own, width / height))
+            rows, columns = painting.shape[1:3]
+            # Of the regions of other paintings there is nothing here.
+            over = np.zeros([1, rows, columns, max(1, self.mask_count)], np.float32)
+            for region, each in enumerate(self.regions):
+                for owner, mask in zip(each.paintings, each.masks, strict=True):
+                    if owner == number:
+                        part = _all_of(painting) if mask is None else mask
+                        part = self._fitting(part, width / height)
+                        over[..., region] = masks.joined([part], rows, columns, feather)[..., 0]
+            total = over.sum(axis=3, keepdims=True)
+            cells.append(montage.overlay(painting, over / np.maximum(total, 1)))
+        return montage.sheet([cells], [""], [""] * len(cells))
+
+    def _fitting(self, image: np.ndarray, aspect: float) -> np.ndarray:
         if self._config.style_fit != "crop":
             return image
-        return cropped(image, stage.width / stage.height)
+        return cropped(image, aspect)
 
     def masks_at(self, stage: pyramid.Stage) -> np.ndarray:
         """The regions at the size of a stage: float32 `[1, h, w, R]`, adding up to 1 at most."""
@@ -191,6 +238,17 @@ def cropped(image: np.ndarray, aspect: float) -> np.ndarray:
     new_width = min(width, max(1, round(height * aspect)))
     top, left = (height - new_height) // 2, (width - new_width) // 2
     return image[:, top : top + new_height, left : left + new_width]
+
+
+def _bounded(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[1:3]
+    scale = min(1, OVERLAY_SIDE / max(height, width))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    return image_io.resize(image, *size).clip(0, 1)
+
+
+def _all_of(image: np.ndarray) -> np.ndarray:
+    return np.ones_like(image[..., :1])
 
 
 def _cropped_mask(mask: np.ndarray, aspect: float, name: str) -> np.ndarray:

@@ -14,9 +14,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from stylize_tf import image_io
+from stylize_tf.correspondence import paired_regions
 from stylize_tf.objective import COVERAGE, Coverage, Losses, Targets
 from stylize_tf.optimizers import ValueAndGradient
 from stylize_tf.tiling import IMAGE
+
+FOUND_LAYER = "block4_conv2"
+FOUND_SIDE = 256
+"""From which features, and at which long side in pixels, regions are found: of 256 and 384, and of
+block4_conv1, block4_conv2 and block5_conv1, what paired the parts of pictures best."""
 
 
 def coverage(masks: np.ndarray, extractor: keras.Model) -> Targets:
@@ -45,6 +52,36 @@ def coverage(masks: np.ndarray, extractor: keras.Model) -> Targets:
             for name, weights in layers.items()
         }
     }
+
+
+def find(
+    extractor: keras.Model, photograph: np.ndarray, painting: np.ndarray, count: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of regions of both pictures that belong together, by `paired_regions`.
+
+    Args:
+        extractor: from `features.build_extractor`, with `FOUND_LAYER`.
+        photograph, painting: float32, `[1, H, W, 3]` in [0, 1], of any sizes.
+        count: of the regions, K.
+        seed: of `paired_regions`.
+
+    Returns:
+        Of each picture, float32 `[1, h, w, K]`, >= 0, of a long side of `FOUND_SIDE`.
+    """
+    images = []
+    for image in (photograph, painting):
+        height, width = image.shape[1:3]
+        scale = FOUND_SIDE / max(height, width)
+        # The network halves them three times; of a very narrow picture something must be left.
+        height, width = max(16, round(height * scale)), max(16, round(width * scale))
+        images.append(image_io.resize(image, height, width).clip(0, 1))
+    content, style = (extractor(image)[FOUND_LAYER].numpy() for image in images)
+    found = paired_regions(content, style, count, seed=seed)
+    content, style = (
+        image_io.resize(mask, *image.shape[1:3]).clip(0, 1)
+        for mask, image in zip(found, images, strict=True)
+    )
+    return content, style
 
 
 def within(

@@ -99,6 +99,39 @@ class Stylizer:
         """Height and width of the finished picture for a photograph `[1, H, W, 3]`."""
         return pyramid.final_size(self.config, *content.shape[1:3])
 
+    def pictures(
+        self,
+        content: image_io.ImageLike,
+        style: image_io.ImageLike | Sequence[image_io.ImageLike],
+        initial: image_io.ImageLike | None = None,
+        *,
+        content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+        style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+    ) -> Pictures:
+        """What `iterate` makes of the same arguments before it begins; `overlay()` shows regions.
+
+        Raises:
+            ImageError, ConfigError: as `iterate` does.
+        """
+        return Pictures(
+            self.config,
+            content,
+            _as_list(style),
+            initial,
+            content_masks,
+            style_masks,
+            self._find_regions,
+        )
+
+    def _find_regions(
+        self, photograph: np.ndarray, painting: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        extractor = features.build_extractor(
+            self._network, [regions.FOUND_LAYER], padding=self.config.padding
+        )
+        count, seed = self.config.auto_regions, self.config.seed
+        return regions.find(extractor, photograph, painting, count, seed)
+
     def iterate(
         self,
         content: image_io.ImageLike,
@@ -130,8 +163,8 @@ class Stylizer:
             StylizationError: if the loss is not finite from the start, or memory does not suffice.
             OSError: if the folder of the checkpoint cannot be made.
         """
-        pictures = Pictures(
-            self.config, content, _as_list(style), initial, content_masks, style_masks
+        pictures = self.pictures(
+            content, style, initial, content_masks=content_masks, style_masks=style_masks
         )
         size = self.final_size(pictures.photograph)
         stages = list(pyramid.stages(self.config, size))

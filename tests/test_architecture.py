@@ -59,8 +59,9 @@ TABLE = {
     "tiling": "objective optimizers | tensorflow keras",
     "evaluation": "objective optimizers tiling | tensorflow keras",
     # Parts of a picture with a painting each; what a run was given, and what it shows.
-    "regions": "objective optimizers tiling | tensorflow keras numpy",
-    "pictures": "color config image_io masks pyramid | numpy",
+    "correspondence": "| numpy",
+    "regions": "correspondence image_io objective optimizers tiling | tensorflow keras numpy",
+    "pictures": "color config image_io masks montage pyramid | numpy",
     # Which parts: what fits.
     "memory": "config evaluation tiling",
     # The steps of one picture, and what it takes to go on with them.

@@ -447,22 +447,28 @@ def test_there_are_as_many_blend_weights_as_styles_and_at_least_one_style(
         plain.iterate(content, [])
 
 
-def test_style_scale_makes_the_style_smaller_but_never_larger_than_it_is(
+def test_style_scale_makes_the_style_smaller_and_larger_as_far_as_it_may_be_enlarged(
     tiny_network, content, rng
 ):
     style = smooth(rng, 36, 48)
     half = made(tiny_network, content, style, style_scale=0.5)
-    np.testing.assert_array_equal(half, made(tiny_network, content, resized(style, 9, 12)))
-    full = made(tiny_network, content, style, style_scale=8.0)
+    # Small enough already: as it is.
+    as_it_is = {"style_enlargement": 1.0}
+    small = made(tiny_network, content, resized(style, 9, 12), **as_it_is)
+    np.testing.assert_array_equal(half, small)
+    full = made(tiny_network, content, style, style_scale=8.0, **as_it_is)
     np.testing.assert_array_equal(full, made(tiny_network, content, style, style_scale=2.0))
     assert np.abs(half - full).max() > 1e-3
+    double = made(tiny_network, content, style, style_scale=8.0)
+    np.testing.assert_array_equal(double, made(tiny_network, content, style, style_scale=4.0))
+    assert np.abs(double - full).max() > 1e-3
 
 
 def test_style_size_is_the_long_side_of_the_style_whatever_the_scale(tiny_network, content, rng):
     style = smooth(rng, 36, 48)
     np.testing.assert_array_equal(
         made(tiny_network, content, style, style_size=16, style_scale=3.0),
-        made(tiny_network, content, resized(style, 12, 16)),
+        made(tiny_network, content, resized(style, 12, 16), style_enlargement=1.0),
     )
 
 
@@ -1114,3 +1120,44 @@ def test_the_public_names_are_listed_and_there():
         assert getattr(stylize_tf, name) is not None
     with pytest.raises(AttributeError, match="stylise"):
         stylize_tf.stylise  # noqa: B018
+
+
+# Regions found without masks.
+
+
+def test_regions_are_found_alike_each_time_and_cover_both_pictures(tiny_network, rng):
+    config = PLAIN.replace(regions="auto:2", size=64)
+    content, style = smooth(rng, 96, 128), smooth(rng, 112, 80)
+    found = [Stylizer(config, network=tiny_network).pictures(content, style) for _ in range(2)]
+    (stage,) = pyramid.stages(config, (48, 64))
+    for pictures in found:
+        masks = pictures.masks_at(stage)
+        assert masks.shape == (1, 48, 64, 2)
+        np.testing.assert_allclose(masks.sum(axis=3), 1, atol=1e-5)
+        assert masks.mean(axis=(0, 1, 2)).min() > 0.05
+        assert [region.paintings for region in pictures.regions] == [(0,), (0,)]
+    np.testing.assert_array_equal(*[x.masks_at(stage) for x in found])
+    overlay = found[0].overlay()
+    assert overlay.shape[0] == 1
+    assert overlay.shape[2] > 128 + 80  # Side by side.
+
+
+def test_found_regions_change_the_picture_and_can_be_made_again(tiny_network, rng):
+    content, style = smooth(rng, 48, 64), smooth(rng, 64, 48)
+    options = {"size": 64, **STAGED, "coarsest_size": 32}
+    without = Stylizer(PLAIN.replace(**options), network=tiny_network)(content, style)
+    config = PLAIN.replace(regions="auto:2", **options)
+    pictures = [Stylizer(config, network=tiny_network)(content, style) for _ in range(2)]
+    np.testing.assert_array_equal(*pictures)
+    assert np.abs(pictures[0] - without).max() > 1e-4
+
+
+@pytest.mark.parametrize("given", ["two styles", "content_masks", "style_masks"])
+def test_found_regions_leave_no_place_for_masks_or_more_paintings(
+    tiny_network, content, style, given
+):
+    paint = Stylizer(PLAIN.replace(regions="auto:2"), network=tiny_network)
+    masks = {given: [np.ones([24, 18])]} if given != "two styles" else {}
+    styles = [style, style] if given == "two styles" else style
+    with pytest.raises(ConfigError, match="`regions` auto finds the masks itself"):
+        paint.iterate(content, styles, **masks)

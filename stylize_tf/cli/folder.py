@@ -32,6 +32,7 @@ _NOT_HERE = {
     "init_image": "--init_image goes with one picture: leave out --output_dir.",
     "content_mask": "--content_mask goes with one picture: leave out --output_dir.",
     "style_mask": "--style_mask goes with one picture: leave out --output_dir.",
+    "regions_overlay": "--regions_overlay goes with one picture: leave out --output_dir.",
     "compare": "--compare goes with one picture: leave out --output_dir.",
     "timelapse": "--timelapse goes with one picture: leave out --output_dir.",
     "save_every": "--save_every goes with one picture: leave out --output_dir.",

@@ -133,6 +133,13 @@ class Options:
         "painting one for each --content_mask.",
         text,
     )
+    regions_overlay: str | None = _option(
+        None,
+        "FILE",
+        "A picture of the regions, those of --regions or of the masks: photograph and paintings "
+        "side by side with a color over each. It is written before the first step.",
+        text,
+    )
     output: str | None = _option(
         None,
         "FILE",

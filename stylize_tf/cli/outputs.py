@@ -61,9 +61,18 @@ def find_output(
         output = Output(free_name(derived_name(content, styles)), derived=True)
     image_io.check_output(output.path, inputs=inputs)
     kept = [*inputs]
+    if options.regions_overlay is not None:
+        others = {
+            "output": output.path,
+            "compare": options.compare,
+            "timelapse": options.timelapse,
+        }
+        _check_distinct("regions_overlay", options.regions_overlay, inputs, others)
+        _check_picture("regions_overlay", options.regions_overlay)
+        kept.append(options.regions_overlay)
     if options.compare is not None:
         _check_distinct("compare", options.compare, inputs, {"output": output.path})
-        _check_comparison(options.compare)
+        _check_picture("compare", options.compare)
         kept.append(options.compare)
     if options.timelapse is not None:
         others = {"output": output.path, "compare": options.compare}
@@ -103,11 +112,11 @@ def _is_same(path: str, other: str) -> bool:
         return False
 
 
-def _check_comparison(path: str) -> None:
+def _check_picture(flag: str, path: str) -> None:
     try:
         image_io.check_output(path)
     except image_io.OutputError as error:
-        message = re.sub(r"--output\.$", "--compare.", str(error))
+        message = re.sub(r"--output\.$", f"--{flag}.", str(error))
         raise CommandError(message, Exit.OUTPUT) from error
 
 

@@ -71,6 +71,18 @@ class Painting:
 
         return Checkpoint(folder, self.job.options.checkpoint_seconds)
 
+    def regions_overlay(self) -> np.ndarray:
+        """Photograph and paintings with their regions, side by side: float32 `[1, H, W, 3]`."""
+        job = self.job
+        pictures = self._stylizer.pictures(
+            job.content,
+            job.styles,
+            job.initial,
+            content_masks=job.content_masks,
+            style_masks=job.style_masks,
+        )
+        return pictures.overlay()
+
     def picture(self) -> np.ndarray:
         """The best picture so far at the size of the finished one: float32 `[1, H, W, 3]`."""
         from stylize_tf import image_io

@@ -342,7 +342,7 @@ def _check_together(config: StyleTransferConfig, options: Options, wanted: list[
             f"{styles}."
         )
     regions = roles.count("content_mask")
-    masks.check_counts(styles, regions, roles.count("style_mask"))
+    masks.check_counts(styles, regions, roles.count("style_mask"), auto_regions=config.auto_regions)
     if shares and regions > 1:
         raise usage_error(
             "--style_blend_weights blends paintings, and with several --content_mask each region "

@@ -33,6 +33,7 @@ _NOT_HERE = {
     "checkpoint_dir": "--checkpoint_dir goes with one picture: leave out --sheet.",
     "save_every": "--save_every goes with one picture: leave out --sheet.",
     "timelapse": "--timelapse goes with one picture: leave out --sheet.",
+    "regions_overlay": "--regions_overlay goes with one picture: leave out --sheet.",
     "compare": "--compare goes with one picture: leave out --sheet.",
 }
 """Options that a sheet has no use for, and what is said to those who ask for them."""

@@ -216,6 +216,7 @@ class _OnePicture:
         finished = False
         try:
             with self._interrupts.politely():
+                self._views.write_regions()
                 finished = self._paint()
         except KeyboardInterrupt:  # The second signal; what there is gets written below.
             self._interrupts.signum = self._interrupts.signum or signal.SIGINT

@@ -37,6 +37,17 @@ class Views:
             with self._warning("timelapse"):
                 self._timelapse = Timelapse(self._options.timelapse)
 
+    def write_regions(self) -> None:
+        """Writes what shows the regions, if it is asked for."""
+        path = self._options.regions_overlay
+        if path is None:
+            return
+        from stylize_tf import image_io
+
+        with self._warning("regions_overlay"):
+            image_io.write(path, self._painting.regions_overlay(), quality=self._options.quality)
+            self._console.info(f"Wrote the regions {path!r}.")
+
     def add_frame(self, iterate: Iterate) -> None:
         """Takes a step into the time-lapse."""
         if self._timelapse is None:
