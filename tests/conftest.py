@@ -62,3 +62,41 @@ def tiny(monkeypatch, tmp_path):
     from weights_fakes import Tiny
 
     return Tiny(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def stylize(folder, monkeypatch):
+    """Runs the command with a stylizer for tests, which calls `hook` at each step."""
+    import cli_fakes
+
+    from stylize_tf import weights
+    from stylize_tf.cli import runtime
+    from stylize_tf.cli.stylize import main_with
+
+    def run(*arguments, hook=lambda evaluation: None):
+        monkeypatch.setattr(runtime, "load", cli_fakes.fake_load(hook))
+        monkeypatch.setattr(weights, "find", lambda *a, **b: cli_fakes.WEIGHTS)
+        return main_with(["main.py", *arguments])
+
+    return run
+
+
+@pytest.fixture
+def check(folder, monkeypatch, capsys):
+    """Runs the command, which must fail before TensorFlow is loaded, and returns what it said."""
+    from stylize_tf.cli import runtime
+    from stylize_tf.cli.stylize import main_with
+
+    def load(*arguments, **options):
+        raise AssertionError("TensorFlow was loaded")
+
+    def run(*arguments):
+        monkeypatch.setattr(runtime, "load", load)
+        code = main_with(["main.py", *arguments])
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        (line,) = captured.err.splitlines()
+        assert line.startswith("stylize_tf: error: ")
+        return code, line.removeprefix("stylize_tf: error: ")
+
+    return run

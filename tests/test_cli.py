@@ -35,38 +35,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def stylize(folder, monkeypatch):
-    """Runs the command with a stylizer for tests, which calls `hook` at each step."""
-
-    def run(*arguments, hook=lambda evaluation: None):
-        monkeypatch.setattr(runtime, "load", cli_fakes.fake_load(hook))
-        monkeypatch.setattr(weights, "find", lambda *a, **b: cli_fakes.WEIGHTS)
-        return main_with(["main.py", *arguments])
-
-    return run
-
-
-@pytest.fixture
-def check(folder, monkeypatch, capsys):
-    """Runs the command, which must fail before TensorFlow is loaded, and returns what it said."""
-
-    def load(*arguments, **options):
-        raise AssertionError("TensorFlow was loaded")
-
-    def run(*arguments):
-        monkeypatch.setattr(runtime, "load", load)
-        code = main_with(["main.py", *arguments])
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        lines = captured.err.splitlines()
-        assert len(lines) == 1
-        assert lines[0].startswith("stylize_tf: error: ")
-        return code, lines[0].removeprefix("stylize_tf: error: ")
-
-    return run
-
-
 def files(folder):
     return sorted(path.name for path in folder.iterdir())
 

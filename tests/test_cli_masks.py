@@ -11,10 +11,8 @@ import pytest
 from cli_fakes import digest
 from PIL import Image
 
-from stylize_tf import image_io, weights
-from stylize_tf.cli import runtime
+from stylize_tf import image_io
 from stylize_tf.cli.exits import Exit
-from stylize_tf.cli.stylize import main_with
 
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 INPUTS = ("--content=photo.png", "--style=painting.png")
@@ -43,32 +41,6 @@ def folder(tmp_path, monkeypatch):
     Image.new("L", (60, 40), 0).save("black.png")
     Image.new("L", (60, 40), 255).save("white.png")
     return tmp_path
-
-
-@pytest.fixture
-def stylize(folder, monkeypatch):
-    """Runs the command with a stylizer for tests."""
-    monkeypatch.setattr(runtime, "load", cli_fakes.fake_load())
-    monkeypatch.setattr(weights, "find", lambda *a, **b: cli_fakes.WEIGHTS)
-    return lambda *arguments: main_with(["main.py", *arguments])
-
-
-@pytest.fixture
-def check(folder, monkeypatch, capsys):
-    """Runs the command, which must fail before TensorFlow is loaded, and returns what it said."""
-
-    def load(*arguments, **options):
-        raise AssertionError("TensorFlow was loaded")
-
-    def run(*arguments):
-        monkeypatch.setattr(runtime, "load", load)
-        code = main_with(["main.py", *arguments])
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        (line,) = captured.err.splitlines()
-        return code, line.removeprefix("stylize_tf: error: ")
-
-    return run
 
 
 def grey(name):

@@ -8,16 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cli_fakes
 import numpy as np
 import pytest
 from cli_fakes import digest
 from PIL import Image
 
-from stylize_tf import image_io, montage, weights
-from stylize_tf.cli import runtime
+from stylize_tf import image_io, montage
 from stylize_tf.cli.exits import Exit
-from stylize_tf.cli.stylize import main_with
 
 ROOT = Path(__file__).parent.parent
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
@@ -33,36 +30,6 @@ def folder(tmp_path, monkeypatch):
         picture = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
         picture.resize(size, Image.Resampling.BICUBIC).save(name)
     return tmp_path
-
-
-@pytest.fixture
-def stylize(folder, monkeypatch):
-    """Runs the command with a stylizer for tests, which calls `hook` at each step."""
-
-    def run(*arguments, hook=lambda evaluation: None):
-        monkeypatch.setattr(runtime, "load", cli_fakes.fake_load(hook))
-        monkeypatch.setattr(weights, "find", lambda *a, **b: cli_fakes.WEIGHTS)
-        return main_with(["main.py", *arguments])
-
-    return run
-
-
-@pytest.fixture
-def check(folder, monkeypatch, capsys):
-    """Runs the command, which must fail before TensorFlow is loaded, and returns what it said."""
-
-    def load(*arguments, **options):
-        raise AssertionError("TensorFlow was loaded")
-
-    def run(*arguments):
-        monkeypatch.setattr(runtime, "load", load)
-        code = main_with(["main.py", *arguments])
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        (line,) = captured.err.splitlines()
-        return code, line.removeprefix("stylize_tf: error: ")
-
-    return run
 
 
 def frames_of(path):
