@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -177,6 +177,16 @@ def joined(masks: Sequence[np.ndarray], height: int, width: int, feather: float)
 def covers_all(masks: Sequence[np.ndarray]) -> bool:
     """Whether there is but one region, the whole picture."""
     return len(masks) == 1 and bool((masks[0] >= 1).all())
+
+
+def shown(image: Any, photograph: Any, painted: Any) -> Any:
+    """The picture where it is painted, the photograph where not: `[1, H, W, 3]`.
+
+    Args:
+        image, photograph: arrays or tensors, `[1, H, W, 3]`.
+        painted: `[1, H, W, 1]` in [0, 1], how much of the picture is seen.
+    """
+    return photograph + painted * (image - photograph)
 
 
 def _blurred(mask: np.ndarray, deviation: float) -> np.ndarray:

@@ -48,18 +48,16 @@ def moments(features: tf.Tensor, weights: tf.Tensor | None = None) -> Moments:
     """
     if features.shape.rank != 4:
         raise ValueError(f"`features` must be [N, H, W, C]; got {features.shape}.")
+    first, second = _sums(features, weights)
     if weights is not None:
-        first, second = _weighted_sums(features, weights)
         return Moments(tf.cast(tf.reduce_sum(weights, [0, 1, 2]), second.dtype), first, second)
     shape = tf.shape(features)
-    first, second = _sums(features)
     count = tf.fill(shape[:1], tf.cast(shape[1] * shape[2], second.dtype))
     return Moments(count, first, second)
 
 
-@tf.custom_gradient
-def _sums(features: tf.Tensor) -> Any:
-    """Sum `[N, C]` and sum of outer products `[N, C, C]` of features `[N, H, W, C]`.
+def _sums(features: tf.Tensor, weights: tf.Tensor | None) -> Any:
+    """Sums `[N, C]` and sums of outer products `[N, C, C]`; by each of R weights, R in place of N.
 
     By parts of a few megabytes: the processor's caches then keep what is made float32, read for
     both sums and added up, which halves the time, and no sum over a million positions leaves
@@ -70,91 +68,59 @@ def _sums(features: tf.Tensor) -> Any:
     """
     shape = tf.shape(features)
     count, width, channels = (features.shape[axis] or shape[axis] for axis in (0, 2, 3))
+    regions = [None] if weights is None else range(weights.shape[3])
     dtype = full(features[:0]).dtype
     rows = tf.maximum(_PART // (count * width * channels), 1)
 
-    def add_part(
-        start: tf.Tensor, first: tf.Tensor, second: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        part = full(features[:, start : start + rows])
-        # Down the columns first: adding up all positions in one go is less accurate.
-        first += tf.reduce_sum(tf.reduce_sum(part, axis=1), axis=1)
-        positions = _positions(part)
-        return start + rows, first, second + _product(positions, positions, transpose_a=True)
+    def weighted(part: tf.Tensor, of_part: slice, region: int | None) -> tf.Tensor:
+        if weights is None or region is None:
+            return part
+        return part * tf.cast(weights[:, of_part, :, region : region + 1], part.dtype)
 
-    nothing = tf.zeros([count, channels], dtype), tf.zeros([count, channels, channels], dtype)
-    _, first, second = tf.while_loop(
-        lambda start, *_: start < shape[1],
-        add_part,
-        (tf.constant(0), *nothing),
-        parallel_iterations=1,
-    )
+    @tf.custom_gradient
+    def sums(features: tf.Tensor) -> Any:
+        def add_part(
+            start: tf.Tensor, first: list[tf.Tensor], second: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+            here = slice(start, start + rows)
+            part = full(features[:, here])
+            positions = _positions(part)
+            for index, region in enumerate(regions):
+                own = weighted(part, here, region)
+                # Down the columns first: adding up all positions in one go is less accurate.
+                first[index] += tf.reduce_sum(tf.reduce_sum(own, axis=1), axis=1)
+                second[index] += _product(_positions(own), positions, transpose_a=True)
+            return start + rows, first, second
 
-    def gradient(of_first: tf.Tensor, of_second: tf.Tensor) -> tf.Tensor:
-        both = of_second + tf.linalg.matrix_transpose(of_second)
-        low = tf.cast(both, features.dtype)
-        # What the lower format takes from the product is given back for the mean of the map: the
-        # gradient of a covariance is the difference of two large numbers there.
-        mean = first / tf.cast(shape[1] * shape[2], dtype)
-        lost = tf.linalg.matvec(both - tf.cast(low, dtype), mean)
-        return _at_every_position(features, low, tf.cast(of_first + lost, features.dtype))
-
-    return (first, second), gradient
-
-
-@tf.custom_gradient
-def _weighted_sums(features: tf.Tensor, weights: tf.Tensor) -> Any:
-    """`_sums` of one picture by each of R weights: `[R, C]` and `[R, C, C]`."""
-    shape = tf.shape(features)
-    width, channels = (features.shape[axis] or shape[axis] for axis in (2, 3))
-    regions = range(weights.shape[3])
-    dtype = full(features[:0]).dtype
-    rows = tf.maximum(_PART // (width * channels), 1)
-
-    def add_part(
-        start: tf.Tensor, first: list[tf.Tensor], second: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
-        part = full(features[:, start : start + rows])
-        weighted = [_weighted(part, weights[:, start : start + rows], region) for region in regions]
-        of_first = [tf.reduce_sum(tf.reduce_sum(x, axis=1), axis=1) for x in weighted]
-        positions = _positions(part)
-        of_second = [_product(_positions(x), positions, transpose_a=True) for x in weighted]
-        return (
-            start + rows,
-            [sums + own for sums, own in zip(first, of_first, strict=True)],
-            [sums + own for sums, own in zip(second, of_second, strict=True)],
+        nothing = tf.zeros([count, channels], dtype), tf.zeros([count, channels, channels], dtype)
+        _, firsts, seconds = tf.while_loop(
+            lambda start, *_: start < shape[1],
+            add_part,
+            (tf.constant(0), *([x for _ in regions] for x in nothing)),
+            parallel_iterations=1,
         )
 
-    nothing = (
-        [tf.zeros([1, channels], dtype) for _ in regions],
-        [tf.zeros([1, channels, channels], dtype) for _ in regions],
-    )
-    _, firsts, seconds = tf.while_loop(
-        lambda start, *_: start < shape[1],
-        add_part,
-        (tf.constant(0), *nothing),
-        parallel_iterations=1,
-    )
-    first, second = tf.concat(firsts, axis=0), tf.concat(seconds, axis=0)
+        def gradient(of_first: tf.Tensor, of_second: tf.Tensor) -> tf.Tensor:
+            slope = tf.zeros([], features.dtype)
+            for index, region in enumerate(regions):
+                one = slice(None) if region is None else slice(index, index + 1)
+                both = of_second[one] + tf.linalg.matrix_transpose(of_second[one])
+                low = tf.cast(both, features.dtype)
+                # What the lower format takes from the product is given back for the mean of the
+                # map: the gradient of a covariance is the difference of two large numbers there.
+                area = shape[1] * shape[2]
+                if weights is not None:
+                    area = tf.reduce_sum(weights[..., index])
+                mean = tf.math.divide_no_nan(firsts[index], tf.cast(area, dtype))
+                lost = tf.linalg.matvec(both - tf.cast(low, dtype), mean)
+                offset = tf.cast(of_first[one] + lost, features.dtype)
+                own = weighted(_at_every_position(features, low, offset), slice(None), region)
+                slope = own if index == 0 else slope + own  # Not kept: a map is large.
+            return slope
 
-    def gradient(of_first: tf.Tensor, of_second: tf.Tensor) -> tuple[tf.Tensor, None]:
-        counts = tf.cast(tf.reduce_sum(weights, [0, 1, 2]), dtype)
-        slope = tf.zeros_like(features)
-        for region in regions:
-            both = of_second[region] + tf.linalg.matrix_transpose(of_second[region])
-            low = tf.cast(both, features.dtype)
-            mean = tf.math.divide_no_nan(first[region], counts[region])  # As in `_sums`.
-            lost = tf.linalg.matvec(both - tf.cast(low, dtype), mean)
-            offset = tf.cast(of_first[region] + lost, features.dtype)
-            here = _at_every_position(features, low[tf.newaxis], offset[tf.newaxis])
-            slope += _weighted(here, weights, region)
-        return slope, None
+        return (tf.concat(firsts, axis=0), tf.concat(seconds, axis=0)), gradient
 
-    return (first, second), gradient
-
-
-def _weighted(features: tf.Tensor, weights: tf.Tensor, region: int) -> tf.Tensor:
-    return features * tf.cast(weights[..., region : region + 1], features.dtype)
+    return sums(features)
 
 
 def _positions(features: tf.Tensor) -> tf.Tensor:

@@ -300,7 +300,7 @@ def build_objective(config: StyleTransferConfig, units: Mapping[str, float]) -> 
     if config.strength < 2 and config.content_weight and config.content_layers:
         term = content_term(config)
         terms.append(
-            dataclasses.replace(term, weight=term.weight * content_factor(config.strength))
+            dataclasses.replace(term, weight=term.weight * strength_factor(config.strength))
         )
     if not config.strength:  # The photograph itself.
         return Objective(tuple(terms), dict(units) if config.normalize_features else {})
@@ -313,7 +313,7 @@ def build_objective(config: StyleTransferConfig, units: Mapping[str, float]) -> 
     return Objective(tuple(terms), dict(units) if config.normalize_features else {})
 
 
-def content_factor(strength: float) -> float:
+def strength_factor(strength: float) -> float:
     """The factor of the content's weight: 1 at a strength of 1, none at 2, ever more towards 0."""
     return ((2 - strength) / strength) ** 1.5 if strength else 1.0
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from stylize_tf import color, image_io, masks, montage, pyramid
 from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.masks import shown
 
 OVERLAY_SIDE = 1024
 """Long side of the pictures of an overlay, at most, in pixels."""
@@ -226,8 +227,7 @@ class Pictures:
             amount = config.color_amount if config.color == "content" else 1.0
             image = color.keep_colors(image, photograph, config.color_space, amount)
         if masks is not None:
-            painted = masks.sum(axis=3, keepdims=True)
-            image = photograph + painted * (image - photograph)
+            image = shown(image, photograph, masks.sum(axis=3, keepdims=True))
         return image
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from stylize_tf import image_io
 from stylize_tf.correspondence import paired_regions
+from stylize_tf.masks import shown
 from stylize_tf.objective import COVERAGE, Coverage, Losses, Targets
 from stylize_tf.optimizers import ValueAndGradient
 from stylize_tf.tiling import IMAGE
@@ -103,8 +104,3 @@ def within(
         return losses, gradient * painted
 
     return value_and_gradient_within
-
-
-def shown(image: tf.Tensor, photograph: tf.Tensor, painted: tf.Tensor) -> tf.Tensor:
-    """The picture where it is painted, the photograph where not: `[1, H, W, 3]`."""
-    return photograph + painted * (image - photograph)

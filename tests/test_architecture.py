@@ -60,7 +60,7 @@ TABLE = {
     "evaluation": "objective optimizers tiling | tensorflow keras",
     # Parts of a picture with a painting each; what a run was given, and what it shows.
     "correspondence": "| numpy",
-    "regions": "correspondence image_io objective optimizers tiling | tensorflow keras numpy",
+    "regions": "correspondence image_io masks objective optimizers tiling | tensorflow keras numpy",
     "pictures": "color config image_io masks montage pyramid | numpy",
     # Which parts: what fits.
     "memory": "config evaluation tiling",

@@ -5,7 +5,7 @@ import pytest
 
 from stylize_tf import image_io
 from stylize_tf.config import StyleTransferConfig
-from stylize_tf.objective import build_objective, content_factor
+from stylize_tf.objective import build_objective, strength_factor
 from stylize_tf.stylizer import Stylizer
 
 PLAIN = StyleTransferConfig(
@@ -41,23 +41,23 @@ def terms_of(**options):
 
 
 def test_the_factor_of_the_content_falls_from_the_photograph_to_nothing():
-    assert content_factor(1.0) == 1
-    assert content_factor(2.0) == 0
+    assert strength_factor(1.0) == 1
+    assert strength_factor(2.0) == 0
     # ((2 - 2/5) / (2/5))^1.5 = 4^1.5, and ((2 - 8/5) / (8/5))^1.5 = 1/8.
-    assert content_factor(0.4) == pytest.approx(8)
-    assert content_factor(1.6) == pytest.approx(1 / 8)
-    factors = [content_factor(strength) for strength in np.linspace(0.01, 2, 200)]
+    assert strength_factor(0.4) == pytest.approx(8)
+    assert strength_factor(1.6) == pytest.approx(1 / 8)
+    factors = [strength_factor(strength) for strength in np.linspace(0.01, 2, 200)]
     assert (np.diff(factors) < 0).all()
     # Half as strong and as much over the default are opposite: s and 2 - s.
     for strength in (0.1, 0.3, 0.9):
-        assert content_factor(strength) * content_factor(2 - strength) == pytest.approx(1)
+        assert strength_factor(strength) * strength_factor(2 - strength) == pytest.approx(1)
 
 
 def test_strength_weighs_the_content_and_leaves_the_other_terms_as_they_are():
     default = terms_of()
     for strength in (0.25, 0.5, 1.5):
         weights = terms_of(strength=strength)
-        assert weights == {**default, "content": default["content"] * content_factor(strength)}
+        assert weights == {**default, "content": default["content"] * strength_factor(strength)}
     assert terms_of(strength=1.0) == default
 
 
