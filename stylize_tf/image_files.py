@@ -24,6 +24,12 @@ OUTPUT_FORMATS = {
 }
 """Extensions that can be written, and Pillow's name of their format."""
 
+INPUT_EXTENSIONS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff"),
+    *(".bmp", ".gif", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+"""What files in folders are taken for pictures by; a file that is named is always taken."""
+
 _EFFECTIVE = os.access in os.supports_effective_ids
 
 
@@ -45,6 +51,27 @@ def reason(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     line = " ".join(text.split()).rstrip(".")
     return "".join(letter if letter.isprintable() else "?" for letter in line)[:200]
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file of a folder is taken for a picture: by its extension, unless it is hidden."""
+    path = Path(name)
+    return not path.name.startswith(".") and path.suffix.lower() in INPUT_EXTENSIONS
+
+
+def pictures_in(folder: str | os.PathLike[str]) -> list[str]:
+    """The paths of the pictures in a folder, by name.
+
+    Raises:
+        ImageError: if it cannot be looked into.
+    """
+    try:
+        entries = sorted(Path(folder).iterdir())
+    except OSError as error:
+        raise ImageError(
+            f"cannot look into the folder {label_of(folder)}: {reason(error)}."
+        ) from error
+    return [str(path) for path in entries if is_picture(path.name) and not path.is_dir()]
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:

@@ -14,9 +14,13 @@ import numpy as np
 from stylize_tf import color, image_io, masks, montage, pyramid
 from stylize_tf.config import ConfigError, StyleTransferConfig
 from stylize_tf.masks import shown
+from stylize_tf.styles import expanded, is_folder
 
 OVERLAY_SIDE = 1024
 """Long side of the pictures of an overlay, at most, in pixels."""
+
+TakeStrokes = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Coarse and fine painting, `[1, H, W, 3]` -> the first with the strokes of the second."""
 
 FindRegions = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Photograph and painting, `[1, H, W, 3]` -> masks of K regions of each, `[1, h, w, K]`."""
@@ -28,16 +32,18 @@ class Pictures:
     Args:
         config: how.
         content: the photograph.
-        styles: the paintings.
+        styles: the paintings; folders of some count as one each, see `styles.expanded`.
         initial: the picture to start from, if `config.init` is "picture".
         content_masks: one or several, of regions of the photograph; "alpha" for its transparency.
         style_masks: of the paintings; see `masks.pair`.
+        fine_style: a painting that lends its fine strokes to the others, or None.
         find_regions: finds masks where `config.regions` asks for them.
+        take_strokes: gives a painting the strokes of `fine_style`.
 
     Attributes:
         photograph: float32 `[1, H, W, 3]`, as it is to be painted.
         paintings: as many such, of any sizes.
-        start: the picture to start from, or None.
+        start: the picture to start from, or None; `fine_style` likewise.
         shares: of the paintings in the blend, adding up to 1.
         regions: which part of which painting goes with which region; at least one.
         mask_count: masks of regions of the photograph; 0 where all of it is one.
@@ -55,13 +61,27 @@ class Pictures:
         initial: image_io.ImageLike | None = None,
         content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
         style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+        fine_style: image_io.ImageLike | None = None,
+        *,
         find_regions: FindRegions | None = None,
+        take_strokes: TakeStrokes | None = None,
     ):
         self._config = config
         content_masks, style_masks = _as_list(content_masks), _as_list(style_masks)
+        if len(content_masks) > 1 and any(map(is_folder, styles)):
+            raise ConfigError(
+                "`style` must not be a folder with several `content_masks`: every region has a "
+                "painting of its own."
+            )
+        styles, blend_weights = expanded(styles, config.style_blend_weights)
         photograph = image_io.read(content, name="content")
         paintings = [image_io.read(x, name="style") for x in styles]
         self.start = None if initial is None else image_io.read(initial, name="initial")
+        self.fine_style = (
+            None if fine_style is None else image_io.read(fine_style, name="fine_style")
+        )
+        self._take_strokes = take_strokes
+        self._finely: dict[int, np.ndarray] = {}
         if (config.init == "picture") != (initial is not None):
             raise ConfigError(
                 '`initial`, the picture to start from, and `init` "picture" must be given together.'
@@ -71,7 +91,7 @@ class Pictures:
                 "`style_blend_weights` must be left out with several `content_masks`: every region "
                 "has a painting of its own."
             )
-        self.shares = _shares(config.style_blend_weights, len(paintings))
+        self.shares = _shares(blend_weights, len(paintings))
         masks.check_counts(
             len(paintings),
             len(content_masks),
@@ -131,11 +151,12 @@ class Pictures:
     def digests(self) -> list[str]:
         """Of every picture and mask: all that decides the pixels beside the options."""
         of_styles = [x for region in self.regions for x in region.masks if x is not None]
-        start = [] if self.start is None else [self.start]
+        start, fine = ([] if x is None else [x] for x in (self.start, self.fine_style))
         # Named, as the same mask may be of the photograph or of a painting.
         images = {
             "content": [self._own_colors],
             "style": self.paintings,
+            "fine_style": fine,
             "initial": start,
             "content_mask": self._masks,
             "style_mask": of_styles,
@@ -159,6 +180,12 @@ class Pictures:
         """A painting at its size for a stage."""
         painting = self._fitting(self.paintings[number], stage.width / stage.height)
         height, width = painting.shape[1:3]
+        if self.fine_style is not None and self._take_strokes is not None:
+            if number not in self._finely:
+                size = pyramid.style_size(self._config, height, width, last, last)
+                largest = image_io.resize(painting, *size).clip(0, 1)
+                self._finely[number] = self._take_strokes(largest, self.fine_style)
+            painting = self._finely[number]
         size = pyramid.style_size(self._config, height, width, stage, last)
         return image_io.resize(painting, *size)
 
@@ -272,9 +299,4 @@ def _as_list(
 def _shares(blend_weights: Sequence[float], count: int) -> list[float]:
     if not blend_weights:
         return [1 / count] * count
-    if len(blend_weights) != count:
-        raise ConfigError(
-            f"`style_blend_weights` must have one weight for each of the {count} styles; got "
-            f"{len(blend_weights)}."
-        )
     return [weight / sum(blend_weights) for weight in blend_weights]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -17,6 +17,7 @@ from stylize_tf import features, image_io, memory, precision, pyramid, regions, 
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config import ConfigError, StyleTransferConfig
 from stylize_tf.evaluation import Evaluator, Tiles
+from stylize_tf.fine_style import configuration as fine_style_configuration
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
 from stylize_tf.objective import FACTORS, Targets, build_objective, of_regions
@@ -29,6 +30,9 @@ from stylize_tf.watching import MOST_STEPS
 
 KEPT_STATISTICS = 64
 """Statistics of styles that are kept, one a style and stage, each under 3 MB with VGG19."""
+
+KEPT_PAINTINGS = 4
+"""Paintings with the fine strokes of another that are kept, each as large as the picture."""
 
 EXTRA_COST = 4096
 """Pixels whose evaluation takes the time that a step takes beside its pixels."""
@@ -47,7 +51,9 @@ class Stylizer:
         weights: of VGG19, from `weights.find()` or the path of their file; looked for if this and
             `network` are None.
         network: another network than VGG19 with layers of the same names, see
-            `features.build_extractor`; its features are not normalized.
+            `features.build_extractor`.
+        units: of another network, the mean activation of each layer by its name, for
+            `config.normalize_features`; 1 where missing.
 
     Attributes:
         config: the options, "auto" replaced by what was chosen.
@@ -62,11 +68,12 @@ class Stylizer:
         *,
         weights: weights.Weights | str | os.PathLike[str] | None = None,
         network: keras.Model | None = None,
+        units: Mapping[str, float] | None = None,
     ):
         self.config = config or StyleTransferConfig()
-        units = features.MEAN_ACTIVATIONS if network is None else {}
+        self._units = units or (features.MEAN_ACTIVATIONS if network is None else {})
         self._network = network or _vgg19(weights)
-        self._objective = build_objective(self.config, units)
+        self._objective = build_objective(self.config, self._units)
         self._evaluators: dict[str, Evaluator] = {}
         # What "auto" stands for here and now: it decides the pixels, so recipes tell it.
         self.config = self.config.replace(
@@ -74,6 +81,8 @@ class Stylizer:
             memory=round(memory.limit(self.config.memory) / 1e9, 3),
         )
         self._style_statistics: dict[tuple[Any, ...], Targets] = {}
+        self._of_fine_strokes: Stylizer | None = None
+        self._with_fine_strokes: dict[tuple[Any, ...], np.ndarray] = {}
 
     def __call__(
         self,
@@ -83,6 +92,7 @@ class Stylizer:
         *,
         content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
         style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+        fine_style: image_io.ImageLike | None = None,
     ) -> np.ndarray:
         """The finished picture; arguments as for `iterate`.
 
@@ -90,7 +100,12 @@ class Stylizer:
             float32, `[1, H, W, 3]`, RGB in [0, 1].
         """
         for iterate in self.iterate(  # noqa: B007
-            content, style, initial, content_masks=content_masks, style_masks=style_masks
+            content,
+            style,
+            initial,
+            content_masks=content_masks,
+            style_masks=style_masks,
+            fine_style=fine_style,
         ):
             pass
         return iterate.image
@@ -107,6 +122,7 @@ class Stylizer:
         *,
         content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
         style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+        fine_style: image_io.ImageLike | None = None,
     ) -> Pictures:
         """What `iterate` makes of the same arguments before it begins; `overlay()` shows regions.
 
@@ -120,7 +136,9 @@ class Stylizer:
             initial,
             content_masks,
             style_masks,
-            self._find_regions,
+            fine_style,
+            find_regions=self._find_regions,
+            take_strokes=self._take_strokes,
         )
 
     def _find_regions(
@@ -132,6 +150,16 @@ class Stylizer:
         count, seed = self.config.auto_regions, self.config.seed
         return regions.find(extractor, photograph, painting, count, seed)
 
+    def _take_strokes(self, painting: np.ndarray, fine: np.ndarray) -> np.ndarray:
+        config = fine_style_configuration(self.config)
+        if self._of_fine_strokes is None or self._of_fine_strokes.config != config:
+            self._of_fine_strokes = Stylizer(config, network=self._network, units=self._units)
+        key = (*(hashlib.sha256(x.tobytes()).hexdigest() for x in (painting, fine)), config)
+        if key not in self._with_fine_strokes:
+            self._with_fine_strokes[key] = self._of_fine_strokes(painting, fine)
+            _keep_newest(self._with_fine_strokes, KEPT_PAINTINGS)
+        return self._with_fine_strokes[key]
+
     def iterate(
         self,
         content: image_io.ImageLike,
@@ -141,13 +169,15 @@ class Stylizer:
         *,
         content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
         style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+        fine_style: image_io.ImageLike | None = None,
     ) -> Iterator[Iterate]:
         """Stylizes `content`, yielding after each step; the last iterate has the finished picture.
 
         Args:
             content: the photograph: a path, a PIL image, or an array or tensor `[H, W, 3]` or
                 `[1, H, W, 3]` of uint8, or of floats in [0, 1]; see `image_io.read`.
-            style: one painting or several, in the same forms.
+            style: one painting or several, in the same forms; the path of a folder stands for all
+                pictures in it as one style, see `styles.expanded`.
             initial: the picture to start from, if `config.init` is "picture".
             checkpoint: where the run saves its state, and goes on if an equal one was killed: to
                 the same picture, byte for byte. Who writes the picture then removes it.
@@ -156,6 +186,7 @@ class Stylizer:
                 regions have a painting each, in their order, or one for all. None: all of it.
             style_masks: which part of the painting counts, one for each painting; or of the only
                 painting, one for each region.
+            fine_style: a painting that lends its fine strokes to all of `style`, see `fine_style`.
 
         Raises:
             ImageError: if a picture cannot be read or is out of range, or a mask does not fit.
@@ -164,7 +195,12 @@ class Stylizer:
             OSError: if the folder of the checkpoint cannot be made.
         """
         pictures = self.pictures(
-            content, style, initial, content_masks=content_masks, style_masks=style_masks
+            content,
+            style,
+            initial,
+            content_masks=content_masks,
+            style_masks=style_masks,
+            fine_style=fine_style,
         )
         size = self.final_size(pictures.photograph)
         stages = list(pyramid.stages(self.config, size))
@@ -339,6 +375,7 @@ def stylize(
     initial: image_io.ImageLike | None = None,
     content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
     style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
+    fine_style: image_io.ImageLike | None = None,
     preset: str = "default",
     **options: Any,
 ) -> np.ndarray:
@@ -347,7 +384,7 @@ def stylize(
     For several pictures a `Stylizer` is faster: it keeps what this builds anew.
 
     Args:
-        content, style, initial, content_masks, style_masks: see `Stylizer.iterate`.
+        content, style, initial, content_masks, style_masks, fine_style: see `Stylizer.iterate`.
         preset: name in `PRESETS`, whose options are the defaults here.
         options: fields of `StyleTransferConfig`.
 
@@ -360,7 +397,12 @@ def stylize(
     if preset not in PRESETS:
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}; got {preset!r}.")
     picture = Stylizer(PRESETS[preset].replace(**options))(
-        content, style, initial, content_masks=content_masks, style_masks=style_masks
+        content,
+        style,
+        initial,
+        content_masks=content_masks,
+        style_masks=style_masks,
+        fine_style=fine_style,
     )
     return picture if len(getattr(content, "shape", ())) == 4 else picture[0]
 

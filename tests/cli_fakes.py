@@ -30,6 +30,9 @@ CHECKPOINTS: list[Any] = []
 MASKS: list[tuple[Sequence[np.ndarray], Sequence[np.ndarray]]] = []
 """Masks of contents and of styles that `iterate` was given, run by run."""
 
+FINE_STYLES: list[np.ndarray | None] = []
+"""Likewise, the paintings that lend their strokes."""
+
 
 class StylizationError(RuntimeError):
     """As that of `stylize_tf.stylizer`, which cannot be imported without TensorFlow."""
@@ -79,9 +82,11 @@ def at_step(hook: Callable[[int], Any]) -> type:
             *,
             content_masks: Sequence[np.ndarray] = (),
             style_masks: Sequence[np.ndarray] = (),
+            fine_style: np.ndarray | None = None,
         ) -> Iterator[Iterate]:
             CHECKPOINTS.append(checkpoint)
             MASKS.append((content_masks, style_masks))
+            FINE_STYLES.append(fine_style)
             stages = list(pyramid.stages(self.config, self.final_size(content)))
             evaluations = sum(stage.steps for stage in stages)
             evaluation = 0

@@ -28,6 +28,9 @@ TABLE = {
     "image_io": "image_files image_opening image_decoding | numpy PIL",
     # Colors told apart from lightness, and brought from one picture to another.
     "color": "| numpy",
+    # Which paintings a style is.
+    "styles": "config image_files",
+    "fine_style": "config",
     # Pictures put together to be looked at, and the painting in motion.
     "montage": "config image_io | numpy PIL",
     "animation": "atomic_files image_io | numpy PIL",
@@ -61,7 +64,7 @@ TABLE = {
     # Parts of a picture with a painting each; what a run was given, and what it shows.
     "correspondence": "| numpy",
     "regions": "correspondence image_io masks objective optimizers tiling | tensorflow keras numpy",
-    "pictures": "color config image_io masks montage pyramid | numpy",
+    "pictures": "color config image_io masks montage pyramid styles | numpy",
     # Which parts: what fits.
     "memory": "config evaluation tiling",
     # The steps of one picture, and what it takes to go on with them.
@@ -69,7 +72,7 @@ TABLE = {
     "checkpoint": "atomic_files evaluation run | numpy",
     "stylizer": (
         "config image_io presets weights pyramid optimizers lbfgs features objective precision"
-        " watching initial evaluation memory pictures regions run checkpoint spectral"
+        " watching initial evaluation fine_style memory pictures regions run checkpoint spectral"
         " | tensorflow keras numpy"
     ),
     # The public names, loaded when they are used.
@@ -82,7 +85,7 @@ TABLE = {
     "cli.viewer": "",
     "cli.naming": "",
     "cli.standard_output": "cli.console",
-    "cli.sources": "cli.exits",
+    "cli.sources": "image_files cli.exits",
     "cli.runtime": "cli.exits stylizer watching | tensorflow",
     "cli.options": "config presets image_files cli.runtime | PIL",
     "cli.flags": "config cli.exits cli.options | absl",
@@ -93,7 +96,7 @@ TABLE = {
     # One picture.
     "cli.outputs": "animation image_io cli.exits cli.naming cli.options",
     "cli.plan": (
-        "atomic_files config image_io masks presets pyramid weights cli.console cli.exits"
+        "atomic_files config image_io masks presets pyramid styles weights cli.console cli.exits"
         " cli.flags cli.options cli.outputs cli.progress cli.recipe cli.runtime cli.sources"
         " | PIL numpy"
     ),

@@ -49,6 +49,7 @@ class Task:
         number: which of how many, from 1.
         content: path of the photograph.
         styles: paths of its paintings.
+        fine_style: path of the painting that lends its strokes, or None.
         path: where the picture goes.
         work: pixels to evaluate, over all steps of all stages.
     """
@@ -56,6 +57,7 @@ class Task:
     number: int
     content: str
     styles: tuple[str, ...]
+    fine_style: str | None
     path: str
     work: float
 
@@ -112,7 +114,11 @@ def prepare(command_line: CommandLine, report: Report, console: Console) -> Fold
     sizes = _sizes([*contents, *styles], options, report, console)
     if config.style_blend_weights and not all(path in sizes for path in styles):
         raise CommandError("a painting of the blend cannot be read: see above.", Exit.PICTURE)
-    inputs = frozenset(map(identity, [*contents, *styles]))
+    fine_style = options.fine_style
+    if fine_style is not None:
+        image_io.size_of(fine_style, max_pixels=options.max_pixels)  # Or no picture can be made.
+    others = [] if fine_style is None else [fine_style]
+    inputs = frozenset(map(identity, [*contents, *styles, *others]))
 
     tasks: list[Task] = []
     names = distinct_names(pairs, f".{options.output_format}")
@@ -127,7 +133,8 @@ def prepare(command_line: CommandLine, report: Report, console: Console) -> Fold
         try:
             check_sizes(config, wanted, [sizes[x] for x in paths])
             blamed = path
-            task = Task(len(tasks) + 1, content, several, path, _work(config, sizes[content]))
+            work = _work(config, sizes[content])
+            task = Task(len(tasks) + 1, content, several, fine_style, path, work)
             if _must_paint(task, inputs, skip_existing=options.skip_existing):
                 tasks.append(task)
             else:
@@ -237,7 +244,8 @@ def _must_paint(task: Task, inputs: frozenset[object], *, skip_existing: bool) -
         raise image_io.OutputError(
             f"{path!r} is there already and holds no recipe. --skip_existing leaves it; or move it."
         ) from None
-    expected = [_hash_of(x) for x in (task.content, *task.styles)]
+    sources = (task.content, *task.styles, task.fine_style)
+    expected = [_hash_of(x) for x in sources if x is not None]
     if [item.sha256 for item in recipe.inputs] != expected:
         raise image_io.OutputError(
             f"{path!r} is there already, made from other pictures. {elsewhere}"

@@ -174,6 +174,7 @@ class _Worker:
         self._run = run
         self._backend = backend
         self._styles: dict[str, tuple[np.ndarray, Input]] = {}
+        self._fine_style: tuple[np.ndarray, Input] | None = None
 
     def work(self) -> None:
         """Paints pictures until there are none."""
@@ -196,13 +197,18 @@ class _Worker:
             for path in task.styles
         }
         styles = [self._styles[path] for path in task.styles]
+        if task.fine_style is not None and self._fine_style is None:
+            wanted = Wanted("fine_style", task.fine_style, task.fine_style)
+            self._fine_style = read_input(wanted, options)
+        fine, of_fine = self._fine_style or (None, None)
         return Job(
             config=folder.config,
             options=options,
             content=content,
             styles=[image for image, _ in styles],
             initial=None,
-            inputs=(photograph, *(source for _, source in styles)),
+            inputs=(photograph, *(source for _, source in styles), *([of_fine] if of_fine else [])),
             output=Output(task.path, derived=False),
             weights=weights,
+            fine_style=fine,
         )

@@ -112,9 +112,17 @@ class Options:
     style: tuple[str, ...] = _option(
         (),
         "FILE",
-        "The painting; several are blended: give the flag once for each. With --output_dir also "
-        "folders and patterns, and each photograph is painted in the manner of each painting, "
-        "unless --style_blend_weights blends them.",
+        "The painting; several are blended: give the flag once for each. A folder is one style, "
+        "the mean of its paintings. With --output_dir also patterns, and each photograph is "
+        "painted in the manner of each painting, also of those in a folder, unless "
+        "--style_blend_weights blends them.",
+        text,
+    )
+    fine_style: str | None = _option(
+        None,
+        "FILE",
+        "A painting that lends its fine strokes: --style then gives the forms and the colors. "
+        "none drops that of --from_picture.",
         text,
     )
     content_mask: tuple[str, ...] = _option(

@@ -51,6 +51,7 @@ class Painting:
             checkpoint=self._checkpoint,
             content_masks=job.content_masks,
             style_masks=job.style_masks,
+            fine_style=job.fine_style,
         )
         for iterate in iterates:
             self.last = iterate
@@ -80,6 +81,7 @@ class Painting:
             job.initial,
             content_masks=job.content_masks,
             style_masks=job.style_masks,
+            fine_style=job.fine_style,
         )
         return pictures.overlay()
 

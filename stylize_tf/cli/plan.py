@@ -7,13 +7,14 @@ folder that is not there.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import ImageColor
 
 import stylize_tf
-from stylize_tf import image_io, masks, pyramid, weights
+from stylize_tf import image_io, masks, pyramid, styles, weights
 from stylize_tf.atomic_files import try_replacing
 from stylize_tf.cli import runtime
 from stylize_tf.cli.console import Console
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 
     from stylize_tf.weights import Weights
 
-NO_MASKS = ["none"]
-"""Given as a mask: none, whatever the recipe tells of."""
+NONE = ["none"]
+"""Given as a mask or as `fine_style`: none, whatever the recipe tells of."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Job:
         output: where the picture goes.
         weights: of VGG19.
         content_masks, style_masks: of the regions, float32 `[1, h, w, 1]` in [0, 1].
+        fine_style: the painting that lends its strokes, as `content`; or None.
     """
 
     config: StyleTransferConfig
@@ -69,6 +71,7 @@ class Job:
     weights: Weights
     content_masks: tuple[np.ndarray, ...] = ()
     style_masks: tuple[np.ndarray, ...] = ()
+    fine_style: np.ndarray | None = None
 
     def recipe(self, config: StyleTransferConfig) -> Recipe:
         """What the metadata tells; `config` has "auto" replaced by what was chosen."""
@@ -116,10 +119,13 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
     _check_one(given)
     base = PRESETS[options.preset] if recipe is None else StyleTransferConfig(**recipe.config)
     config = configured(command_line, options, base)
+    named = options.style
+    if any(map(styles.is_folder, named)):
+        config, options = _with_folders(config, options)
     wanted = _wanted(config, options, recipe)
     _check_together(config, options, wanted)
     files = [item for item in wanted if not item.is_alpha]
-    output = _output(options, files)
+    output = _output(options, files, named)
     check_checkpoints(options)
 
     # All headers before the first pixels: a large photograph takes a second to decode.
@@ -153,6 +159,7 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
         weights=found,
         content_masks=tuple(pictures["content_mask"]),
         style_masks=tuple(pictures["style_mask"]),
+        fine_style=next(iter(pictures["fine_style"]), None),
     )
 
 
@@ -280,6 +287,7 @@ def _wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None
         "content": list(options.content),
         "style": list(options.style),
         "init_image": [options.init_image] if options.init_image is not None else [],
+        "fine_style": [options.fine_style] if options.fine_style is not None else [],
         "content_mask": list(options.content_mask),
         "style_mask": list(options.style_mask),
     }
@@ -287,7 +295,7 @@ def _wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None
     for role, paths in given.items():
         if role == "init_image" and config.init != "picture" and not paths:
             continue  # The recipe's is not needed any more.
-        if role in MASK_ROLES and paths == NO_MASKS:
+        if role in (*MASK_ROLES, "fine_style") and paths == NONE:
             continue
         if paths or recipe is None:
             wanted += [Wanted(role, path, path) for path in paths]
@@ -335,14 +343,16 @@ def _check_together(config: StyleTransferConfig, options: Options, wanted: list[
         raise usage_error("--init=picture needs the picture: --init_image FILE.")
     if config.init != "picture" and options.init_image is not None:
         raise usage_error(f"--init_image goes with --init=picture, not --init={config.init}.")
-    shares, styles = len(config.style_blend_weights), roles.count("style")
-    if shares not in (0, styles):
+    shares, paintings = len(config.style_blend_weights), roles.count("style")
+    if shares not in (0, paintings):
         raise usage_error(
             f"--style_blend_weights must have one number for each --style; got {shares} for "
-            f"{styles}."
+            f"{paintings}."
         )
     regions = roles.count("content_mask")
-    masks.check_counts(styles, regions, roles.count("style_mask"), auto_regions=config.auto_regions)
+    masks.check_counts(
+        paintings, regions, roles.count("style_mask"), auto_regions=config.auto_regions
+    )
     if shares and regions > 1:
         raise usage_error(
             "--style_blend_weights blends paintings, and with several --content_mask each region "
@@ -350,13 +360,35 @@ def _check_together(config: StyleTransferConfig, options: Options, wanted: list[
         )
 
 
-def _output(options: Options, files: list[Wanted]) -> Output:
-    """Where the picture goes, after making sure that it can."""
+def _with_folders(
+    config: StyleTransferConfig, options: Options
+) -> tuple[StyleTransferConfig, Options]:
+    """The same with the paintings of a folder in its place."""
+    if len(options.content_mask) > 1:
+        raise usage_error(
+            "--style must not be a folder with several --content_mask: each region has a painting "
+            "of its own. Name it."
+        )
+    paintings, weights = styles.expanded(options.style, config.style_blend_weights)
+    return (
+        config.replace(style_blend_weights=weights),
+        dataclasses.replace(options, style=tuple(paintings)),
+    )
+
+
+def _output(options: Options, files: list[Wanted], named: Sequence[str]) -> Output:
+    """Where the picture goes, after making sure that it can.
+
+    Args:
+        options: of the run.
+        files: its inputs.
+        named: the styles as they were given.
+    """
     inputs = [item.found for item in files]
     if options.from_picture is not None:
         inputs.append(options.from_picture)
-    styles = [item.found for item in files if item.role == "style"]
-    return find_output(options, files[0].found, styles, inputs)
+    paintings = named or [item.found for item in files if item.role == "style"]
+    return find_output(options, files[0].found, paintings, inputs)
 
 
 def _checked_hash(item: Wanted) -> str:

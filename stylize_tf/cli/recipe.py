@@ -16,7 +16,7 @@ from stylize_tf.cli.options import Options
 from stylize_tf.config import ConfigError, StyleTransferConfig
 
 MASK_ROLES = ("content_mask", "style_mask")
-ROLES = ("content", "style", "init_image", *MASK_ROLES)
+ROLES = ("content", "style", "init_image", "fine_style", *MASK_ROLES)
 
 REPEATED_OPTIONS = ("background", "device", "quality", "threads")
 """Options beside the configuration that decide the bytes of the picture."""
@@ -47,7 +47,8 @@ class Recipe:
 
     Attributes:
         config: fields of `StyleTransferConfig`, what "auto" stood for in its place.
-        inputs: the photograph, the paintings in their order, the picture to start from, the masks.
+        inputs: the photograph, the paintings in their order, the picture to start from, the
+            painting of the fine strokes, the masks.
         options: those of `REPEATED_OPTIONS`.
         weights: where VGG19's came from: `source`, `kind` and `sha256`.
         versions: of this package and of what decides the pixels.
@@ -101,8 +102,11 @@ class Recipe:
             raise RecipeError("it names no inputs")
         inputs = tuple(_input(item) for item in items)
         roles = [item.role for item in inputs]
-        if roles.count("content") != 1 or "style" not in roles or roles.count("init_image") > 1:
+        if roles.count("content") != 1 or "style" not in roles:
             raise RecipeError("its inputs are not one photograph and at least one painting")
+        for role in ("init_image", "fine_style"):
+            if roles.count(role) > 1:
+                raise RecipeError(f"it names more than one {role}")
         return cls(
             config=dict(config),
             inputs=inputs,

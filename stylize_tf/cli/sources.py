@@ -9,12 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from stylize_tf.cli.exits import CommandError, Exit
-
-EXTENSIONS = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff"),
-    *(".bmp", ".gif", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm"),
-)
-"""What files in folders are taken for pictures by; a file that is named is always taken."""
+from stylize_tf.image_files import ImageError, is_picture, pictures_in
 
 
 def is_pattern(value: str) -> bool:
@@ -63,7 +58,7 @@ def _files_of(flag: str, value: str, warn: Callable[[str], None]) -> list[str]:
         said = not re.search(r"[*?[]", pattern.suffix) and pattern.suffix
         matches = _matching(Path(pattern.anchor), pattern.relative_to(pattern.anchor).parts, warn)
         files = [str(path) for path in matches if not path.is_dir()]
-        files = [path for path in files if said or _is_picture(path)]
+        files = [path for path in files if said or is_picture(path)]
         if not files:
             raise CommandError(
                 f"--{flag}: no picture matches {value!r}. Check the pattern and its folder.",
@@ -72,11 +67,10 @@ def _files_of(flag: str, value: str, warn: Callable[[str], None]) -> list[str]:
         return files
     if not Path(value).is_dir():
         return [value]
-    unseen: list[str] = []
-    entries = _entries(Path(value), unseen.append)
-    if unseen:
-        raise CommandError(f"--{flag}: {unseen[0]}", Exit.PICTURE)
-    files = [str(path) for path in entries if _is_picture(path.name) and not path.is_dir()]
+    try:
+        files = pictures_in(value)
+    except ImageError as error:
+        raise CommandError(f"--{flag}: {error}", Exit.PICTURE) from error
     if not files:
         raise CommandError(
             f"--{flag}: there is no picture in the folder {value!r}. "
@@ -84,10 +78,6 @@ def _files_of(flag: str, value: str, warn: Callable[[str], None]) -> list[str]:
             Exit.PICTURE,
         )
     return files
-
-
-def _is_picture(name: str) -> bool:
-    return not Path(name).name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
 
 
 def _matching(folder: Path, parts: tuple[str, ...], warn: Callable[[str], None]) -> Iterator[Path]:

@@ -217,6 +217,8 @@ class _OnePicture:
         try:
             with self._interrupts.politely():
                 self._views.write_regions()
+                if self._painting.job.fine_style is not None:
+                    self._console.info("First the paintings are given their fine strokes.")
                 finished = self._paint()
         except KeyboardInterrupt:  # The second signal; what there is gets written below.
             self._interrupts.signum = self._interrupts.signum or signal.SIGINT

@@ -1,0 +1,83 @@
+"""A painting, or all those of a folder, as a style."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylize_tf import image_io, styles
+from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.image_io import ImageError
+from stylize_tf.styles import expanded
+from stylize_tf.stylizer import Stylizer
+
+SHORT = StyleTransferConfig(size=48, coarsest_size=32, steps=(3,), precision="float32")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three paintings, and what is none."""
+    place = tmp_path / "paintings"
+    (place / "more.png").mkdir(parents=True)
+    for seed, name in enumerate(("sky.png", "a.png", "sea.bmp", ".hidden.png")):
+        pixels = np.random.default_rng(seed).integers(0, 256, (30, 24 + seed, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(place / name)
+    (place / "notes.txt").write_text("not a picture")
+    return place
+
+
+@pytest.fixture
+def names(folder):
+    return [str(folder / name) for name in ("a.png", "sea.bmp", "sky.png")]
+
+
+def test_styles_without_a_folder_stay_as_they_are():
+    array = np.zeros([1, 4, 4, 3])
+    assert expanded(["a.png", array], (3.0, 1.0)) == (["a.png", array], (3.0, 1.0))
+    assert expanded(["nowhere.png"], ()) == (["nowhere.png"], ())
+
+
+def test_folder_is_its_pictures_in_equal_parts(folder, names):
+    assert expanded([folder], ()) == (names, ())
+    assert expanded([str(folder)], (7.0,)) == (names, ())
+    assert expanded([folder, "b.png"], ()) == ([*names, "b.png"], (1 / 3, 1 / 3, 1 / 3, 1.0))
+    assert expanded(["b.png", folder], (1.0, 3.0)) == (["b.png", *names], ())
+    assert expanded(["b.png", folder], (2.0, 3.0)) == (["b.png", *names], (2.0, 1.0, 1.0, 1.0))
+
+
+def test_what_cannot_be_a_style_is_refused(folder, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match="empty' is a folder without pictures"):
+        expanded([tmp_path / "empty"], ())
+    monkeypatch.setattr(styles, "MOST_PAINTINGS", 2)
+    with pytest.raises(ImageError, match="paintings' holds 3 pictures; at most 2 can be one style"):
+        expanded([folder], ())
+    with pytest.raises(ConfigError, match="one number for each `style`; got 2 for 1"):
+        expanded([folder], (1.0, 2.0))
+
+
+def test_picture_from_a_folder_is_that_from_its_paintings(tiny_network, folder, names, rng):
+    content = rng.uniform(0.2, 0.8, size=[1, 36, 48, 3]).astype(np.float32)
+    paint = Stylizer(SHORT, network=tiny_network)
+    image = paint(content, folder)
+    np.testing.assert_array_equal(image, paint(content, names))
+    assert np.abs(image - paint(content, names[0])).max() > 0.01
+    other = rng.uniform(0.2, 0.8, size=[1, 30, 30, 3]).astype(np.float32)
+    shares = paint.pictures(content, [folder, other]).shares
+    np.testing.assert_allclose(shares, [1 / 6] * 3 + [1 / 2])
+
+
+def test_folder_goes_with_one_region(tiny_network, folder, rng):
+    content = rng.uniform(0.2, 0.8, size=[1, 36, 48, 3]).astype(np.float32)
+    paint = Stylizer(SHORT, network=tiny_network)
+    mask = np.zeros([36, 48], np.float32)
+    mask[:, :24] = 1
+    assert np.isfinite(paint(content, folder, content_masks=[mask])).all()
+    with pytest.raises(ConfigError, match="must not be a folder with several `content_masks`"):
+        paint(content, [folder, folder], content_masks=[mask, 1 - mask])
+
+
+def test_unreadable_painting_of_a_folder_is_named(tiny_network, folder):
+    (folder / "broken.png").write_bytes(b"nothing")
+    with pytest.raises(ImageError, match=r"broken\.png"):
+        Stylizer(SHORT, network=tiny_network).iterate(np.zeros([1, 36, 48, 3]), folder)
+    assert image_io.read(folder / "a.png").shape == (1, 30, 25, 3)
