@@ -27,7 +27,7 @@ import numpy as np
 
 from benchmarks import arguments as arguments_of
 from benchmarks import common, judge, quality
-from stylize_tf import StyleTransferConfig, Stylizer, color, image_io, weights
+from stylize_tf import StyleTransferConfig, Stylizer, color_spaces, image_io, weights
 
 SIZES = (256, 512, 1024, 2048)
 STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0)
@@ -105,7 +105,7 @@ def chroma_errors(studio: Studio, content: np.ndarray, style: np.ndarray) -> dic
     for way in ("content", "luminance"):
         picture = studio.paint(content, style, color=way)
         photograph = image_io.resize(content, *picture.shape[1:3]).clip(0, 1)
-        apart = color.lab_from_srgb(picture) - color.lab_from_srgb(photograph)
+        apart = color_spaces.lab_from_srgb(picture) - color_spaces.lab_from_srgb(photograph)
         errors[way] = float(np.mean(np.hypot(apart[..., 1], apart[..., 2])))
     return errors
 

@@ -31,12 +31,17 @@ GRAM = ["--style_loss", "gram", "--gram_form", "relative"]
 ONE_SIZE = ["--coarsest_size", "0", "--steps", "60"]
 VARIANTS: dict[str, list[str]] = {
     "default": [],
-    "content .015": ["--content_weight", ".015"],
-    "content .03": ["--content_weight", ".03"],
+    "content .01": ["--content_weight", ".01"],
+    "content .02": ["--content_weight", ".02"],
+    "terms as they are": [
+        *("--nonormalize_terms", "--content_weight", ".0215"),
+        *("--total_variation_weight", "4"),
+    ],
     "no patches": ["--patch_weight", "0"],
     "patches 200": ["--patch_weight", "200"],
     "no total variation": ["--total_variation_weight", "0"],
-    "total variation 2": ["--total_variation_weight", "2"],
+    "total variation .3": ["--total_variation_weight", ".3"],
+    "total variation alike at every size": ["--total_variation_growth", "0"],
     "neither": ["--total_variation_weight", "0", "--patch_weight", "0"],
     "epsilon .1": ["--style_epsilon", ".1"],
     "epsilon .5": ["--style_epsilon", ".5"],

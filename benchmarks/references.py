@@ -62,6 +62,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
         "total_variation_weight": 0.0,
         "patch_weight": 0.0,
         "normalize_features": False,
+        "normalize_terms": False,
         "padding": "zero",
         "style_enlargement": 1.0,
     },

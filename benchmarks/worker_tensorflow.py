@@ -15,6 +15,7 @@ from benchmarks import workers
 from stylize_tf import features, objective
 from stylize_tf.config import StyleTransferConfig
 from stylize_tf.evaluation import Evaluator
+from stylize_tf.terms import build_objective
 
 _problems: dict[str, problems.Problem] = {}
 _work: dict[str, Callable[[], Any]] = {}
@@ -54,7 +55,7 @@ def value_and_gradient(
         network: VGG19 with the problem's weights if None.
     """
     config = StyleTransferConfig.from_dict(problem.config)
-    terms = objective.build_objective(config, problem.units)
+    terms = build_objective(config, problem.units)
     extractor = features.build_extractor(
         network or features.vgg19(problem.tensors),
         ("block5_conv1",) if what == "network" else terms.layers(),

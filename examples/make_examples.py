@@ -1,9 +1,11 @@
-"""Draws the two example pictures from nothing but numbers: a photograph and a painting.
+"""Draws the example pictures from nothing but numbers: a photograph, two paintings, two masks.
 
 `content.jpg` is a lake at golden hour: ray-cast fractal mountains behind a height fog, their
 reflection, and a cabin among conifers. `style.jpg` is an oil painting: bristly strokes laid
-coarse to fine along a flow with whirlpools, lit from the upper left. No other picture is read,
-and on one machine the same seed always draws the same bytes.
+coarse to fine along a flow with whirlpools, lit from the upper left. `dots.jpg` is a second
+painting, in dabs of pure color; `sky.png` is white where the photograph shows the sky and
+`land.png` elsewhere. No other picture is read, and on one machine the same seed always draws the
+same bytes.
 
     python examples/make_examples.py --output_dir examples
 """
@@ -15,11 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageColor, ImageDraw
+from PIL import Image, ImageChops, ImageColor, ImageDraw
 
 Array = np.ndarray
 CONTENT_SIZE = (1024, 768)
 STYLE_SIZE = (1024, 800)
+DOTS_SIZE = (800, 640)
 SEED = 7
 
 # The photograph. Positions are fractions of the picture, world lengths are kilometres.
@@ -209,8 +212,11 @@ def terrain(width: int, steps: int, seed: int) -> tuple[Array, Array, Array]:
     return mix(color, fog_color, fog), (height - CAMERA_HEIGHT) / depth, from_shore > 0
 
 
-def distant_land(width: int, height: int, seed: int) -> tuple[Array, float]:
-    """Sky and mountains in linear light `[H, W, 3]`, and the fraction where the lake begins."""
+def distant_land(width: int, height: int, seed: int) -> tuple[Array, float, Array]:
+    """Sky and mountains in linear light `[H, W, 3]`, where the lake begins, and where sky is.
+
+    The first row of the lake is a fraction of the height; of the sky there is a mask `[H, W]`.
+    """
     column = np.arange(width)
     tan_x = ((column[None] + 0.5) / width - 0.5) * FIELD + np.zeros((height, 1))
     row_tangent = (HORIZON * height - np.arange(height) - 0.5) / width * FIELD
@@ -226,7 +232,7 @@ def distant_land(width: int, height: int, seed: int) -> tuple[Array, float]:
     weight = np.clip((row_tangent[:, None] - low) / np.maximum(high - low, 1e-6), 0, 1)
     ground = mix(color[index - 1, column], color[index, column], weight)
     image = np.where((first < steps)[..., None], ground, sky(tan_x, tan_y, seed))
-    return image, HORIZON + CAMERA_HEIGHT / 6.0 / FIELD * width / height
+    return image, HORIZON + CAMERA_HEIGHT / 6.0 / FIELD * width / height, first == steps
 
 
 class Pen:
@@ -478,13 +484,24 @@ def photograph(width: int, height: int, seed: int) -> Image.Image:
     """The content picture, `width` by `height`."""
     w, h = SUPERSAMPLING * width, SUPERSAMPLING * height
     rng = np.random.default_rng(seed)
-    view, shore = distant_land(w, h, seed)
+    view, shore, _ = distant_land(w, h, seed)
     standing = [peninsula(w, h, rng), boat(w, h)]
     light = lake(view, standing, shore, seed)
     for layer in (*standing, near_bank(w, h, rng)):
         light = mix(light, layer.color, layer.alpha)
     light = mix(light, rgb(214, 186, 176), chimney_smoke(w, h, seed))
     return expose(resize(light, width, height, Image.Resampling.BOX), rng)
+
+
+def sky_mask(width: int, height: int, seed: int) -> Image.Image:
+    """White where the photograph of this size and seed shows the sky."""
+    w, h = SUPERSAMPLING * width, SUPERSAMPLING * height
+    rng = np.random.default_rng(seed)
+    _, shore, seen = distant_land(w, h, seed)
+    seen = np.where(np.arange(h)[:, None] < shore * h, seen, 0).astype(np.float32)
+    for layer in (peninsula(w, h, rng), boat(w, h), near_bank(w, h, rng)):
+        seen = seen * (1 - layer.alpha)
+    return to_image(resize(seen, width, height, Image.Resampling.BOX))
 
 
 # The painting. Places are complex numbers, x + 1j * y; strokes are measured in final pixels.
@@ -695,8 +712,43 @@ def painting(width: int, height: int, seed: int) -> Image.Image:
     return to_image(resize(canvas.lit(), width, height, Image.Resampling.LANCZOS))
 
 
+# The second painting: radii of its dabs in pixels of 1024, and how often they cover it.
+DABS = ((13, 1.0), (9, 1.3), (6, 1.4))
+BLUSH = "#3a1450 #8a2c74 #d8587a #f49a86 #fbd3a4 #fff3da"
+MEADOW = "#0e3a30 #1f6a44 #5da04e #a9c858 #e3e28c #fdf8d4"
+
+
+def dots(width: int, height: int, seed: int) -> Image.Image:
+    """A painting without lines, in dabs of pure color, `width` by `height`."""
+    rng = np.random.default_rng(seed)
+    w, h = PAINT_SUPERSAMPLING * width, PAINT_SUPERSAMPLING * height
+    place = plane(max(2, w // COARSE), max(2, h // COARSE))
+    x, y = 2.2 * place.real, 3.4 * place.imag
+    folds = place.imag + 0.22 * fractal_noise(x, y, seed + 60, 3)
+    light = 0.65 - 0.2 * place.imag + 0.42 * fractal_noise(1.7 * x + 5, 1.3 * y, seed + 61, 3)
+    hills = smoothstep(0.42, 0.58, 0.5 + 0.5 * np.sin(5.5 * folds + 0.8))
+    plan = mix(palette(MEADOW, light), palette(BLUSH, light), hills)
+    picture = Image.new("RGB", (w, h), "#c9b48c")
+    pen = ImageDraw.Draw(picture)
+    for size, coverage in DABS:
+        radius = max(1.0, size * w / 1024)
+        count = int(coverage * w * h / (np.pi * radius**2))
+        middles = rng.uniform(0, 1, (count, 2)) @ (w, 1j * h)
+        # A dab is lighter, darker or of the complement, and the eye mixes them.
+        colors = look_up(plan, middles / COARSE) * rng.normal(1.02, 0.16, (count, 1))
+        colors += rng.normal(0, 0.05, (count, 3))
+        odd = rng.random(count) < 0.09
+        colors[odd] = colors[odd][:, ::-1]
+        radii = radius * rng.uniform(0.75, 1.2, count)
+        shades = (np.clip(colors, 0.02, 1) * 255).astype(int).tolist()
+        for middle, r, shade in zip(middles, radii, shades, strict=True):
+            box = (middle.real - r, middle.imag - r, middle.real + r, middle.imag + r)
+            pen.ellipse(box, fill=tuple(shade))
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
 def main() -> None:
-    """Parses the command line and writes both pictures."""
+    """Parses the command line and writes all pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     here = Path(__file__).parent
     parser.add_argument("--output_dir", type=Path, default=here, help="Where to write.")
@@ -707,6 +759,11 @@ def main() -> None:
     content.save(arguments.output_dir / "content.jpg", quality=92, optimize=True)
     style = painting(*STYLE_SIZE, arguments.seed)
     style.save(arguments.output_dir / "style.jpg", quality=92, optimize=True)
+    other = dots(*DOTS_SIZE, arguments.seed)
+    other.save(arguments.output_dir / "dots.jpg", quality=90, optimize=True)
+    sky = sky_mask(*CONTENT_SIZE, arguments.seed)
+    sky.save(arguments.output_dir / "sky.png", optimize=True)
+    ImageChops.invert(sky).save(arguments.output_dir / "land.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -195,7 +195,7 @@ class StyleTransferConfig:
 
     # The objective.
     content_weight: float = _field(
-        0.0215,
+        0.0145,
         "Weight of the content: higher keeps more of the photograph.",
         minimum=0.0,
         maximum=1e30,
@@ -214,7 +214,7 @@ class StyleTransferConfig:
         maximum=1e30,
     )
     total_variation_weight: float = _field(
-        4.0,
+        0.65,
         "Weight of the total variation: higher gives smoother pictures.",
         minimum=0.0,
         maximum=1e30,
@@ -266,6 +266,14 @@ class StyleTransferConfig:
         minimum=0.0,
         maximum=1e30,
     )
+    total_variation_growth: float = _field(
+        2.0,
+        "How the weight of the total variation grows with the size of the picture or stage: with "
+        "this power of the long side over 512 pixels. Neighbors in a picture twice as large differ "
+        "half as much, so with 2 squared differences count as they do at 512 pixels.",
+        minimum=0.0,
+        maximum=4.0,
+    )
     total_variation: str = _field(
         "nine_point",
         "Total variation: mean absolute difference of neighbours, mean squared difference, or the "
@@ -274,6 +282,11 @@ class StyleTransferConfig:
     )
     normalize_features: bool = _field(
         True, "Divide the features of each layer by their mean activation over pictures."
+    )
+    normalize_terms: bool = _field(
+        True,
+        "Divide content and style by what they would be for a picture without features, so that "
+        "their weights mean the same for all pictures, sizes and forms of the loss.",
     )
     pooling: str = _field(
         "max",

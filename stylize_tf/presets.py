@@ -20,6 +20,8 @@ _PUBLISHED = StyleTransferConfig(
     padding="zero",
     coarsest_size=0,
     content_growth=0.0,
+    normalize_terms=False,
+    total_variation_growth=0.0,
     style_enlargement=1.0,
 )
 

@@ -101,6 +101,14 @@ def content_factor(config: StyleTransferConfig, stage: Stage) -> float:
     return float(min(1.0, stage.long_side / FULL_CONTENT_SIDE) ** config.content_growth)
 
 
+def total_variation_factor(config: StyleTransferConfig, stage: Stage) -> float:
+    """The factor of the weight of the total variation at a stage; 1 at 512 pixels.
+
+    Neighbors in a picture of twice the size differ by half as much, and squared by a quarter.
+    """
+    return float((stage.long_side / FULL_CONTENT_SIDE) ** config.total_variation_growth)
+
+
 def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage]:
     """The stages for a picture of this size, evenly spaced, about `config.stage_factor` apart.
 

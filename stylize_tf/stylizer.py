@@ -20,12 +20,13 @@ from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.fine_style import configuration as fine_style_configuration
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
-from stylize_tf.objective import FACTORS, Targets, build_objective, of_regions
-from stylize_tf.optimizers import Adam, Averaged, Method, ValueAndGradient
+from stylize_tf.objective import WEIGHTS, Targets, of_regions
+from stylize_tf.optimizers import Adam, Averaged, Losses, Method, ValueAndGradient
 from stylize_tf.pictures import Pictures
 from stylize_tf.presets import PRESETS
 from stylize_tf.run import Iterate, Prepared, Run, Snapshot, fits
 from stylize_tf.spectral import Spectral
+from stylize_tf.terms import build_objective
 from stylize_tf.watching import MOST_STEPS
 
 KEPT_STATISTICS = 64
@@ -33,6 +34,9 @@ KEPT_STATISTICS = 64
 
 KEPT_PAINTINGS = 4
 """Paintings with the fine strokes of another that are kept, each as large as the picture."""
+
+SMALLEST_ENERGY = 1e-12
+"""Of a target; what is less is nothing, as of a network that sees nothing in a picture."""
 
 EXTRA_COST = 4096
 """Pixels whose evaluation takes the time that a step takes beside its pixels."""
@@ -219,8 +223,7 @@ class Stylizer:
                 seen = tf.constant(photograph), tf.constant(painted)
                 evaluate = lambda tiles: regions.within(evaluator.value_and_gradient(tiles), *seen)  # noqa: E731
             return Prepared(
-                targets=self._targets(pictures, photograph, masks, stage, stages[-1])
-                | self._factors(stage),
+                targets=self._targets(pictures, photograph, masks, stage, stages[-1]),
                 evaluate=evaluate,
                 tiles=tiles,
                 method=build_method(self.config, pairs),
@@ -334,7 +337,7 @@ class Stylizer:
             stage, last: which one, and the last of all.
         """
         evaluator = self._evaluator(self.config.precision)
-        of_style = []
+        of_style, energies = [], []
         for region in pictures.regions:
             statistics = []
             for number, mask in zip(region.paintings, region.masks, strict=True):
@@ -342,15 +345,35 @@ class Stylizer:
                 part = None if mask is None else pictures.style_mask_at(mask, stage, painting)
                 statistics.append(self._statistics_of_style(painting, part, evaluator))
             of_style.append(self._objective.targets(statistics, region.shares))
+            energies.append(self._objective.energies(statistics[0], of_style[-1]))
         targets = of_regions(of_style)
         if masks is not None:
             targets |= regions.coverage(masks, evaluator.extractor)
         own = evaluator.statistics("content", photograph)
-        return {**targets, **self._objective.targets([own])}
+        of_content = self._objective.targets([own])
+        energies.append(self._objective.energies(own, of_content))
+        return {**targets, **of_content, WEIGHTS: self._weights(stage, energies)}
 
-    def _factors(self, stage: pyramid.Stage) -> Targets:
-        factor = tf.constant(pyramid.content_factor(self.config, stage))
-        return {FACTORS: {"content": factor}}
+    def _weights(self, stage: pyramid.Stage, energies: Sequence[Losses]) -> Losses:
+        """The terms' weights at a stage, given the energies of all targets.
+
+        Patches are measured against the style: of a painting without contrast there is no more.
+        """
+
+        def unit(name: str) -> float:
+            found = [float(x[name]) for x in energies if name in x]
+            if not (self.config.normalize_terms and found):
+                return 1.0
+            return max(float(np.mean(found)), SMALLEST_ENERGY)
+
+        factors = {
+            "content": pyramid.content_factor(self.config, stage) / unit("content"),
+            "style": 1 / unit("style"),
+            "patches": 1 / unit("style"),
+            "total_variation": pyramid.total_variation_factor(self.config, stage),
+        }
+        terms = build_objective(self.config, self._units).terms
+        return {term.name: tf.constant(term.weight * factors[term.name]) for term in terms}
 
     def _statistics_of_style(
         self, style: np.ndarray, mask: np.ndarray | None, evaluator: Evaluator

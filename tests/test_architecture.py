@@ -27,7 +27,8 @@ TABLE = {
     "image_decoding": "image_files | numpy PIL",
     "image_io": "image_files image_opening image_decoding | numpy PIL",
     # Colors told apart from lightness, and brought from one picture to another.
-    "color": "| numpy",
+    "color_spaces": "| numpy",
+    "color": "color_spaces | numpy",
     # Which paintings a style is.
     "styles": "config image_files",
     "fine_style": "config",
@@ -52,7 +53,8 @@ TABLE = {
     "lbfgs": "| tensorflow numpy",
     "spectral": "lbfgs | tensorflow numpy",
     "features": "| tensorflow keras numpy",
-    "objective": "config losses moments total_variation | tensorflow",
+    "objective": "| tensorflow",
+    "terms": "config losses moments objective total_variation | tensorflow",
     "precision": "| tensorflow",
     # When a stage has converged or failed, and how long the rest takes.
     "watching": "optimizers pyramid",
@@ -72,8 +74,8 @@ TABLE = {
     "checkpoint": "atomic_files evaluation run | numpy",
     "stylizer": (
         "config image_io presets weights pyramid optimizers lbfgs features objective precision"
-        " watching initial evaluation fine_style memory pictures regions run checkpoint spectral"
-        " | tensorflow keras numpy"
+        " terms watching initial evaluation fine_style memory pictures regions run checkpoint"
+        " spectral | tensorflow keras numpy"
     ),
     # The public names, loaded when they are used.
     "": "config image_io presets weights watching run checkpoint stylizer",

@@ -111,7 +111,7 @@ def test_sheet_of_two_options_has_every_pair_and_is_written_under_a_name_of_its_
     lines = captured.err.splitlines()
     assert lines[2] == "stylize_tf: [1/6] strength=.5, style_scale=.5"
     assert lines[3].startswith("stage 1/1  48x32  step 1/3  loss")
-    assert any(line.startswith("stylize_tf: [2/6] strength=.5, style_scale=1; ") for line in lines)
+    assert any(line.startswith("stylize_tf: [2/6] strength=1, style_scale=.5; ") for line in lines)
     height, width = image_io.size_of("photo_painting_sheet.png")
     assert height > 2 * 32
     assert width > 3 * 48
@@ -176,14 +176,14 @@ def test_values_are_read_as_the_flag_reads_them(stylize):
 
 
 def test_one_stylizer_serves_all_cells_that_compile_the_same(stylize):
-    axes = ("--sheet=strength=.5,1", "--sheet=color=style,content,luminance")
+    axes = ("--sheet=pooling=max,average", "--sheet=strength=.5,1,1.5")
     assert stylize(*INPUTS, *SHORT, *axes) == 0
-    assert fields_of(stylize.painted.stylizers, "strength") == [(0.5,), (1.0,)]
+    assert fields_of(stylize.painted.stylizers, "pooling") == [("max",), ("average",)]
     assert len(stylize.painted.configs) == 6
 
 
 def test_what_auto_means_is_measured_once_for_all_cells(stylize):
-    assert stylize(*INPUTS, *SHORT, "--sheet=strength=.5,1,1.5") == 0
+    assert stylize(*INPUTS, *SHORT, "--sheet=style_loss=bures,gram,w2") == 0
     # The stylizer for tests takes float32 for auto.
     asked = fields_of(stylize.painted.stylizers, "precision")
     assert asked == [("auto",), ("float32",), ("float32",)]
@@ -458,22 +458,39 @@ def test_what_a_stylizer_compiles_depends_on_nothing_that_a_sheet_takes_for_read
 ):
     import tensorflow as tf
 
-    from stylize_tf import Stylizer, objective
+    from stylize_tf import Stylizer
+    from stylize_tf.terms import build_objective
 
     config = Recording(**changes)
     config.__dict__["read"] = set()
-    terms = objective.build_objective(config, {})
+    terms = build_objective(config, {})
     stylizer = Stylizer(config.replace(precision="float32"), network=tiny_network)
     extractor = stylizer._evaluator("float32").extractor
     picture = tf.random.stateless_uniform([1, 32, 32, 3], [1, 2])
     config.__dict__["read"] -= {field.name for field in dataclasses.fields(config)}
-    terms = objective.build_objective(config, {})
+    terms = build_objective(config, {})
     statistics = [terms.statistics(source, extractor(picture)) for source in ("content", "style")]
     targets = {k: v for x in statistics for k, v in terms.targets([x]).items()}
     assert terms(extractor(picture), targets)
     assert {"style_loss", "strength", "content_layers"} <= config.__dict__["read"]
-    assert not config.__dict__["read"] & sheet_run.READ_ANEW
+    # Weights are data of a run; `compiled_by` tells which terms there are.
+    weights = {"strength", *(field for field in sheet_run.READ_ANEW if field.endswith("_weight"))}
+    assert not config.__dict__["read"] & (sheet_run.READ_ANEW - weights)
     assert {"pooling", "padding", "precision"}.isdisjoint(sheet_run.READ_ANEW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"strength": 0.0}, {"strength": 2.0}, {"content_weight": 0.0}, {"patch_weight": 0.0}),
+        *({"total_variation_weight": 0.0}, {"style_loss": "gram"}),
+    ],
+    ids=str,
+)
+def test_cells_of_other_terms_do_not_share_a_stylizer(change):
+    base = StyleTransferConfig()
+    assert sheet_run.compiled_by(base.replace(**change)) != sheet_run.compiled_by(base)
+    assert sheet_run.compiled_by(base.replace(strength=0.5)) == sheet_run.compiled_by(base)
 
 
 def test_cells_that_share_a_stylizer_have_the_pixels_of_a_stylizer_of_their_own(tiny_network, rng):
@@ -481,7 +498,11 @@ def test_cells_that_share_a_stylizer_have_the_pixels_of_a_stylizer_of_their_own(
 
     content, style = rng.random((1, 32, 40, 3)), rng.random((1, 36, 36, 3))
     base = StyleTransferConfig(size=32, coarsest_size=24, steps=(3, 2), precision="float32")
-    changes = [{"color": "luminance"}, {"style_scale": 0.6}, {"optimizer": "adam"}, {"seed": 3}]
+    changes = [
+        *({"color": "luminance"}, {"style_scale": 0.6}, {"optimizer": "adam"}, {"seed": 3}),
+        *({"strength": 0.5}, {"content_weight": 0.1}, {"style_weight": 3.0}, {"patch_weight": 5.0}),
+        *({"total_variation_weight": 9.0}, {"normalize_terms": False}),
+    ]
     stylizers = sheet_run._Stylizers(
         runtime.Runtime(
             lambda config, weights: Stylizer(config, network=tiny_network), RuntimeError, None

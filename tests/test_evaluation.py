@@ -8,7 +8,7 @@ import tensorflow as tf
 from stylize_tf import evaluation, features, tiling
 from stylize_tf.config import StyleTransferConfig
 from stylize_tf.evaluation import WHOLE, Evaluator, Tiles
-from stylize_tf.objective import build_objective
+from stylize_tf.terms import build_objective
 
 CONFIG = StyleTransferConfig(
     content_layers=("block3_conv1",),

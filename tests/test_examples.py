@@ -12,6 +12,7 @@ SMALL = (96, 72)
 PICTURES = [
     pytest.param(make_examples.photograph, "content.jpg", make_examples.CONTENT_SIZE, id="content"),
     pytest.param(make_examples.painting, "style.jpg", make_examples.STYLE_SIZE, id="style"),
+    pytest.param(make_examples.dots, "dots.jpg", make_examples.DOTS_SIZE, id="dots"),
 ]
 
 
@@ -50,10 +51,29 @@ def test_shipped_painting_is_flat_nowhere_and_photograph_has_calm_and_busy_parts
     assert np.percentile(photograph, 90) > 30
 
 
-def test_the_command_line_writes_both_pictures(tmp_path, monkeypatch):
+def test_the_command_line_writes_all_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr(make_examples, "CONTENT_SIZE", SMALL)
     monkeypatch.setattr(make_examples, "STYLE_SIZE", SMALL)
+    monkeypatch.setattr(make_examples, "DOTS_SIZE", SMALL)
     folder = tmp_path / "new"
     monkeypatch.setattr("sys.argv", ["make_examples.py", "--output_dir", str(folder)])
     make_examples.main()
-    assert sorted(path.name for path in folder.iterdir()) == ["content.jpg", "style.jpg"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("content.jpg", "dots.jpg", "land.png", "sky.png", "style.jpg")
+    ]
+
+
+def test_sky_is_where_the_photograph_shows_it():
+    folder = Path(make_examples.__file__).parent
+    sky, land = (Image.open(folder / name).convert("L") for name in ("sky.png", "land.png"))
+    assert sky.size == make_examples.CONTENT_SIZE
+    mask = np.asarray(sky, np.float64) / 255
+    np.testing.assert_array_equal(np.asarray(land), 255 - np.asarray(sky))
+    assert mask[:10, 200:].min() == 1
+    assert mask[-200:].max() == 0
+    assert 0.3 < mask.mean() < 0.6
+    # Firs stand before it: darker than the sky beside them.
+    photograph = np.asarray(Image.open(folder / "content.jpg").convert("L"), np.float64)
+    rows, left = slice(100, 250), slice(20, 80)
+    is_sky = mask[rows, left] > 0.5
+    assert photograph[rows, left][is_sky].mean() > 2 * photograph[rows, left][~is_sky].mean()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stylize_tf import color, fine_style, stylizer
+from stylize_tf import color_spaces, fine_style, stylizer
 from stylize_tf.config import StyleTransferConfig
 from stylize_tf.image_io import ImageError
 from stylize_tf.stylizer import Stylizer
@@ -49,7 +49,7 @@ def test_painting_takes_the_strokes_and_keeps_forms_and_colors(paint, content, c
     assert given.shape == plain.shape == (1, 48, 36, 3)
     assert across(given) > 5 * across(plain)
     # Every place keeps its color, which tells the bands apart, but for what no screen can show.
-    own, wanted = (color.lab_from_srgb(x)[..., 1:].mean(axis=(0, 2)) for x in (given, plain))
+    own, wanted = (color_spaces.lab_from_srgb(x)[..., 1:].mean(axis=(0, 2)) for x in (given, plain))
     assert np.ptp(wanted, axis=0).max() > 90
     assert np.abs(own - wanted).mean() < 5
 

@@ -9,16 +9,9 @@ import twins
 
 from stylize_tf import features
 from stylize_tf.config import StyleTransferConfig
-from stylize_tf.objective import (
-    COVERAGE,
-    PATCH_EPSILON,
-    Coverage,
-    Objective,
-    Term,
-    build_objective,
-    of_regions,
-)
+from stylize_tf.objective import COVERAGE, Coverage, Objective, Term, of_regions
 from stylize_tf.presets import PRESETS
+from stylize_tf.terms import PATCH_EPSILON, build_objective
 
 WEIGHTS = ("content_weight", "style_weight", "patch_weight", "total_variation_weight")
 

@@ -72,3 +72,13 @@ def test_make_targets_that_the_readme_names_exist(readme):
     targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
     named = set(re.findall(r"^make ([\w-]+)", "\n".join(blocks(readme, "console")), re.MULTILINE))
     assert {"demo", "test"} <= named <= targets
+
+
+def test_gallery_of_the_readme_has_every_picture_with_the_command_that_made_it(readme):
+    from examples import gallery
+
+    assert gallery.markdown() in readme
+    pictures = [gallery.path_of(x) for group in gallery.GROUPS.values() for x in group]
+    assert len({path.name for path in pictures}) == len(pictures)
+    for path in pictures:
+        assert path.stat().st_size < 250_000, path

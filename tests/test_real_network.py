@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import features, image_io, losses, objective
+from stylize_tf import features, image_io, losses
 from stylize_tf.config import CLASSIC_STYLE_LAYERS, StyleTransferConfig
 from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.stylizer import Stylizer
+from stylize_tf.terms import build_objective
 
 pytestmark = pytest.mark.slow
 
@@ -135,7 +136,7 @@ def test_weights_are_those_of_sixteen_convolutions(vgg_weights):
 @pytest.mark.parametrize(("precision", "most"), [("float32", 1e-5), ("bfloat16", 2**-8)])
 def test_tiles_give_the_gradient_of_the_whole(kerass_own, pictures, precision, most):
     config = StyleTransferConfig()
-    built = objective.build_objective(config, features.MEAN_ACTIVATIONS)
+    built = build_objective(config, features.MEAN_ACTIVATIONS)
     extractor = features.build_extractor(
         kerass_own, built.layers(), padding=config.padding, precision=precision
     )

@@ -13,7 +13,8 @@ from stylize_tf import features, regions
 from stylize_tf.config import ConfigError, StyleTransferConfig
 from stylize_tf.image_io import ImageError
 from stylize_tf.masks import Region, covers_all, joined, pair, read
-from stylize_tf.objective import COVERAGE, build_objective, of_regions
+from stylize_tf.objective import COVERAGE, of_regions
+from stylize_tf.terms import build_objective
 
 LAYERS = ("image", "block1_conv2", "block1_pool", "block2_conv1", "block3_pool", "block4_conv1")
 

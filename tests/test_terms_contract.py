@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 import twins
 
-from stylize_tf import losses, objective
+from stylize_tf import losses
 from stylize_tf.config import StyleTransferConfig
+from stylize_tf.terms import build_objective
 
 LAYERS = ("block1_conv1", "block3_conv1")
 SIZES = {LAYERS[0]: (6, 8), LAYERS[1]: (3, 4)}
@@ -48,7 +49,7 @@ class Case:
         config = StyleTransferConfig(
             **{**weights, **layers, **averaged, **plain, **self.options, **changes}
         )
-        built = objective.build_objective(config, units or {})
+        built = build_objective(config, units or {})
         terms = tuple(term for term in built.terms if term.name == self.name)
         assert len(terms) == 1
         return dataclasses.replace(built, terms=terms)
@@ -141,7 +142,7 @@ def value_and_gradients(built, features, targets):
 
 def test_no_term_is_left_out_here():
     everything = {name: 1.0 for name in FIELDS if name.endswith("_weight")}
-    built = objective.build_objective(StyleTransferConfig(**everything), {})
+    built = build_objective(StyleTransferConfig(**everything), {})
     assert {term.name for term in built.terms} == {case.name for case in CASES.values()}
 
 

@@ -12,7 +12,8 @@ import tensorflow as tf
 import stylize_tf.tiling
 from stylize_tf import features, regions
 from stylize_tf.config import StyleTransferConfig
-from stylize_tf.objective import Objective, Term, build_objective, of_regions
+from stylize_tf.objective import Objective, Term, of_regions
+from stylize_tf.terms import build_objective
 from stylize_tf.tiling import Tiling, bands, cut
 
 UNITS = {f"block{block}_conv1": 0.5 * block for block in range(1, 6)}

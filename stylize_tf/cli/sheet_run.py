@@ -33,6 +33,8 @@ READ_ANEW = frozenset(
         *("size", "size_of", "crop", "init", "seed"),
         *("style_scale", "style_size", "style_fit", "style_enlargement", "style_blend_weights"),
         *("color", "color_space", "color_match", "color_amount", "mask_feather"),
+        *("strength", "content_weight", "style_weight", "patch_weight", "normalize_terms"),
+        *("total_variation_weight", "total_variation_growth"),
         *("content_growth", "coarsest_size", "stage_factor", "steps"),
         *("optimizer", "lbfgs_history", "lbfgs_coordinates", "learning_rate", "beta_1", "beta_2"),
         *("adam_epsilon", "amsgrad", "warmup_steps", "clip_norm", "average_decay"),
@@ -84,7 +86,14 @@ class _Stylizers:
 def compiled_by(config: StyleTransferConfig) -> tuple[Any, ...]:
     """What decides the compiled functions of a stylizer; equal for those that can share one."""
     names = (field.name for field in dataclasses.fields(config))
-    return tuple(getattr(config, name) for name in names if name not in READ_ANEW)
+    terms = (
+        config.strength < 2 and config.content_weight,
+        config.strength and config.style_weight,
+        config.strength and config.style_weight and config.patch_weight,
+        config.strength and config.total_variation_weight,
+    )
+    options = tuple(getattr(config, name) for name in names if name not in READ_ANEW)
+    return *options, *map(bool, terms)
 
 
 class SheetRun:

@@ -1,0 +1,164 @@
+"""Makes the pictures of README's gallery, every one by the command that is printed under it.
+
+python examples/gallery.py [NAME ...]     # all of them take a quarter of an hour
+python examples/gallery.py --markdown     # what README shows of them
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "examples" / "gallery"
+PAIR = ("--content", "examples/content.jpg", "--style", "examples/style.jpg")
+DOTS = "--style examples/dots.jpg"
+WIDTHS = {"sheet": 900, "walk": 900, "compare": 900, "overlay": 640}
+"""Of pictures of several parts, in pixels; others keep the size they are made in."""
+
+SIZE = 384
+"""Long side of the pictures where the command says nothing of it."""
+
+
+class Shown(NamedTuple):
+    """A picture of the gallery.
+
+    Attributes:
+        name: of its file, without the extension.
+        flags: after those of the example pair.
+        text: what it shows.
+        beside: flag that names the file which is shown in place of the picture.
+    """
+
+    name: str
+    flags: str
+    text: str
+    beside: str = ""
+
+
+GROUPS: dict[str, tuple[Shown, ...]] = {
+    "How much painting": (
+        Shown("strength_half", "--strength .5", "nearer to the photograph"),
+        Shown("strength_one", "", "the default"),
+        Shown("strength_more", "--strength 1.5", "nearer to the painting"),
+    ),
+    "Whose strokes": (
+        Shown("fine", "--style_scale .5", "the same painting at half the size"),
+        Shown("dabs", "--fine_style examples/dots.jpg", "strokes of another painting"),
+        Shown("blend", DOTS, "two paintings blended"),
+    ),
+    "Whose colors": (
+        Shown("color_content", "--color content", "colors of the photograph, given back"),
+        Shown("color_luminance", "--color luminance", "painted in grey, colors given back"),
+        Shown("color_match", "--color match", "the painting brought to its colors"),
+    ),
+    "Where": (
+        Shown("sky", "--content_mask examples/sky.png", "only the sky is painted"),
+        Shown(
+            "two_regions",
+            f"{DOTS} --content_mask examples/land.png --content_mask examples/sky.png",
+            "each region in the manner of its own painting",
+        ),
+        Shown(
+            "overlay",
+            "--regions auto:2 --regions_overlay overlay.png",
+            "regions found without a mask, and which part of the painting they take",
+            "--regions_overlay",
+        ),
+    ),
+    "All at once": (
+        Shown(
+            "sheet",
+            "--sheet strength=.5,1,1.5 --sheet style_scale=.5,1",
+            "a sheet over two options",
+        ),
+        Shown(
+            "walk",
+            f"{DOTS} --sheet 'style_blend_weights=1,0;3,1;1,1;1,3;0,1'",
+            "a walk from one painting to the other",
+        ),
+        Shown("compare", "--compare compare.png", "photograph, painting and picture", "--compare"),
+        Shown("timelapse", "--timelapse timelapse.webp", "how it came about", "--timelapse"),
+    ),
+}
+
+
+def path_of(shown: Shown) -> Path:
+    """Where README finds the picture."""
+    extension = ".webp" if shown.beside == "--timelapse" else ".jpg"
+    return FOLDER / (shown.name + extension)
+
+
+def make(shown: Shown) -> None:
+    """Runs the command and keeps its picture."""
+    flags = shown.flags.replace("'", "").split()
+    size = [] if "--sheet" in flags else ["--size", str(SIZE)]
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder, "picture.png")
+        if shown.beside:
+            place = flags.index(shown.beside) + 1
+            shown_file = Path(folder, flags[place])
+            flags[place] = str(shown_file)
+        else:
+            shown_file = picture
+        command = [sys.executable, "main.py", "--quiet", *PAIR, *size, *flags]
+        subprocess.run([*command, "--output", str(picture)], cwd=ROOT, check=True)
+        target = path_of(shown)
+        if target.suffix == ".webp":
+            target.write_bytes(shown_file.read_bytes())
+            return
+        image = Image.open(shown_file).convert("RGB")
+        width = WIDTHS.get(shown.name, image.width)
+        if width < image.width:
+            height = round(image.height * width / image.width)
+            image = image.resize((width, height), Image.Resampling.LANCZOS)
+        image.save(target, quality=88, optimize=True)
+
+
+def markdown() -> str:
+    """The part of README that shows them."""
+    lines = []
+    for group, pictures in GROUPS.items():
+        lines += [f"### {group}", ""]
+        for row in _rows(pictures):
+            images = [f"![{x.text}](examples/gallery/{path_of(x).name})" for x in row]
+            flags = [f"`{x.flags}`: {x.text}" if x.flags else x.text for x in row]
+            lines += [
+                "| " * len(row) + "|",
+                "|---" * len(row) + "|",
+                f"| {' | '.join(images)} |",
+                f"| {' | '.join(flags)} |",
+                "",
+            ]
+    return "\n".join(lines)
+
+
+def _rows(pictures: tuple[Shown, ...]) -> list[tuple[Shown, ...]]:
+    """Three beside each other, or one of several parts."""
+    return [(x,) for x in pictures] if len(pictures) > 3 else [pictures]
+
+
+def main() -> None:
+    """Parses the command line and makes what it names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="Only these.")
+    parser.add_argument("--markdown", action="store_true", help="Print README's part instead.")
+    arguments = parser.parse_args()
+    if arguments.markdown:
+        print(markdown())
+        return
+    FOLDER.mkdir(exist_ok=True)
+    for shown in (x for pictures in GROUPS.values() for x in pictures):
+        if not arguments.names or shown.name in arguments.names:
+            print(shown.name, shown.flags, flush=True)
+            make(shown)
+
+
+if __name__ == "__main__":
+    main()
