@@ -2,8 +2,8 @@
 
     python -m benchmarks.art_direction [--quick] [--pictures FOLDER] [--sizes 256 512 1024 2048]
 
-With the folder of `benchmarks.quality`'s pictures on those pairs, else on the example pair; in one
-process, by the Python interface, in bfloat16 where the processor has it.
+With the folder of `benchmarks.quality`'s pictures on `PAIRS` of them, else on the example pair; in
+one process, by the Python interface, in bfloat16 where the processor has it.
 
 sizes      The same options at every size, the pictures judged at 256 pixels: relative Gram distance
            and content distance, greatest over least less one.
@@ -29,6 +29,8 @@ from benchmarks import arguments as arguments_of
 from benchmarks import common, judge, quality
 from stylize_tf import StyleTransferConfig, Stylizer, color_spaces, image_io, weights
 
+PAIRS = (*quality.PAIRS, ("tubingen.jpg", "woman-with-hat-matisse.jpg"))
+OTHER_EXAMPLE = "dots.jpg"
 SIZES = (256, 512, 1024, 2048)
 STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0)
 SMALL = 256
@@ -148,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pictures", type=Path, help="Folder with the pictures of quality.PAIRS.")
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
     options = parser.parse_args(arguments)
-    pairs = quality.PAIRS if options.pictures else quality.EXAMPLES
+    pairs = PAIRS if options.pictures else quality.EXAMPLES
     folder = options.pictures or quality.ROOT / "examples"
     sizes, extra = options.sizes, {"size": SMALL}
     if options.quick:
@@ -158,9 +160,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     read = {name: image_io.read(folder / name) for pair in pairs for name in pair}
     for number, (content, style) in enumerate(pairs):
         pair = read[content], read[style]
-        other = read[pairs[(number + 1) % len(pairs)][1]]
-        if len(pairs) == 1:
-            other = 1 - other[:, ::-1]  # The negative: another painting.
+        following = (*pairs[number + 1 :], *pairs[:number])
+        others = [name for _, name in following if name != style] or [OTHER_EXAMPLE]
+        other = image_io.read(folder / others[0])
         results[f"{Path(content).stem} x {Path(style).stem}"] = {
             "strength": over_strengths(studio, *pair),
             "chroma": chroma_errors(studio, *pair),

@@ -35,10 +35,10 @@ VARIANTS: dict[str, list[str]] = {
     "content .02": ["--content_weight", ".02"],
     "terms as they are": [
         *("--nonormalize_terms", "--content_weight", ".0215"),
-        *("--total_variation_weight", "4"),
+        *("--total_variation_weight", "4", "--patch_weight", "60"),
     ],
     "no patches": ["--patch_weight", "0"],
-    "patches 200": ["--patch_weight", "200"],
+    "patches 9": ["--patch_weight", "9"],
     "no total variation": ["--total_variation_weight", "0"],
     "total variation .3": ["--total_variation_weight", ".3"],
     "total variation alike at every size": ["--total_variation_growth", "0"],

@@ -25,6 +25,9 @@ WIDTHS = {"sheet": 900, "walk": 900, "compare": 900, "overlay": 640}
 SIZE = 384
 """Long side of the pictures where the command says nothing of it."""
 
+FIRST = "default"
+"""The picture at the top of README: the default, of 512 pixels."""
+
 
 class Shown(NamedTuple):
     """A picture of the gallery.
@@ -84,7 +87,12 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
             "a walk from one painting to the other",
         ),
         Shown("compare", "--compare compare.png", "photograph, painting and picture", "--compare"),
-        Shown("timelapse", "--timelapse timelapse.webp", "how it came about", "--timelapse"),
+        Shown(
+            "timelapse",
+            "--timelapse timelapse.webp --save_every 12",
+            "how it came about",
+            "--timelapse",
+        ),
     ),
 }
 
@@ -98,7 +106,8 @@ def path_of(shown: Shown) -> Path:
 def make(shown: Shown) -> None:
     """Runs the command and keeps its picture."""
     flags = shown.flags.replace("'", "").split()
-    size = [] if "--sheet" in flags else ["--size", str(SIZE)]
+    of_its_own = "--sheet" in flags or shown.name == FIRST
+    size = [] if of_its_own else ["--size", str(SIZE)]
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder, "picture.png")
         if shown.beside:
@@ -154,7 +163,11 @@ def main() -> None:
         print(markdown())
         return
     FOLDER.mkdir(exist_ok=True)
-    for shown in (x for pictures in GROUPS.values() for x in pictures):
+    pictures = [Shown(FIRST, "", "the default"), *(x for group in GROUPS.values() for x in group)]
+    unknown = set(arguments.names) - {shown.name for shown in pictures}
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))} in the gallery.")
+    for shown in pictures:
         if not arguments.names or shown.name in arguments.names:
             print(shown.name, shown.flags, flush=True)
             make(shown)

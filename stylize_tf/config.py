@@ -260,7 +260,7 @@ class StyleTransferConfig:
         maximum=100.0,
     )
     patch_weight: float = _field(
-        60.0,
+        2.8,
         "Weight of the statistics of 3x3 patches of pixels, times --style_weight: higher gives "
         "the grain of the painting's brush.",
         minimum=0.0,
@@ -269,8 +269,8 @@ class StyleTransferConfig:
     total_variation_growth: float = _field(
         2.0,
         "How the weight of the total variation grows with the size of the picture or stage: with "
-        "this power of the long side over 512 pixels. Neighbors in a picture twice as large differ "
-        "half as much, so with 2 squared differences count as they do at 512 pixels.",
+        "this power of the long side over 512 pixels, l1 with half of it. Neighbors in a picture "
+        "twice as large differ half as much, so with 2 they count as at 512 pixels.",
         minimum=0.0,
         maximum=4.0,
     )
@@ -285,8 +285,9 @@ class StyleTransferConfig:
     )
     normalize_terms: bool = _field(
         True,
-        "Divide content and style by what they would be for a picture without features, so that "
-        "their weights mean the same for all pictures, sizes and forms of the loss.",
+        "Divide content, style and patches by what they would be for a black picture without "
+        "features, so that their weights mean the same for all pictures, sizes and forms of the "
+        "loss.",
     )
     pooling: str = _field(
         "max",

@@ -23,7 +23,8 @@ def configuration(config: StyleTransferConfig) -> StyleTransferConfig:
     """How a painting is given fine strokes, on the machine of another configuration.
 
     Args:
-        config: of the picture; its format of numbers, memory and size of strokes are taken over.
+        config: of the picture; what decides how the network sees it, its memory and the space that
+            tells lightness from color are taken over.
     """
     default = StyleTransferConfig()
     weights = dict(zip(default.style_layers, default.style_layer_weights, strict=True))
@@ -37,7 +38,6 @@ def configuration(config: StyleTransferConfig) -> StyleTransferConfig:
         style_layer_weights=tuple(weights[layer] for layer in LAYERS),
         coarsest_size=0,
         steps=(STEPS,),
-        seed=config.seed,
         pooling=config.pooling,
         padding=config.padding,
         precision=config.precision,

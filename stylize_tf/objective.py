@@ -96,6 +96,9 @@ class Term:
     has_regions: bool = False
 
 
+ROWS = 64
+"""Of a map that are looked at together where memory counts."""
+
 WEIGHTS = "weights"
 """Key in `Targets` of the terms' weights by name, in place of their own: data, so that stages, and
 runs of other weights, share a trace."""
@@ -260,11 +263,14 @@ class Objective:
 
     def _energy(self, term: Term, layer: str, statistics: Targets, targets: Targets) -> tf.Tensor:
         target = targets[term.name][layer]
-        nothing = tf.nest.map_structure(tf.zeros_like, statistics[term.name][layer])
-        if term.target_is_map:
-            sums = term.sums(nothing, self.units.get(layer, 1.0), target, WHOLE, None)
-            nothing = term.statistic(sums)
-        return term.distance(nothing, target)
+        if not term.target_is_map:
+            nothing = tf.nest.map_structure(tf.zeros_like, statistics[term.name][layer])
+            return term.distance(nothing, target)
+        unit, sums = self.units.get(layer, 1.0), []
+        for start in range(0, target.shape[1], ROWS):  # Of a large map there is no room for more.
+            part = target[:, start : start + ROWS]
+            sums.append(term.sums(tf.zeros_like(part), unit, part, WHOLE, None))
+        return term.distance(term.statistic(added(sums)), target)
 
     def targets(self, statistics: Sequence[Targets], shares: Sequence[float] = (1.0,)) -> Targets:
         """The targets from the `statistics` of several pictures with these shares of the blend.

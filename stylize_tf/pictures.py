@@ -38,7 +38,6 @@ class Pictures:
         style_masks: of the paintings; see `masks.pair`.
         fine_style: a painting that lends its fine strokes to the others, or None.
         find_regions: finds masks where `config.regions` asks for them.
-        take_strokes: gives a painting the strokes of `fine_style`.
 
     Attributes:
         photograph: float32 `[1, H, W, 3]`, as it is to be painted.
@@ -64,14 +63,14 @@ class Pictures:
         fine_style: image_io.ImageLike | None = None,
         *,
         find_regions: FindRegions | None = None,
-        take_strokes: TakeStrokes | None = None,
     ):
         self._config = config
         content_masks, style_masks = _as_list(content_masks), _as_list(style_masks)
-        if len(content_masks) > 1 and any(map(is_folder, styles)):
+        has_folder = any(map(is_folder, styles))
+        if has_folder and (len(content_masks) > 1 or len(style_masks) or config.auto_regions):
             raise ConfigError(
-                "`style` must not be a folder with several `content_masks`: every region has a "
-                "painting of its own."
+                "`style` must not be a folder with several `content_masks`, with `style_masks` or "
+                "with `regions`: they go with a painting each."
             )
         styles, blend_weights = expanded(styles, config.style_blend_weights)
         photograph = image_io.read(content, name="content")
@@ -80,7 +79,6 @@ class Pictures:
         self.fine_style = (
             None if fine_style is None else image_io.read(fine_style, name="fine_style")
         )
-        self._take_strokes = take_strokes
         self._finely: dict[int, np.ndarray] = {}
         if (config.init == "picture") != (initial is not None):
             raise ConfigError(
@@ -149,7 +147,7 @@ class Pictures:
 
     @property
     def digests(self) -> list[str]:
-        """Of every picture and mask: all that decides the pixels beside the options."""
+        """Of every picture and mask, and shares: what decides the pixels beside the options."""
         of_styles = [x for region in self.regions for x in region.masks if x is not None]
         start, fine = ([] if x is None else [x] for x in (self.start, self.fine_style))
         # Named, as the same mask may be of the photograph or of a painting.
@@ -165,7 +163,7 @@ class Pictures:
             f"{name} {hashlib.sha256(x.tobytes()).hexdigest()} {x.shape}"
             for name, given in images.items()
             for x in given
-        ]
+        ] + [f"shares {self.shares}"]
 
     @property
     def main_painting(self) -> int:
@@ -180,14 +178,16 @@ class Pictures:
         """A painting at its size for a stage."""
         painting = self._fitting(self.paintings[number], stage.width / stage.height)
         height, width = painting.shape[1:3]
-        if self.fine_style is not None and self._take_strokes is not None:
-            if number not in self._finely:
-                size = pyramid.style_size(self._config, height, width, last, last)
-                largest = image_io.resize(painting, *size).clip(0, 1)
-                self._finely[number] = self._take_strokes(largest, self.fine_style)
-            painting = self._finely[number]
         size = pyramid.style_size(self._config, height, width, stage, last)
-        return image_io.resize(painting, *size)
+        return image_io.resize(self._finely.get(number, painting), *size)
+
+    def take_strokes(self, take: TakeStrokes, last: pyramid.Stage) -> None:
+        """Gives all paintings the strokes of `fine_style`, at their size for the last stage."""
+        if self.fine_style is None:
+            return
+        for number in range(len(self.paintings)):
+            painting = self.painting_at(number, last, last).clip(0, 1)
+            self._finely[number] = take(painting, self.fine_style)
 
     def style_mask_at(
         self, mask: np.ndarray, stage: pyramid.Stage, painting: np.ndarray

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from stylize_tf.config import LONGEST_SIDE, PATCH_SIZE, ConfigError, StyleTransferConfig
 
 FULL_CONTENT_SIDE = 512
-"""Long side in pixels from which on a stage, or a picture, has the whole content weight."""
+"""Long side in pixels from which on a stage, or a picture, has the whole content weight, and at
+which the total variation has its own."""
 
 
 class Stage(NamedTuple):
@@ -104,9 +105,11 @@ def content_factor(config: StyleTransferConfig, stage: Stage) -> float:
 def total_variation_factor(config: StyleTransferConfig, stage: Stage) -> float:
     """The factor of the weight of the total variation at a stage; 1 at 512 pixels.
 
-    Neighbors in a picture of twice the size differ by half as much, and squared by a quarter.
+    Neighbors in a picture of twice the size differ by half as much, and squared by a quarter; "l1"
+    has no squares.
     """
-    return float((stage.long_side / FULL_CONTENT_SIDE) ** config.total_variation_growth)
+    power = config.total_variation_growth / (2 if config.total_variation == "l1" else 1)
+    return float((stage.long_side / FULL_CONTENT_SIDE) ** power)
 
 
 def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from stylize_tf.config import ConfigError
@@ -16,7 +15,8 @@ MOST_PAINTINGS = 64
 
 def is_folder(style: Any) -> bool:
     """Whether a style is a path, of a folder."""
-    return isinstance(style, str | os.PathLike) and Path(style).is_dir()
+    # Not `Path.is_dir`, which raises for names that are too long.
+    return isinstance(style, str | os.PathLike) and os.path.isdir(style)  # noqa: PTH112
 
 
 def expanded(

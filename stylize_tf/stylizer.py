@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.fine_style import configuration as fine_style_configuration
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
-from stylize_tf.objective import WEIGHTS, Targets, of_regions
+from stylize_tf.objective import COVERAGE, WEIGHTS, Targets, of_regions
 from stylize_tf.optimizers import Adam, Averaged, Losses, Method, ValueAndGradient
 from stylize_tf.pictures import Pictures
 from stylize_tf.presets import PRESETS
@@ -32,11 +33,11 @@ from stylize_tf.watching import MOST_STEPS
 KEPT_STATISTICS = 64
 """Statistics of styles that are kept, one a style and stage, each under 3 MB with VGG19."""
 
-KEPT_PAINTINGS = 4
+KEPT_PAINTINGS = 16
 """Paintings with the fine strokes of another that are kept, each as large as the picture."""
 
-SMALLEST_ENERGY = 1e-12
-"""Of a target; what is less is nothing, as of a network that sees nothing in a picture."""
+SMALLEST_ENERGY = {"content": 1e-12, "style": 1e-12, "patches": 1e-2}
+"""Of a target; what is less is nothing. Patches are of pixels: a painting may well be black."""
 
 EXTRA_COST = 4096
 """Pixels whose evaluation takes the time that a step takes beside its pixels."""
@@ -85,7 +86,7 @@ class Stylizer:
             memory=round(memory.limit(self.config.memory) / 1e9, 3),
         )
         self._style_statistics: dict[tuple[Any, ...], Targets] = {}
-        self._of_fine_strokes: Stylizer | None = None
+        self._of_fine_strokes: tuple[StyleTransferConfig, Stylizer] | None = None
         self._with_fine_strokes: dict[tuple[Any, ...], np.ndarray] = {}
 
     def __call__(
@@ -142,7 +143,6 @@ class Stylizer:
             style_masks,
             fine_style,
             find_regions=self._find_regions,
-            take_strokes=self._take_strokes,
         )
 
     def _find_regions(
@@ -154,15 +154,24 @@ class Stylizer:
         count, seed = self.config.auto_regions, self.config.seed
         return regions.find(extractor, photograph, painting, count, seed)
 
-    def _take_strokes(self, painting: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    def _take_strokes(
+        self, painting: np.ndarray, fine: np.ndarray, on_stroke: Callable[[], None] | None
+    ) -> np.ndarray:
+        """The painting with the strokes of another, see `fine_style`."""
         config = fine_style_configuration(self.config)
-        if self._of_fine_strokes is None or self._of_fine_strokes.config != config:
-            self._of_fine_strokes = Stylizer(config, network=self._network, units=self._units)
+        if self._of_fine_strokes is None or self._of_fine_strokes[0] != config:
+            own = Stylizer(config, network=self._network, units=self._units)
+            self._of_fine_strokes = config, own
         key = (*(hashlib.sha256(x.tobytes()).hexdigest() for x in (painting, fine)), config)
-        if key not in self._with_fine_strokes:
-            self._with_fine_strokes[key] = self._of_fine_strokes(painting, fine)
-            _keep_newest(self._with_fine_strokes, KEPT_PAINTINGS)
-        return self._with_fine_strokes[key]
+        made = self._with_fine_strokes.pop(key, None)
+        if made is None:
+            for iterate in self._of_fine_strokes[1].iterate(painting, fine):  # noqa: B007
+                if on_stroke is not None:
+                    on_stroke()
+            made = iterate.image
+        self._with_fine_strokes[key] = made
+        _keep_newest(self._with_fine_strokes, KEPT_PAINTINGS)
+        return made
 
     def iterate(
         self,
@@ -174,6 +183,7 @@ class Stylizer:
         content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
         style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
         fine_style: image_io.ImageLike | None = None,
+        on_stroke: Callable[[], None] | None = None,
     ) -> Iterator[Iterate]:
         """Stylizes `content`, yielding after each step; the last iterate has the finished picture.
 
@@ -190,7 +200,9 @@ class Stylizer:
                 regions have a painting each, in their order, or one for all. None: all of it.
             style_masks: which part of the painting counts, one for each painting; or of the only
                 painting, one for each region.
-            fine_style: a painting that lends its fine strokes to all of `style`, see `fine_style`.
+            fine_style: a painting that lends its fine strokes to all of `style`, see the module
+                `fine_style`; they take them before the first step.
+            on_stroke: called after each step of that; what it raises ends the run.
 
         Raises:
             ImageError: if a picture cannot be read or is out of range, or a mask does not fit.
@@ -250,19 +262,30 @@ class Stylizer:
                 return ""
             return checkpoint.save(current())
 
-        run = Run(
-            stages,
-            prepare,
-            initial_of_first_stage,
-            lambda image, stage: _enlarged(image, pictures.photograph, stage.height, stage.width),
-            costs=[stage.height * stage.width + EXTRA_COST for stage in stages],
-            time_budget=self.config.time_budget,
-            snapshot=snapshot,
-            save=save,
-            opening=opening,
-        )
+        def iterates() -> Iterator[Iterate]:
+            started = time.perf_counter()
+            if self.config.strength:
+                pictures.take_strokes(
+                    lambda painting, fine: self._take_strokes(painting, fine, on_stroke), stages[-1]
+                )
+            budget = self.config.time_budget
+            if budget:
+                budget = max(budget - (time.perf_counter() - started), 1e-3)
+            run = Run(
+                stages,
+                prepare,
+                initial_of_first_stage,
+                lambda image, stage: _enlarged(image, pictures.photograph, *stage[:2]),
+                costs=[stage.height * stage.width + EXTRA_COST for stage in stages],
+                time_budget=budget,
+                snapshot=snapshot,
+                save=save,
+                opening=opening,
+            )
+            yield from run.iterates()
+
         # Not a generator itself: that would check nothing before it is asked for an iterate.
-        return run.iterates()
+        return iterates()
 
     def _recipe(self, images: Sequence[str]) -> dict[str, Any]:
         """All that decides the pixels of a run."""
@@ -284,11 +307,14 @@ class Stylizer:
         gradients = []
         for each in ("float32", name):
             evaluator = self._evaluator(each)
-            described = [
-                self._objective.statistics(source, evaluator.extractor(image))
-                for source, image in (("content", photograph), ("style", painting))
-            ]
-            targets = {k: v for x in described for k, v in self._objective.targets([x]).items()}
+            targets: Targets = {}
+            energies = []
+            for source, image in (("content", photograph), ("style", painting)):
+                described = self._objective.statistics(source, evaluator.extractor(image))
+                own = self._objective.targets([described])
+                energies.append(self._objective.energies(described, own))
+                targets |= own
+            targets[WEIGHTS] = self._weights(pyramid.Stage(64, 64, 1), energies)
             picture = tf.constant((photograph + painting) / 2)
             gradients.append(evaluator.gradient_untraced(picture, targets))
         return precision.cosine(*gradients)
@@ -345,31 +371,31 @@ class Stylizer:
                 part = None if mask is None else pictures.style_mask_at(mask, stage, painting)
                 statistics.append(self._statistics_of_style(painting, part, evaluator))
             of_style.append(self._objective.targets(statistics, region.shares))
-            energies.append(self._objective.energies(statistics[0], of_style[-1]))
+            energies.append(self._energies(statistics[0], of_style[-1]))
         targets = of_regions(of_style)
         if masks is not None:
-            targets |= regions.coverage(masks, evaluator.extractor)
+            targets |= _balanced(regions.coverage(masks, evaluator.extractor), energies)
         own = evaluator.statistics("content", photograph)
         of_content = self._objective.targets([own])
-        energies.append(self._objective.energies(own, of_content))
+        energies.append(self._energies(own, of_content))
         return {**targets, **of_content, WEIGHTS: self._weights(stage, energies)}
 
-    def _weights(self, stage: pyramid.Stage, energies: Sequence[Losses]) -> Losses:
-        """The terms' weights at a stage, given the energies of all targets.
+    def _energies(self, statistics: Targets, targets: Targets) -> Losses:
+        if not self.config.normalize_terms:
+            return {}
+        return self._objective.energies(statistics, targets)
 
-        Patches are measured against the style: of a painting without contrast there is no more.
-        """
+    def _weights(self, stage: pyramid.Stage, energies: Sequence[Losses]) -> Losses:
+        """The terms' weights at a stage, given the energies of all targets."""
 
         def unit(name: str) -> float:
-            found = [float(x[name]) for x in energies if name in x]
-            if not (self.config.normalize_terms and found):
-                return 1.0
-            return max(float(np.mean(found)), SMALLEST_ENERGY)
+            found = [_energy(x, name) for x in energies if name in x]
+            return float(np.mean(found)) if self.config.normalize_terms and found else 1.0
 
         factors = {
             "content": pyramid.content_factor(self.config, stage) / unit("content"),
             "style": 1 / unit("style"),
-            "patches": 1 / unit("style"),
+            "patches": 1 / unit("patches"),
             "total_variation": pyramid.total_variation_factor(self.config, stage),
         }
         terms = build_objective(self.config, self._units).terms
@@ -474,6 +500,29 @@ def _enlarged(image: np.ndarray, photograph: np.ndarray, height: int, width: int
     small = image_io.resize(fitted, *image.shape[1:3])
     details = fitted - image_io.resize(small, height, width)
     return image_io.resize(image, height, width) + details
+
+
+def _energy(energies: Losses, name: str) -> float:
+    return max(float(energies[name]), SMALLEST_ENERGY[name])
+
+
+def _balanced(coverage: Targets, energies: Sequence[Losses]) -> Targets:
+    """The coverage of regions in units of the energy of each, so that none weighs on the others.
+
+    Args:
+        coverage: `{COVERAGE: ...}`.
+        energies: of the regions, in their order.
+    """
+    found = [_energy(x, "style") for x in energies if "style" in x]
+    if not found:
+        return coverage
+    balance = tf.constant(np.mean(found) / np.array(found), tf.float32)
+    return {
+        COVERAGE: {
+            layer: each._replace(shares=each.shares * balance)
+            for layer, each in coverage[COVERAGE].items()
+        }
+    }
 
 
 def _keep_newest(cache: dict[Any, Any], most: int) -> None:

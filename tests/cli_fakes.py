@@ -83,6 +83,7 @@ def at_step(hook: Callable[[int], Any]) -> type:
             content_masks: Sequence[np.ndarray] = (),
             style_masks: Sequence[np.ndarray] = (),
             fine_style: np.ndarray | None = None,
+            on_stroke: Any = None,
         ) -> Iterator[Iterate]:
             CHECKPOINTS.append(checkpoint)
             MASKS.append((content_masks, style_masks))

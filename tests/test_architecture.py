@@ -98,16 +98,16 @@ TABLE = {
     # One picture.
     "cli.outputs": "animation image_io cli.exits cli.naming cli.options",
     "cli.plan": (
-        "atomic_files config image_io masks presets pyramid styles weights cli.console cli.exits"
-        " cli.flags cli.options cli.outputs cli.progress cli.recipe cli.runtime cli.sources"
-        " | PIL numpy"
+        "atomic_files config fine_style image_io masks presets pyramid styles weights cli.console"
+        " cli.exits cli.flags cli.options cli.outputs cli.progress cli.recipe cli.runtime"
+        " cli.sources | PIL numpy"
     ),
     "cli.painting": "checkpoint image_io cli.exits cli.plan | numpy",
     "cli.views": "animation image_io montage cli.console cli.failures cli.painting",
     # A sheet of variations.
     "cli.sheet": (
-        "config image_io presets cli.console cli.exits cli.flags cli.naming cli.options cli.outputs"
-        " cli.plan"
+        "config image_io presets styles cli.console cli.exits cli.flags cli.naming cli.options"
+        " cli.outputs cli.plan"
     ),
     "cli.sheet_run": (
         "config image_io montage weights cli.console cli.exits cli.failures cli.interrupts"

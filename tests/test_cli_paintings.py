@@ -28,6 +28,7 @@ def folder(tmp_path, monkeypatch):
     Path("several").mkdir()
     Path("empty").mkdir()
     rng = np.random.default_rng(0)
+    Image.new("RGB", (1, 5000)).save("thin.png")
     for name in ("photo.png", "painting.png", "fine.png", "several/b.png", "several/a.jpg"):
         Image.fromarray(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)).save(name)
     return tmp_path
@@ -52,6 +53,48 @@ def test_folder_in_a_blend_shares_its_weight(stylize):
     assert len(inputs_of("out.png")) == 4
     assert stylize("--from_picture=out.png", "--output=again.png") == 0
     assert digest("again.png") == digest("out.png")
+
+
+def test_folder_named_again_keeps_the_weights_of_the_recipe(stylize):
+    assert stylize(*INPUTS, "--style=several", *SHORT, "--output=out.png") == 0
+    weights = image_io.read_metadata("out.png")["config"]["style_blend_weights"]
+    assert weights == [1, 0.5, 0.5]
+    again = ("--from_picture=out.png", "--style=painting.png", "--style=several")
+    assert stylize(*again, "--output=again.png") == 0
+    assert digest("again.png") == digest("out.png")
+    assert stylize("--from_picture=out.png", "--style=several", "--output=two.png") == 0
+    assert image_io.read_metadata("two.png")["config"]["style_blend_weights"] == []
+
+
+def test_folder_does_not_go_with_the_masks_of_a_recipe(stylize, capsys):
+    for name in ("left.png", "right.png"):
+        Image.new("L", (60, 40), 200).save(name)
+    masks = ("--content_mask=left.png", "--content_mask=right.png")
+    assert stylize(*INPUTS, *masks, *SHORT, "--output=out.png") == 0
+    capsys.readouterr()
+    assert stylize("--from_picture=out.png", "--style=several") == Exit.USAGE
+    assert "--style must not be a folder with several --content_mask" in capsys.readouterr().err
+
+
+def test_sheet_walks_to_a_folder_and_has_its_name(stylize):
+    walk = "--sheet=style_blend_weights=1,0;1,1;0,1"
+    assert stylize(*INPUTS, "--style=several", walk, *SHORT) == 0
+    assert Path("photo_painting_several_sheet.png").exists()
+    assert stylize("--content=photo.png", "--style=several", "--sheet=strength=.5,1", *SHORT) == 0
+    assert Path("photo_several_sheet.png").exists()
+
+
+def test_picture_of_other_roles_is_not_replaced(stylize):
+    many = ("--content=photo.png", "--output_dir=out", *SHORT)
+    blend = ("--style=painting.png", "--style=fine.png", "--style_blend_weights=1,1")
+    assert stylize(*many, *blend) == 0
+    [path] = Path("out").iterdir()
+    path.rename("out/photo_painting.png")
+    fine = ("--style=painting.png", "--fine_style=fine.png")
+    assert stylize(*many, *fine) == Exit.OUTPUT
+    assert stylize(*many, *fine, "--skip_existing") == Exit.OUTPUT
+    Path("out/photo_painting.png").unlink()
+    assert stylize(*many, "--style=painting.png", "--fine_style=none") == 0
 
 
 def test_fine_style_reaches_the_stylizer_and_the_recipe(stylize):
@@ -90,6 +133,18 @@ def test_fine_style_of_many_pictures_is_one(stylize):
             Exit.USAGE,
             "--style must not be a folder with several --content_mask",
         ),
+        (
+            ["--style=several", "--style_mask=fine.png"],
+            Exit.USAGE,
+            "--style must not be a folder with several --content_mask",
+        ),
+        (
+            ["--style=several", "--regions=auto:2"],
+            Exit.USAGE,
+            "--style must not be a folder with several --content_mask",
+        ),
+        (["--style=" + "a" * 300], Exit.PICTURE, "'" + "a" * 300 + "' cannot be opened"),
+        (["--fine_style=thin.png"], Exit.PICTURE, "'thin.png' must not be too thin"),
         (["--fine_style=nowhere.png"], Exit.PICTURE, "'nowhere.png' does not exist."),
         (["--fine_style=several"], Exit.PICTURE, "'several' is a folder."),
         (["--fine_style="], Exit.USAGE, "--fine_style must not be empty"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stylize_tf import color_spaces, fine_style, stylizer
+from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config import StyleTransferConfig
 from stylize_tf.image_io import ImageError
 from stylize_tf.stylizer import Stylizer
@@ -44,6 +45,7 @@ def across(image):
 def test_painting_takes_the_strokes_and_keeps_forms_and_colors(paint, content, coarse, fine):
     pictures = paint.pictures(content, coarse, fine_style=fine)
     stage = stylizer.pyramid.Stage(36, 48, 1)
+    pictures.take_strokes(lambda *pair: paint._take_strokes(*pair, None), stage)
     plain = paint.pictures(content, coarse).painting_at(0, stage, stage)
     given = pictures.painting_at(0, stage, stage)
     assert given.shape == plain.shape == (1, 48, 36, 3)
@@ -58,17 +60,83 @@ def test_painting_is_made_once_for_all_stages_and_pictures(
     paint, content, coarse, fine, monkeypatch
 ):
     calls = []
-    take = Stylizer.__call__
-    monkeypatch.setattr(
-        Stylizer, "__call__", lambda self, *args: calls.append(self) or take(self, *args)
-    )
+    iterate = Stylizer.iterate
+
+    def counted(self, *arguments, **options):
+        calls.append(self)
+        return iterate(self, *arguments, **options)
+
+    monkeypatch.setattr(Stylizer, "iterate", counted)
     for image in (content, content[:, ::-1]):
         iterates = list(paint.iterate(image, coarse, fine_style=fine))
         assert len({x.stage for x in iterates}) > 1
-    assert len(calls) == 1
-    assert calls[0]._network is paint._network
+    [inner] = [x for x in calls if x is not paint]
+    assert inner._network is paint._network
     list(paint.iterate(content, [coarse, coarse[:, ::-1]], fine_style=fine))
-    assert calls == [calls[0]] * 2
+    assert [x for x in calls if x is not paint] == [inner, inner]
+
+
+def test_nothing_is_painted_for_the_photograph_itself(tiny_network, content, coarse, fine):
+    strokes = []
+    paint = Stylizer(SHORT.replace(strength=0.0), network=tiny_network)
+    list(paint.iterate(content, coarse, fine_style=fine, on_stroke=lambda: strokes.append(1)))
+    assert not strokes
+
+
+def test_what_is_raised_at_a_stroke_ends_the_run(paint, content, coarse, fine):
+    strokes = []
+
+    def stop():
+        strokes.append(1)
+        if len(strokes) == 5:
+            raise KeyboardInterrupt
+
+    iterates = paint.iterate(content, coarse, fine_style=fine, on_stroke=stop)
+    assert not strokes  # Checked at once, begun when asked.
+    with pytest.raises(KeyboardInterrupt):
+        next(iterates)
+    assert len(strokes) == 5
+    # Half a painting is not kept.
+    list(paint.iterate(content, coarse, fine_style=fine, on_stroke=lambda: strokes.append(1)))
+    assert len(strokes) == 5 + fine_style.STEPS
+
+
+def test_killed_run_goes_on_to_the_same_picture(
+    tiny_network, content, coarse, fine, tmp_path, monkeypatch
+):
+    """Also where the painting is cropped to stages of different shape, by rounding."""
+    monkeypatch.setattr(Checkpoint, "is_due", lambda self: True)
+    config = SHORT.replace(style_fit="crop", steps=(4, 3))
+    content = content[:, :31]
+    expected = Stylizer(config, network=tiny_network)(content, coarse, fine_style=fine)
+    paint = Stylizer(config, network=tiny_network)
+    for iterate in paint.iterate(
+        content, coarse, checkpoint=Checkpoint(tmp_path, 0), fine_style=fine
+    ):
+        if (iterate.stage, iterate.step) == (2, 1):
+            break
+    again = Stylizer(config, network=tiny_network)
+    iterates = list(
+        again.iterate(content, coarse, checkpoint=Checkpoint(tmp_path, 0), fine_style=fine)
+    )
+    assert iterates[0].stage == 2
+    np.testing.assert_array_equal(iterates[-1].image, expected)
+
+
+def test_time_budget_pays_for_the_strokes_once(paint, content, coarse, fine, monkeypatch):
+    seen = []
+    run = stylizer.Run
+
+    def recorded(*arguments, **options):
+        seen.append(options["time_budget"])
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(stylizer, "Run", recorded)
+    paint.config = paint.config.replace(time_budget=1000.0)
+    list(paint.iterate(content, coarse, fine_style=fine))
+    inner, outer = seen
+    assert inner == 0
+    assert 900 < outer < 1000
 
 
 def test_fine_style_decides_the_pixels_and_the_checkpoint(paint, content, coarse, fine):
@@ -98,12 +166,16 @@ def test_fine_style_goes_with_regions_and_with_colors(tiny_network, content, coa
 
 def test_configuration_takes_over_the_machine_and_no_more():
     config = StyleTransferConfig(
-        precision="bfloat16", memory=3.0, size=1024, content_weight=7.0, color="match", strength=0.5
+        precision="bfloat16", memory=3.0, padding="reflect", pooling="average", color_space="oklab"
     )
-    made = fine_style.configuration(config)
-    assert (made.precision, made.memory, made.size) == ("bfloat16", 3.0, 0)
-    assert (made.color, made.content_layers, made.strength) == ("luminance", (), 1.0)
-    assert made.style_layers == fine_style.LAYERS
+    expected = fine_style.configuration(config)
+    made = ("precision", "memory", "padding", "pooling", "color_space")
+    assert [getattr(expected, name) for name in made] == [getattr(config, name) for name in made]
+    assert (expected.color, expected.content_layers) == ("luminance", ())
+    assert expected.style_layers == fine_style.LAYERS
+    others = {"size": 1024, "content_weight": 7.0, "color": "match", "strength": 0.5, "seed": 3}
+    others |= {"style_loss": "gram", "optimizer": "adam", "style_scale": 0.5, "time_budget": 9.0}
+    assert fine_style.configuration(config.replace(**others)) == expected
 
 
 def test_unreadable_fine_style_is_named(paint, content, coarse):

@@ -81,4 +81,4 @@ def test_gallery_of_the_readme_has_every_picture_with_the_command_that_made_it(r
     pictures = [gallery.path_of(x) for group in gallery.GROUPS.values() for x in group]
     assert len({path.name for path in pictures}) == len(pictures)
     for path in pictures:
-        assert path.stat().st_size < 250_000, path
+        assert path.stat().st_size < (250_000 if path.suffix == ".jpg" else 600_000), path

@@ -72,8 +72,30 @@ def test_folder_goes_with_one_region(tiny_network, folder, rng):
     mask = np.zeros([36, 48], np.float32)
     mask[:, :24] = 1
     assert np.isfinite(paint(content, folder, content_masks=[mask])).all()
-    with pytest.raises(ConfigError, match="must not be a folder with several `content_masks`"):
-        paint(content, [folder, folder], content_masks=[mask, 1 - mask])
+    for masks in (
+        {"content_masks": [mask, 1 - mask]},
+        {"style_masks": [np.ones([30, 25], np.float32)]},
+    ):
+        with pytest.raises(ConfigError, match="must not be a folder with several `content_masks`"):
+            paint(content, folder, **masks)
+    found = Stylizer(SHORT.replace(regions="auto:2"), network=tiny_network)
+    with pytest.raises(ConfigError, match="must not be a folder"):
+        found(content, folder)
+
+
+def test_names_that_no_file_can_have_are_not_folders():
+    for name in ("a" * 300, "", "a\0b", 3, None, np.zeros([1, 2, 2, 3])):
+        assert not styles.is_folder(name)
+
+
+def test_shares_decide_the_checkpoint(tiny_network, folder, names, rng):
+    content, other = rng.uniform(0.2, 0.8, size=[2, 1, 36, 48, 3]).astype(np.float32)
+    paint = Stylizer(SHORT, network=tiny_network)
+    assert (
+        paint.pictures(content, [folder, other]).digests
+        != paint.pictures(content, [*names, other]).digests
+    )
+    assert paint.pictures(content, folder).digests == paint.pictures(content, names).digests
 
 
 def test_unreadable_painting_of_a_folder_is_named(tiny_network, folder):

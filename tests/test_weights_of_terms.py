@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from stylize_tf import features, pyramid
 from stylize_tf.config import StyleTransferConfig
-from stylize_tf.objective import WEIGHTS
+from stylize_tf.objective import COVERAGE, WEIGHTS
 from stylize_tf.stylizer import Stylizer
 from stylize_tf.terms import build_objective
 
@@ -94,7 +94,7 @@ def test_nothing_costs_each_term_its_weight(tiny_network, content, style, option
 def test_scaling_the_network_changes_nothing(tiny_network, content, style):
     """Features ten times as large: the same picture, as long as weights are of normalized terms."""
     units = dict.fromkeys(features.MEAN_ACTIVATIONS, 10.0)
-    config = CONFIG.replace(style_loss="gram", gram_form="mean", patch_weight=0.0)
+    config = CONFIG.replace(style_loss="gram", gram_form="mean")
 
     def distance(**options):
         pair = [
@@ -107,11 +107,33 @@ def test_scaling_the_network_changes_nothing(tiny_network, content, style):
     assert distance(normalize_terms=False) > 10 * distance()
 
 
-def test_total_variation_is_that_of_the_picture_at_512_pixels():
-    squared = StyleTransferConfig(total_variation_growth=2.0)
-    for side, factor in ((128, 1 / 16), (512, 1.0), (2048, 16.0)):
-        stage = pyramid.Stage(side // 2, side, 1)
-        assert pyramid.total_variation_factor(squared, stage) == pytest.approx(factor)
+def test_weights_follow_the_size_of_the_stage(tiny_network, content, style):
+    paint = Stylizer(CONFIG, network=tiny_network)
+    pictures = paint.pictures(content, style)
+    energies = [{"content": 4.0, "style": 2.0, "patches": 0.5}]
+    config = paint.config
+    for side in (128, 512, 1024):
+        weights = paint._weights(pyramid.Stage(side // 2, side, 1), energies)
+        scale = side / 512
+        expected = {
+            "content": config.content_weight / 4 * min(1, scale),
+            "style": 1 / 2,
+            "patches": config.patch_weight / 0.5,
+            "total_variation": config.total_variation_weight * scale**2,
+        }
+        assert {name: float(x) for name, x in weights.items()} == pytest.approx(expected)
+    stage = pyramid.Stage(36, 48, 1)
+    found = paint._targets(pictures, content, None, stage, stage)[WEIGHTS]["total_variation"]
+    assert float(found) == pytest.approx(config.total_variation_weight * (48 / 512) ** 2)
+
+
+def test_absolute_differences_fall_with_the_size_and_not_its_square():
+    stage = pyramid.Stage(1024, 2048, 1)
+    factors = {
+        form: pyramid.total_variation_factor(CONFIG.replace(total_variation=form), stage)
+        for form in ("l1", "squared", "nine_point")
+    }
+    assert factors == {"l1": 4, "squared": 16, "nine_point": 16}
 
 
 def test_pictures_of_nothing_give_a_finite_picture(tiny_network, content):
@@ -120,19 +142,21 @@ def test_pictures_of_nothing_give_a_finite_picture(tiny_network, content):
         assert np.isfinite(Stylizer(CONFIG, network=tiny_network)(*pair)).all()
 
 
-def test_regions_share_the_unit_of_their_mean(tiny_network, content, style):
+def test_every_region_counts_in_the_unit_of_its_own_painting(tiny_network, content, style):
     mask = np.zeros([36, 48], np.float32)
-    mask[:, :24] = 1
-    paint = Stylizer(CONFIG, network=tiny_network)
+    mask[:, :12] = 1
+    paint = Stylizer(CONFIG.replace(mask_feather=0.0), network=tiny_network)
     stage = pyramid.Stage(36, 48, 1)
 
-    def weight(styles, **masks):
+    def found(styles, **masks):
         pictures = paint.pictures(content, styles, **masks)
-        found = pictures.masks_at(stage) if pictures.mask_count else None
-        return float(paint._targets(pictures, content, found, stage, stage)[WEIGHTS]["style"])
+        regions = pictures.masks_at(stage) if pictures.mask_count else None
+        return paint._targets(pictures, content, regions, stage, stage)
 
-    both = {"content_masks": [mask, 1 - mask]}
-    alone = [weight(x) for x in (style, style * 0.2)]
+    alone = [float(found(x)[WEIGHTS]["style"]) for x in (style, style * 0.2)]
+    assert abs(alone[1] / alone[0] - 1) > 0.2
+    both = found([style, style * 0.2], content_masks=[mask, 1 - mask])
+    shares = both[COVERAGE]["image"].shares.numpy()
     np.testing.assert_allclose(
-        1 / weight([style, style * 0.2], **both), np.mean([1 / x for x in alone]), rtol=1e-3
+        float(both[WEIGHTS]["style"]) * shares, [0.25 * alone[0], 0.75 * alone[1]], rtol=1e-3
     )

@@ -20,7 +20,7 @@ from stylize_tf.cli.flags import CommandLine
 from stylize_tf.cli.folder_report import Report
 from stylize_tf.cli.naming import distinct_names
 from stylize_tf.cli.options import Options
-from stylize_tf.cli.plan import Wanted, check_checkpoints, check_sizes, configured
+from stylize_tf.cli.plan import NONE, Wanted, check_checkpoints, check_sizes, configured
 from stylize_tf.cli.recipe import Recipe, RecipeError
 from stylize_tf.cli.sources import find_files, identity
 from stylize_tf.config import StyleTransferConfig
@@ -114,10 +114,11 @@ def prepare(command_line: CommandLine, report: Report, console: Console) -> Fold
     sizes = _sizes([*contents, *styles], options, report, console)
     if config.style_blend_weights and not all(path in sizes for path in styles):
         raise CommandError("a painting of the blend cannot be read: see above.", Exit.PICTURE)
-    fine_style = options.fine_style
-    if fine_style is not None:
-        image_io.size_of(fine_style, max_pixels=options.max_pixels)  # Or no picture can be made.
-    others = [] if fine_style is None else [fine_style]
+    fine_style = None if [options.fine_style] == NONE else options.fine_style
+    fine = [] if fine_style is None else [Wanted("fine_style", fine_style, fine_style)]
+    # If it cannot be read, no picture can be made.
+    of_fine = [image_io.size_of(x.found, max_pixels=options.max_pixels) for x in fine]
+    others = [x.found for x in fine]
     inputs = frozenset(map(identity, [*contents, *styles, *others]))
 
     tasks: list[Task] = []
@@ -129,9 +130,10 @@ def prepare(command_line: CommandLine, report: Report, console: Console) -> Fold
             report.impossible()
             continue
         wanted = [Wanted("content", content, content), *(Wanted("style", x, x) for x in several)]
+        wanted += fine
         blamed = content
         try:
-            check_sizes(config, wanted, [sizes[x] for x in paths])
+            check_sizes(config, wanted, [*(sizes[x] for x in paths), *of_fine])
             blamed = path
             work = _work(config, sizes[content])
             task = Task(len(tasks) + 1, content, several, fine_style, path, work)
@@ -244,9 +246,11 @@ def _must_paint(task: Task, inputs: frozenset[object], *, skip_existing: bool) -
         raise image_io.OutputError(
             f"{path!r} is there already and holds no recipe. --skip_existing leaves it; or move it."
         ) from None
-    sources = (task.content, *task.styles, task.fine_style)
-    expected = [_hash_of(x) for x in sources if x is not None]
-    if [item.sha256 for item in recipe.inputs] != expected:
+    sources = [("content", task.content), *(("style", path) for path in task.styles)]
+    if task.fine_style is not None:
+        sources.append(("fine_style", task.fine_style))
+    expected = [(role, _hash_of(path)) for role, path in sources]
+    if [(item.role, item.sha256) for item in recipe.inputs] != expected:
         raise image_io.OutputError(
             f"{path!r} is there already, made from other pictures. {elsewhere}"
         )

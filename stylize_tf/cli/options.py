@@ -185,7 +185,7 @@ class Options:
         None,
         "FILE",
         "Run again what made this picture, from its metadata. Other flags override; --content, "
-        "--style and masks say where the inputs are now.",
+        "--style, --fine_style, --init_image and masks say where the inputs are now.",
         text,
     )
     compare: str | None = _option(

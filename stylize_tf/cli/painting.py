@@ -44,6 +44,11 @@ class Painting:
             Whether it came to its end.
         """
         job = self.job
+
+        def on_stroke() -> None:
+            if stopped():
+                raise KeyboardInterrupt  # There is nothing of the picture yet.
+
         iterates = self._stylizer.iterate(
             job.content,
             job.styles,
@@ -52,6 +57,7 @@ class Painting:
             content_masks=job.content_masks,
             style_masks=job.style_masks,
             fine_style=job.fine_style,
+            on_stroke=on_stroke,
         )
         for iterate in iterates:
             self.last = iterate

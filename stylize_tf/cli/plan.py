@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ImageColor
 
 import stylize_tf
-from stylize_tf import image_io, masks, pyramid, styles, weights
+from stylize_tf import fine_style, image_io, masks, pyramid, styles, weights
 from stylize_tf.atomic_files import try_replacing
 from stylize_tf.cli import runtime
 from stylize_tf.cli.console import Console
@@ -56,6 +56,7 @@ class Job:
         content: the photograph, float32 `[1, H, W, 3]` in [0, 1]; `styles` and `initial` likewise.
         inputs: their roles, paths and hashes.
         output: where the picture goes.
+        named: the styles as they were given, which may be folders; empty if a recipe gave them.
         weights: of VGG19.
         content_masks, style_masks: of the regions, float32 `[1, h, w, 1]` in [0, 1].
         fine_style: the painting that lends its strokes, as `content`; or None.
@@ -72,6 +73,7 @@ class Job:
     content_masks: tuple[np.ndarray, ...] = ()
     style_masks: tuple[np.ndarray, ...] = ()
     fine_style: np.ndarray | None = None
+    named: tuple[str, ...] = ()
 
     def recipe(self, config: StyleTransferConfig) -> Recipe:
         """What the metadata tells; `config` has "auto" replaced by what was chosen."""
@@ -120,10 +122,11 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
     base = PRESETS[options.preset] if recipe is None else StyleTransferConfig(**recipe.config)
     config = configured(command_line, options, base)
     named = options.style
-    if any(map(styles.is_folder, named)):
-        config, options = _with_folders(config, options)
+    has_folder = any(map(styles.is_folder, named))
+    if has_folder:
+        config, options = _with_folders(command_line, config, options)
     wanted = _wanted(config, options, recipe)
-    _check_together(config, options, wanted)
+    _check_together(config, options, wanted, has_folder=has_folder)
     files = [item for item in wanted if not item.is_alpha]
     output = _output(options, files, named)
     check_checkpoints(options)
@@ -160,6 +163,7 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
         content_masks=tuple(pictures["content_mask"]),
         style_masks=tuple(pictures["style_mask"]),
         fine_style=next(iter(pictures["fine_style"]), None),
+        named=named,
     )
 
 
@@ -331,9 +335,17 @@ def _check_one(given: dict[str, Any]) -> None:
         )
 
 
-def _check_together(config: StyleTransferConfig, options: Options, wanted: list[Wanted]) -> None:
+def _check_together(
+    config: StyleTransferConfig, options: Options, wanted: list[Wanted], *, has_folder: bool
+) -> None:
     """Raises a usage error for what is missing or does not fit together."""
     roles = [item.role for item in wanted]
+    regional = roles.count("content_mask") > 1 or "style_mask" in roles or config.auto_regions
+    if has_folder and regional:
+        raise usage_error(
+            "--style must not be a folder with several --content_mask, with --style_mask or with "
+            "--regions: they go with a painting each. Name it."
+        )
     missing = [f"--{role}" for role in ("content", "style") if role not in roles]
     if missing:
         raise usage_error(
@@ -361,15 +373,13 @@ def _check_together(config: StyleTransferConfig, options: Options, wanted: list[
 
 
 def _with_folders(
-    config: StyleTransferConfig, options: Options
+    command_line: CommandLine, config: StyleTransferConfig, options: Options
 ) -> tuple[StyleTransferConfig, Options]:
     """The same with the paintings of a folder in its place."""
-    if len(options.content_mask) > 1:
-        raise usage_error(
-            "--style must not be a folder with several --content_mask: each region has a painting "
-            "of its own. Name it."
-        )
-    paintings, weights = styles.expanded(options.style, config.style_blend_weights)
+    given, recorded = "style_blend_weights" in command_line.config, config.style_blend_weights
+    paintings, weights = styles.expanded(options.style, recorded if given else ())
+    if not given and len(recorded) == len(paintings):
+        weights = recorded  # A recipe's are of the paintings.
     return (
         config.replace(style_blend_weights=weights),
         dataclasses.replace(options, style=tuple(paintings)),
@@ -411,12 +421,16 @@ def check_sizes(
         last = list(pyramid.stages(config, pyramid.final_size(config, *content)))[-1]
     except ConfigError as error:
         raise usage_error(with_flag_names(str(error))) from error
+    fine = fine_style.configuration(config)
     for item, (height, width) in zip(wanted, sizes, strict=True):
-        if item.role == "style":
+        if item.role in ("style", "fine_style"):
             try:
-                pyramid.style_size(config, height, width, last, last)
+                own = config if item.role == "style" else fine
+                pyramid.style_size(own, height, width, last, last)
             except ConfigError as error:
                 message = with_flag_names(str(error)).replace("--style", repr(item.found), 1)
+                if item.role == "fine_style":  # It is never cropped.
+                    message = message.replace(", or use --style_fit crop", "")
                 raise CommandError(message, Exit.PICTURE) from error
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stylize_tf import image_io
+from stylize_tf import image_io, styles
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.flags import CommandLine, value_of
@@ -93,8 +93,7 @@ class Sheet:
     @property
     def title(self) -> str:
         """The names of the photograph and the paintings, in their order."""
-        inputs = [item.path for item in self.job.inputs if item.role in ("content", "style")]
-        return " + ".join(Path(path).stem for path in inputs)
+        return " + ".join(Path(path).stem for path in _names(self.job))
 
     def cell_job(self, row: int, column: int) -> Job:
         """The picture in a cell."""
@@ -160,6 +159,8 @@ def prepare(command_line: CommandLine, console: Console) -> Sheet:
         if is_again:
             raise _unfollowable(given["from_picture"], str(error)) from error
         raise
+    if any(map(styles.is_folder, job.named)) and "style_blend_weights" in {x.name for x in axes}:
+        configs = tuple(tuple(_expanded(config, job) for config in line) for line in configs)
     for line in configs:
         for config in line:
             _check_cell(config, job)
@@ -232,13 +233,25 @@ def _configs(
     return tuple(tuple(base.replace(**column, **row) for column in axes[0].changes) for row in rows)
 
 
+def _expanded(config: StyleTransferConfig, job: Job) -> StyleTransferConfig:
+    """The same with a weight for each painting of a folder."""
+    _, weights = styles.expanded(job.named, config.style_blend_weights)
+    return config.replace(style_blend_weights=weights)
+
+
+def _names(job: Job) -> list[str]:
+    """Paths of the photograph and the paintings, of a folder its own."""
+    content, *paintings = [x.path for x in job.inputs if x.role in ("content", "style")]
+    return [content, *(job.named or paintings)]
+
+
 def _check_cell(config: StyleTransferConfig, job: Job) -> None:
     """Raises a usage error if a configuration does not fit the inputs."""
-    shares, styles = len(config.style_blend_weights), len(job.styles)
-    if shares not in (0, styles):
+    shares, paintings = len(config.style_blend_weights), len(job.styles)
+    if shares not in (0, paintings):
         raise usage_error(
             f"--style_blend_weights must have one number for each --style; got {shares} for "
-            f"{styles}."
+            f"{paintings}."
         )
     if shares and len(job.content_masks) > 1:
         raise usage_error(
@@ -258,8 +271,8 @@ def _check_cell(config: StyleTransferConfig, job: Job) -> None:
 
 def _output(job: Job) -> Output:
     """`photo_painting_sheet.png`, in place of the name that the picture would have had."""
-    content, *styles = [item.path for item in job.inputs if item.role in ("content", "style")]
-    return Output(free_name(with_suffix(derived_name(content, styles), "_sheet")), derived=True)
+    content, *paintings = _names(job)
+    return Output(free_name(with_suffix(derived_name(content, paintings), "_sheet")), derived=True)
 
 
 def _unfollowable(picture: str, why: str) -> CommandError:
