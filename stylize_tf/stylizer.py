@@ -15,13 +15,14 @@ import tensorflow as tf
 
 import stylize_tf
 from stylize_tf import features, image_io, memory, precision, pyramid, regions, weights
+from stylize_tf.balance import balanced, term_weights
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config import ConfigError, StyleTransferConfig
 from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.fine_style import configuration as fine_style_configuration
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
-from stylize_tf.objective import COVERAGE, WEIGHTS, Targets, of_regions
+from stylize_tf.objective import WEIGHTS, Targets, of_regions
 from stylize_tf.optimizers import Adam, Averaged, Losses, Method, ValueAndGradient
 from stylize_tf.pictures import Pictures
 from stylize_tf.presets import PRESETS
@@ -35,9 +36,6 @@ KEPT_STATISTICS = 64
 
 KEPT_PAINTINGS = 16
 """Paintings with the fine strokes of another that are kept, each as large as the picture."""
-
-SMALLEST_ENERGY = {"content": 1e-12, "style": 1e-12, "patches": 1e-2}
-"""Of a target; what is less is nothing. Patches are of pixels: a painting may well be black."""
 
 EXTRA_COST = 4096
 """Pixels whose evaluation takes the time that a step takes beside its pixels."""
@@ -314,7 +312,7 @@ class Stylizer:
                 own = self._objective.targets([described])
                 energies.append(self._objective.energies(described, own))
                 targets |= own
-            targets[WEIGHTS] = self._weights(pyramid.Stage(64, 64, 1), energies)
+            targets[WEIGHTS] = term_weights(self.config, pyramid.Stage(64, 64, 1), energies)
             picture = tf.constant((photograph + painting) / 2)
             gradients.append(evaluator.gradient_untraced(picture, targets))
         return precision.cosine(*gradients)
@@ -374,32 +372,16 @@ class Stylizer:
             energies.append(self._energies(statistics[0], of_style[-1]))
         targets = of_regions(of_style)
         if masks is not None:
-            targets |= _balanced(regions.coverage(masks, evaluator.extractor), energies)
+            targets |= balanced(regions.coverage(masks, evaluator.extractor), energies)
         own = evaluator.statistics("content", photograph)
         of_content = self._objective.targets([own])
         energies.append(self._energies(own, of_content))
-        return {**targets, **of_content, WEIGHTS: self._weights(stage, energies)}
+        return {**targets, **of_content, WEIGHTS: term_weights(self.config, stage, energies)}
 
     def _energies(self, statistics: Targets, targets: Targets) -> Losses:
         if not self.config.normalize_terms:
             return {}
         return self._objective.energies(statistics, targets)
-
-    def _weights(self, stage: pyramid.Stage, energies: Sequence[Losses]) -> Losses:
-        """The terms' weights at a stage, given the energies of all targets."""
-
-        def unit(name: str) -> float:
-            found = [_energy(x, name) for x in energies if name in x]
-            return float(np.mean(found)) if self.config.normalize_terms and found else 1.0
-
-        factors = {
-            "content": pyramid.content_factor(self.config, stage) / unit("content"),
-            "style": 1 / unit("style"),
-            "patches": 1 / unit("patches"),
-            "total_variation": pyramid.total_variation_factor(self.config, stage),
-        }
-        terms = build_objective(self.config, self._units).terms
-        return {term.name: tf.constant(term.weight * factors[term.name]) for term in terms}
 
     def _statistics_of_style(
         self, style: np.ndarray, mask: np.ndarray | None, evaluator: Evaluator
@@ -500,29 +482,6 @@ def _enlarged(image: np.ndarray, photograph: np.ndarray, height: int, width: int
     small = image_io.resize(fitted, *image.shape[1:3])
     details = fitted - image_io.resize(small, height, width)
     return image_io.resize(image, height, width) + details
-
-
-def _energy(energies: Losses, name: str) -> float:
-    return max(float(energies[name]), SMALLEST_ENERGY[name])
-
-
-def _balanced(coverage: Targets, energies: Sequence[Losses]) -> Targets:
-    """The coverage of regions in units of the energy of each, so that none weighs on the others.
-
-    Args:
-        coverage: `{COVERAGE: ...}`.
-        energies: of the regions, in their order.
-    """
-    found = [_energy(x, "style") for x in energies if "style" in x]
-    if not found:
-        return coverage
-    balance = tf.constant(np.mean(found) / np.array(found), tf.float32)
-    return {
-        COVERAGE: {
-            layer: each._replace(shares=each.shares * balance)
-            for layer, each in coverage[COVERAGE].items()
-        }
-    }
 
 
 def _keep_newest(cache: dict[Any, Any], most: int) -> None:

@@ -67,15 +67,17 @@ TABLE = {
     "correspondence": "| numpy",
     "regions": "correspondence image_io masks objective optimizers tiling | tensorflow keras numpy",
     "pictures": "color config image_io masks montage pyramid styles | numpy",
+    # How much each term counts, whatever the pictures.
+    "balance": "config objective pyramid terms | tensorflow numpy",
     # Which parts: what fits.
     "memory": "config evaluation tiling",
     # The steps of one picture, and what it takes to go on with them.
     "run": "evaluation objective optimizers pyramid watching | tensorflow numpy",
     "checkpoint": "atomic_files evaluation run | numpy",
     "stylizer": (
-        "config image_io presets weights pyramid optimizers lbfgs features objective precision"
-        " terms watching initial evaluation fine_style memory pictures regions run checkpoint"
-        " spectral | tensorflow keras numpy"
+        "balance config image_io presets weights pyramid optimizers lbfgs features objective"
+        " precision terms watching initial evaluation fine_style memory pictures regions run"
+        " checkpoint spectral | tensorflow keras numpy"
     ),
     # The public names, loaded when they are used.
     "": "config image_io presets weights watching run checkpoint stylizer",

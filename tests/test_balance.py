@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf import features, pyramid
+from stylize_tf.balance import term_weights
 from stylize_tf.config import StyleTransferConfig
 from stylize_tf.objective import COVERAGE, WEIGHTS
 from stylize_tf.stylizer import Stylizer
@@ -109,11 +110,10 @@ def test_scaling_the_network_changes_nothing(tiny_network, content, style):
 
 def test_weights_follow_the_size_of_the_stage(tiny_network, content, style):
     paint = Stylizer(CONFIG, network=tiny_network)
-    pictures = paint.pictures(content, style)
     energies = [{"content": 4.0, "style": 2.0, "patches": 0.5}]
     config = paint.config
     for side in (128, 512, 1024):
-        weights = paint._weights(pyramid.Stage(side // 2, side, 1), energies)
+        weights = term_weights(config, pyramid.Stage(side // 2, side, 1), energies)
         scale = side / 512
         expected = {
             "content": config.content_weight / 4 * min(1, scale),
@@ -123,6 +123,7 @@ def test_weights_follow_the_size_of_the_stage(tiny_network, content, style):
         }
         assert {name: float(x) for name, x in weights.items()} == pytest.approx(expected)
     stage = pyramid.Stage(36, 48, 1)
+    pictures = paint.pictures(content, style)
     found = paint._targets(pictures, content, None, stage, stage)[WEIGHTS]["total_variation"]
     assert float(found) == pytest.approx(config.total_variation_weight * (48 / 512) ** 2)
 
