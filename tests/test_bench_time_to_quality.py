@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks import problem, reference_pastiche, references, time_to_quality
+from stylize_tf import image_io
 
 LINES = """device[0]: cpu (0-29)
 seed: 0
@@ -147,15 +148,16 @@ def test_a_peers_seconds_are_its_start_and_the_median_step_times_their_number():
 
 def test_times_less_is_against_the_fastest_layout_and_nothing_if_not_reached():
     peer = {"nchw": {"seconds": 300.0}, "channels_last": {"seconds": 200.0}}
-    ours = {"seconds": {"median": 4.0}, "reached": True}
+    ours = {"seconds": {"median": 4.0}, "reached": True, "file_reached": False}
     found = time_to_quality.against(ours, peer)
-    assert found == {"times_less": 50.0, "against": "channels_last"}
+    assert found == {"times_less": 50.0, "file_times_less": 0.0, "against": "channels_last"}
     assert time_to_quality.against({**ours, "reached": False}, peer)["times_less"] == 0
 
 
 def row(reached=True, peer=True):
     reference = {"steps": 3000, "value": 5.0, "picture_value": 5.5, "seconds_of_steps": 4000.0}
     ours = {"value": 4.0 if reached else 6.0, "reached": reached, "seconds": {"median": 30.0}}
+    ours |= {"file_value": 7.0, "file_reached": False}
     seconds = {"nchw": {"seconds": 3000.0}} if peer else None
     return {"reference": reference, "ours": ours, "peer": seconds, "times_less": 100.0}
 
@@ -163,26 +165,27 @@ def row(reached=True, peer=True):
 def test_the_table_tells_what_was_reached_and_what_was_not_measured():
     found = {"a": row(), "b": row(reached=False), "c": row(peer=False), "d": None}
     lines = time_to_quality.table(found).splitlines()[2:]
-    assert lines[0] == "| a | 3000 | 5 | 5.5 | 4 | 30.0 | nchw 3000 | 4000 | 100.0 |"
-    assert lines[1].endswith("| not reached |")
-    assert lines[2].endswith("| not measured |")
+    assert lines[0] == "| a | 3000 | 5 | 4 | 30.0 | nchw 3000 | 100.0 | 5.5 | 7, worse |"
+    assert lines[1].endswith("| not reached | 5.5 | 7, worse |")
+    assert lines[2].endswith("| not measured | 5.5 | 7, worse |")
     assert "not measured" in lines[3]
     assert len({line.count("|") for line in lines}) == 1
 
 
 @pytest.mark.parametrize(
-    ("value", "reached", "printed"), [(4.9, True, True), (5.2, True, False), (5.6, False, False)]
+    ("loss", "file_value", "reached", "file_reached"),
+    [(4.9, 5.4, True, True), (5.1, 5.4, False, True), (4.9, 5.6, True, False)],
 )
-def test_our_file_is_held_against_the_peers_picture_and_against_what_it_prints(
-    tmp_path, monkeypatch, value, reached, printed
+def test_our_loss_is_held_against_what_the_peer_prints_and_files_against_each_other(
+    tmp_path, monkeypatch, loss, file_value, reached, file_reached
 ):
+    output = tmp_path / "ours.png"
     monkeypatch.setattr(time_to_quality, "paint", lambda *_: 30.0)
-    evaluator = time_to_quality.Evaluator(Judge(value), tmp_path / "problem.npz", tmp_path)
+    image_io.write(output, np.zeros([1, 2, 3, 3]), metadata={"result": {"loss": loss}})
+    evaluator = time_to_quality.Evaluator(Judge(file_value), tmp_path / "problem.npz", tmp_path)
     reference = {"value": 5.0, "picture_value": 5.5}
-    found = time_to_quality.measure_ours(
-        evaluator, problem.EXAMPLES, [], reference, 2, problem.EXAMPLES[0]
-    )
-    assert (found["reached"], found["reached_printed"]) == (reached, printed)
+    found = time_to_quality.measure_ours(evaluator, problem.EXAMPLES, [], reference, 2, output)
+    assert (found["reached"], found["file_reached"]) == (reached, file_reached)
     assert found["seconds"]["runs"] == 2
 
 
