@@ -1,6 +1,7 @@
 """Does control do what it says? The same look at every size, strength, colors and regions.
 
     python -m benchmarks.art_direction [--quick] [--pictures FOLDER] [--sizes 256 512 1024 2048]
+        [--parts strength chroma regions sizes]
 
 With the folder of `benchmarks.quality`'s pictures on `PAIRS` of them, else on the example pair; in
 one process, by the Python interface, in bfloat16 where the processor has it.
@@ -19,7 +20,8 @@ regions    A mask of ones: whether the pixels are those without. The upper half 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from stylize_tf import StyleTransferConfig, Stylizer, color_spaces, image_io, we
 
 PAIRS = (*quality.PAIRS, ("tubingen.jpg", "woman-with-hat-matisse.jpg"))
 OTHER_EXAMPLE = "dots.jpg"
+PARTS = ("strength", "chroma", "regions", "sizes")
 SIZES = (256, 512, 1024, 2048)
 STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0)
 SMALL = 256
@@ -149,6 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = arguments_of.parser("art_direction", __doc__)
     parser.add_argument("--pictures", type=Path, help="Folder with the pictures of quality.PAIRS.")
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args(arguments)
     pairs = PAIRS if options.pictures else quality.EXAMPLES
     folder = options.pictures or quality.ROOT / "examples"
@@ -163,12 +167,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         following = (*pairs[number + 1 :], *pairs[:number])
         others = [name for _, name in following if name != style] or [OTHER_EXAMPLE]
         other = image_io.read(folder / others[0])
+        # Larger than the photographs are, only the first.
+        of_pair = sizes if not number else sizes[:2]
+        parts: dict[str, Callable[[], Any]] = {
+            "strength": partial(over_strengths, studio, *pair),
+            "chroma": partial(chroma_errors, studio, *pair),
+            "regions": partial(of_regions, studio, *pair, other),
+            "sizes": partial(over_sizes, studio, *pair, of_pair),
+        }
         results[f"{Path(content).stem} x {Path(style).stem}"] = {
-            "strength": over_strengths(studio, *pair),
-            "chroma": chroma_errors(studio, *pair),
-            "regions": of_regions(studio, *pair, other),
-            # Larger than the photographs are, only the first.
-            "sizes": over_sizes(studio, *pair, sizes if not number else sizes[:2]),
+            name: parts[name]() for name in options.parts
         }
         print(f"art_direction: {list(results)[-1]}: {list(results.values())[-1]}", file=sys.stderr)
     common.write_json(arguments_of.results_of("art_direction", options), results)
