@@ -197,26 +197,28 @@ def other_figures(results: Results) -> Iterator[Figure]:
 
 def control_figures(results: Results) -> Iterator[Figure]:
     """Art direction."""
-    rows = list((get(results, "art_direction") or {}).values())
-    sizes = [row["sizes"] for row in rows if {"256", "2048"} <= set(row["sizes"]["rows"])]
+    pairs = list((get(results, "art_direction") or {}).values())
+    parts = ("strength", "chroma", "regions", "sizes")
+    strength, chroma, regions, found = ([x[part] for x in pairs if part in x] for part in parts)
+    sizes = [x for x in found if {"256", "2048"} <= set(x["rows"])]
     for key, name in (("gram", "Gram"), ("cont", "content")):
         what = f"256 to 2048 px, judged at 256: spread of the {name} distance"
         yield at_most(what, 0.2, max((x["spread"][key] for x in sizes), default=None))
-    monotone = sum(row["strength"]["monotone"] for row in rows)
+    monotone = sum(x["monotone"] for x in strength)
     what, asked = "pairs on which strength is strictly monotone", "all"
-    text = f"{monotone} of {len(rows)}" if rows else None
-    yield Figure(what, asked, text, bool(rows) and monotone == len(rows))
+    text = f"{monotone} of {len(strength)}" if strength else None
+    yield Figure(what, asked, text, bool(strength) and monotone == len(strength))
     for way in ("content", "luminance"):
-        errors = [row["chroma"][way] for row in rows]
+        errors = [x[way] for x in chroma]
         yield at_most(f"chroma error in CIELAB, --color {way}", 2.0, max(errors, default=None))
-    outside = [row["regions"]["grey_levels_outside"] for row in rows]
+    outside = [x["grey_levels_outside"] for x in regions]
     yield at_most("change outside a mask, grey levels", 1.0, max(outside, default=None))
-    times = [x for row in rows for x in row["regions"]["times_nearer_to_its_own"]]
+    times = [x for each in regions for x in each["times_nearer_to_its_own"]]
     yield at_least(
         "region's distance to the other's painting over its own", 3.0, min(times, default=None)
     )
-    same = [row["regions"]["ones_are_none"] for row in rows]
-    text = None if not rows else "same" if all(same) else "differ"
+    same = [x["ones_are_none"] for x in regions]
+    text = None if not same else "same" if all(same) else "differ"
     yield Figure("pixels with a mask of ones and without", "same", text, text == "same")
 
 
