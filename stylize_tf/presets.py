@@ -29,8 +29,8 @@ _PUBLISHED = StyleTransferConfig(
 # Night, in the columns of benchmarks/judge.py; the command is
 # `python main.py --content photo.jpg --style painting.jpg` with the preset.
 PRESETS: dict[str, StyleTransferConfig] = {
-    # No flag: 50 s for 512x384, the machine idle; great swirls, brush strokes, clean houses; gram
-    # .129, cont .483.
+    # No flag: 38 s for 512x384, the machine idle; great swirls, brush strokes, clean houses; gram
+    # .119, cont .436.
     "default": StyleTransferConfig(),
     # --preset pytorch-adam: 24 min for 533x400 (0.47 s a step, the machine idle for most of it);
     # the photograph in the painting's colors, covered by one small curl everywhere, no great
