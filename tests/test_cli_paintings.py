@@ -79,7 +79,9 @@ def test_folder_does_not_go_with_the_masks_of_a_recipe(stylize, capsys):
 def test_sheet_walks_to_a_folder_and_has_its_name(stylize):
     walk = "--sheet=style_blend_weights=1,0;1,1;0,1"
     assert stylize(*INPUTS, "--style=several", walk, *SHORT) == 0
-    assert Path("photo_painting_several_sheet.png").exists()
+    again = ("--from_picture=photo_painting_several_sheet.png", "--output=again.png")
+    assert stylize(*again) == 0
+    assert digest("again.png") == digest("photo_painting_several_sheet.png")
     assert stylize("--content=photo.png", "--style=several", "--sheet=strength=.5,1", *SHORT) == 0
     assert Path("photo_several_sheet.png").exists()
 

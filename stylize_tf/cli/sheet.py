@@ -93,7 +93,8 @@ class Sheet:
     @property
     def title(self) -> str:
         """The names of the photograph and the paintings, in their order."""
-        return " + ".join(Path(path).stem for path in _names(self.job))
+        inputs = [item.path for item in self.job.inputs if item.role in ("content", "style")]
+        return " + ".join(Path(path).stem for path in inputs)
 
     def cell_job(self, row: int, column: int) -> Job:
         """The picture in a cell."""
@@ -153,14 +154,18 @@ def prepare(command_line: CommandLine, console: Console) -> Sheet:
         _configs(configured(command_line, options, PRESETS[options.preset]), axes)
 
     job = prepare_picture(command_line, console)
+    if any(map(styles.is_folder, job.named)):
+        axes = tuple(_of_paintings(axis, job.named) for axis in axes)
+        texts = tuple(
+            f"{axis.name}={';'.join(axis.texts)}" if axis.name == "style_blend_weights" else text
+            for axis, text in zip(axes, texts, strict=True)
+        )
     try:
         configs = _configs(job.config, axes)
     except ConfigError as error:
         if is_again:
             raise _unfollowable(given["from_picture"], str(error)) from error
         raise
-    if any(map(styles.is_folder, job.named)) and "style_blend_weights" in {x.name for x in axes}:
-        configs = tuple(tuple(_expanded(config, job) for config in line) for line in configs)
     for line in configs:
         for config in line:
             _check_cell(config, job)
@@ -233,16 +238,15 @@ def _configs(
     return tuple(tuple(base.replace(**column, **row) for column in axes[0].changes) for row in rows)
 
 
-def _expanded(config: StyleTransferConfig, job: Job) -> StyleTransferConfig:
-    """The same with a weight for each painting of a folder."""
-    _, weights = styles.expanded(job.named, config.style_blend_weights)
-    return config.replace(style_blend_weights=weights)
-
-
-def _names(job: Job) -> list[str]:
-    """Paths of the photograph and the paintings, of a folder its own."""
-    content, *paintings = [x.path for x in job.inputs if x.role in ("content", "style")]
-    return [content, *(job.named or paintings)]
+def _of_paintings(axis: Axis, named: Sequence[str]) -> Axis:
+    """The axis with a weight for each painting of a folder, as the recipe tells of paintings."""
+    if axis.name != "style_blend_weights":
+        return axis
+    values = []
+    for value in axis.values:
+        paintings, weights = styles.expanded(named, value)
+        values.append(weights or (1.0,) * len(paintings))
+    return Axis(axis.name, tuple(",".join(map(repr, x)) for x in values), tuple(values))
 
 
 def _check_cell(config: StyleTransferConfig, job: Job) -> None:
@@ -271,7 +275,8 @@ def _check_cell(config: StyleTransferConfig, job: Job) -> None:
 
 def _output(job: Job) -> Output:
     """`photo_painting_sheet.png`, in place of the name that the picture would have had."""
-    content, *paintings = _names(job)
+    content, *paintings = [x.path for x in job.inputs if x.role in ("content", "style")]
+    paintings = list(job.named) or paintings
     return Output(free_name(with_suffix(derived_name(content, paintings), "_sheet")), derived=True)
 
 
