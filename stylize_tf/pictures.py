@@ -41,7 +41,7 @@ class Pictures:
 
     Attributes:
         photograph: float32 `[1, H, W, 3]`, as it is to be painted.
-        paintings: as many such, of any sizes.
+        paintings: as many such, as large as the last stage wants them at most.
         start: the picture to start from, or None; `fine_style` likewise.
         shares: of the paintings in the blend, adding up to 1.
         regions: which part of which painting goes with which region; at least one.
@@ -74,7 +74,9 @@ class Pictures:
             )
         styles, blend_weights = expanded(styles, config.style_blend_weights)
         photograph = image_io.read(content, name="content")
-        paintings = [image_io.read(x, name="style") for x in styles]
+        seen = cropped(photograph, 1.0) if config.crop == "square" else photograph
+        # One by one, so that those of a folder are never in memory as large as they are.
+        paintings = [self._small(image_io.read(x, name="style"), seen) for x in styles]
         self.start = None if initial is None else image_io.read(initial, name="initial")
         self.fine_style = (
             None if fine_style is None else image_io.read(fine_style, name="fine_style")
@@ -125,6 +127,17 @@ class Pictures:
         self._masks, self.mask_count = of_content, len(of_content)
         self._own_colors = photograph
         self.photograph, self.paintings = self._colored(photograph, paintings)
+
+    def _small(self, painting: np.ndarray, photograph: np.ndarray) -> np.ndarray:
+        """A painting no larger than any stage wants it, if it is."""
+        height, width = photograph.shape[1:3]
+        size = pyramid.final_size(self._config, height, width)
+        *_, last = pyramid.stages(self._config, size)
+        fitting = self._fitting(painting, width / height)
+        wanted = pyramid.style_size(self._config, *fitting.shape[1:3], last, last)
+        scales = [min(1.0, a / b) for a, b in zip(wanted, fitting.shape[1:3], strict=True)]
+        sides = [round(a * b) for a, b in zip(painting.shape[1:3], scales, strict=True)]
+        return image_io.resize(painting, max(1, sides[0]), max(1, sides[1]))
 
     def _colored(
         self, photograph: np.ndarray, paintings: list[np.ndarray]

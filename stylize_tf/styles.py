@@ -10,7 +10,7 @@ from stylize_tf.config import ConfigError
 from stylize_tf.image_files import ImageError, label_of, pictures_in
 
 MOST_PAINTINGS = 64
-"""In a folder; all of them are in memory together."""
+"""In a folder; all of them are in memory together, about as large as the finished picture."""
 
 
 def is_folder(style: Any) -> bool:

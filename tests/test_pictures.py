@@ -156,6 +156,30 @@ def test_wrong_masks_are_refused_by_name(photograph, painting):
         given(photograph, [painting], style_masks=["nowhere.png", "nowhere.png"])
 
 
+# Sizes.
+
+
+@pytest.mark.parametrize("fit", ["own", "resize", "crop"])
+@pytest.mark.parametrize("style_scale", [0.5, 1.0])
+def test_a_painting_is_kept_no_larger_than_it_will_be_seen(rng, photograph, fit, style_scale):
+    large = image_io.resize(picture(rng, 15, 10), 300, 200)
+    options = {"size": 60, "style_fit": fit, "style_scale": style_scale}
+    found = given(photograph, [large], **options)
+    last = Stage(40, 60, 1)
+    (kept,) = found.paintings
+    seen = found.painting_at(0, last, last)
+    assert kept.size < large.size / 10
+    # What is seen at the end is what the painting itself would give.
+    whole = cropped(large, 1.5) if fit == "crop" else large
+    expected = image_io.resize(whole, *seen.shape[1:3])
+    # By up to half a pixel in where it is cut.
+    np.testing.assert_allclose(seen, expected, atol=0.04 if fit == "crop" else 1e-6)
+
+
+def test_a_small_painting_is_kept_as_it_is(photograph, painting):
+    np.testing.assert_array_equal(given(photograph, [painting], size=60).paintings[0], painting)
+
+
 # What decides the pixels.
 
 
