@@ -14,7 +14,8 @@ colors     `--color content` and `luminance`: the mean distance of a and b in CI
            photograph, of the 8-bit picture.
 regions    A mask of ones: whether the pixels are those without. The upper half painted: the mean
            change of the rows more than three deviations of the feather below, in grey levels. Two
-           halves with two paintings: Gram distance to the other's painting over that to its own.
+           halves with two paintings: Gram distance to the other's painting over that to its own;
+           beside it the same of halves that are painted as pictures of their own.
 """
 
 from __future__ import annotations
@@ -129,21 +130,25 @@ def of_regions(
     rows, feather = painted.shape[1], StyleTransferConfig().mask_feather * max(painted.shape[1:3])
     below = slice(int(np.ceil(rows / 2 + 3 * feather)) + 1, None)
     both = studio.paint(content, style, other, masks=[upper, 1 - upper])
-    times = []
-    for half, own, foreign in (
-        (slice(0, rows // 2), style, other),
-        (slice(rows // 2, None), other, style),
+    times, alone = [], []
+    for half, part, own, foreign in (
+        (slice(0, rows // 2), slice(0, height // 2), style, other),
+        (slice(rows // 2, None), slice(height // 2, None), other, style),
     ):
-        part = both[:, half]
-        gram = [
-            studio.distances(part, photograph[:, half], painting)["gram"]
-            for painting in (own, foreign)
-        ]
-        times.append(gram[1] / gram[0])
+        for found, picture in (
+            (times, both[:, half]),
+            (alone, studio.paint(content[:, part], own)),
+        ):
+            to_own, to_foreign = (
+                studio.distances(picture, photograph[:, half], painting)["gram"]
+                for painting in (own, foreign)
+            )
+            found.append(to_foreign / to_own)
     return {
         "ones_are_none": bool(np.array_equal(without, whole)),
         "grey_levels_outside": float(255 * np.abs(painted - photograph)[:, below].mean()),
         "times_nearer_to_its_own": times,
+        "times_nearer_if_painted_alone": alone,
     }
 
 

@@ -332,6 +332,14 @@ class StyleTransferConfig:
         "pixels.",
         choices=("spectral", "pixels"),
     )
+    settled_size: int = _field(
+        512,
+        "Stages with a longer side than this leave broad forms and strokes nearly as they were at "
+        "this size, so that a small picture shows what a large one will look like; 0 lets them "
+        "move. L-BFGS on frequencies only.",
+        minimum=0,
+        maximum=LONGEST_SIDE,
+    )
     learning_rate: float = _field(
         0.02,
         "Learning rate of Adam, for pixels in [0, 1].",

@@ -131,13 +131,14 @@ class Pictures:
     def _small(self, painting: np.ndarray, photograph: np.ndarray) -> np.ndarray:
         """A painting no larger than any stage wants it, if it is."""
         height, width = photograph.shape[1:3]
-        size = pyramid.final_size(self._config, height, width)
-        *_, last = pyramid.stages(self._config, size)
-        fitting = self._fitting(painting, width / height)
-        wanted = pyramid.style_size(self._config, *fitting.shape[1:3], last, last)
-        scales = [min(1.0, a / b) for a, b in zip(wanted, fitting.shape[1:3], strict=True)]
-        sides = [round(a * b) for a, b in zip(painting.shape[1:3], scales, strict=True)]
-        return image_io.resize(painting, max(1, sides[0]), max(1, sides[1]))
+        *_, last = pyramid.stages(self._config, pyramid.final_size(self._config, height, width))
+        rows, columns = self._fitting(painting, width / height).shape[1:3]
+        wanted = pyramid.style_size(self._config, rows, columns, last, last)
+        scales = min(1.0, wanted[0] / rows), min(1.0, wanted[1] / columns)
+        rows, columns = painting.shape[1:3]
+        return image_io.resize(
+            painting, max(1, round(rows * scales[0])), max(1, round(columns * scales[1]))
+        )
 
     def _colored(
         self, photograph: np.ndarray, paintings: list[np.ndarray]

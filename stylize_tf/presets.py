@@ -18,6 +18,7 @@ _PUBLISHED = StyleTransferConfig(
     patch_weight=0.0,
     lbfgs_coordinates="pixels",
     padding="zero",
+    settled_size=0,
     coarsest_size=0,
     content_growth=0.0,
     normalize_terms=False,

@@ -23,6 +23,9 @@ BANDS = 24
 _CORNER = 0.05
 """Cycles a pixel, below which the first guess of the gains stops rising."""
 
+SETTLED_GAIN = 0.05
+"""Factor of the gains of waves that smaller stages have settled."""
+
 _OPPONENT_COLORS = np.linalg.qr(np.array([[1.0, 1, 1], [1, 0, -2], [1, -1, 1]]))[0]
 """`[3, 3]`, orthonormal columns: brightness first."""
 
@@ -44,14 +47,26 @@ class Coordinates(NamedTuple):
     gains: tf.Tensor
 
     @classmethod
-    def of(cls, shape: tf.TensorShape, gains: np.ndarray | None = None) -> Coordinates:
-        """For pictures `[1, H, W, C]`, with these gains or with a guess that suits VGG."""
+    def of(
+        cls, shape: tf.TensorShape, gains: np.ndarray | None = None, settled: float = 0.0
+    ) -> Coordinates:
+        """For pictures `[1, H, W, C]`, with these gains or with a guess that suits VGG.
+
+        Args:
+            shape: of the picture.
+            gains: `[BANDS, C]`.
+            settled: cycles on the long side; the gain of waves of fewer falls, over the octave
+                below, to `SETTLED_GAIN` times that.
+        """
         _, height, width, channels = shape
         if gains is None:
             centers = 2 ** ((np.arange(BANDS) + 0.5 - BANDS) / 4) / np.sqrt(2)
             gains = np.tile(1 / np.hypot(centers, _CORNER)[:, np.newaxis], channels)
         gains = gains / np.exp(np.mean(np.log(gains)))
         scale = np.sqrt(gains)[bands(height, width)][np.newaxis]
+        if settled:
+            octaves = np.log2(settled / (max(height, width) * _frequencies(height, width)))
+            scale *= SETTLED_GAIN ** (np.clip(octaves, 0, 1) / 2)[np.newaxis, :, :, np.newaxis]
         return cls(
             rows=tf.constant(cosines(height)[np.newaxis, :, :, np.newaxis], tf.float32),
             columns=tf.constant(cosines(width)[np.newaxis, :, :, np.newaxis], tf.float32),
@@ -108,10 +123,15 @@ def cosines(size: int) -> np.ndarray:
 
 def bands(height: int, width: int) -> np.ndarray:
     """The band of frequencies that each coefficient of a picture belongs to: int, `[H, W]`."""
+    octaves = np.log2(_frequencies(height, width) * np.sqrt(2))
+    return np.clip(np.floor(4 * octaves) + BANDS, 0, BANDS - 1).astype(np.int32)
+
+
+def _frequencies(height: int, width: int) -> np.ndarray:
+    """Cycles a pixel of each coefficient, `[H, W]`; hardly any of the mean."""
     vertical = np.arange(height)[:, np.newaxis] / (2 * height)
     horizontal = np.arange(width)[np.newaxis] / (2 * width)
-    octaves = np.log2(np.maximum(np.hypot(vertical, horizontal), 1e-9) * np.sqrt(2))
-    return np.clip(np.floor(4 * octaves) + BANDS, 0, BANDS - 1).astype(np.int32)
+    return np.maximum(np.hypot(vertical, horizontal), 1e-9)
 
 
 class State(NamedTuple):
@@ -138,9 +158,13 @@ class Spectral:
 
     Attributes:
         method: L-BFGS; its first step is the mean change of a coordinate.
+        settled_size: long side in pixels; 0 for none. Of larger pictures that a smaller stage
+            began, waves that are longer than four pixels of a picture of this size, or of that
+            stage, move `SETTLED_GAIN` times as far for a gradient: they stay nearly as they are.
     """
 
     method: lbfgs.LBFGS
+    settled_size: int = 0
 
     def initial(self, image: tf.Tensor, previous: State | None = None) -> State:
         """The state before the first evaluation, with the curvatures seen at a coarser stage.
@@ -149,7 +173,10 @@ class Spectral:
         is a mean shrinks.
         """
         gains, radius = (None, 0.0) if previous is None else learned(previous)
-        coordinates = Coordinates.of(image.shape, gains)
+        settled = 0.0
+        if previous is not None and max(image.shape[1:3]) > self.settled_size:
+            settled = min(self.settled_size, max(previous.x.shape[1:3])) / 4
+        coordinates = Coordinates.of(image.shape, gains, settled)
         if previous is not None:
             radius *= float(np.prod(image.shape) / np.prod(previous.x.shape))
         start = coordinates.of_image(image)

@@ -449,7 +449,7 @@ def build_method(config: StyleTransferConfig, pairs: int | None = None) -> Metho
     if config.optimizer == "lbfgs":
         method = LBFGS(history=config.lbfgs_history if pairs is None else pairs)
         if config.lbfgs_coordinates == "spectral":
-            method = Spectral(method)
+            method = Spectral(method, config.settled_size)
     else:
         method = Adam(
             learning_rate=config.learning_rate,

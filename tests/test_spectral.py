@@ -161,3 +161,27 @@ def test_the_result_is_the_evaluated_image_of_the_lowest_value(rng):
     value, image = min(seen, key=lambda pair: pair[0])
     assert float(optimizer.best_loss) == pytest.approx(value)
     np.testing.assert_allclose(optimizer.result(), image, atol=1e-5)
+
+
+def test_broad_waves_of_a_large_picture_keep_near_what_a_smaller_stage_settled(rng):
+    def scales(size, previous_size, shape):
+        method = Spectral(LBFGS(history=2), settled_size=size)
+        image = image_of(rng, shape)
+        previous = previous_size and method.initial(image_of(rng, (1, 8, previous_size, 3)))
+        ours = method.initial(image, previous or None).coordinates.scale
+        alike = Spectral(LBFGS(history=2)).initial(image, previous or None).coordinates.scale
+        return (ours / alike).numpy()[0, :, :, 0] ** 2
+
+    shape = (1, 32, 64, 3)
+    ones = np.ones(shape[1:3])
+    # Where nothing was settled: no size, a first stage, a picture no larger.
+    for size, previous_size in ((0, 32), (32, 0), (64, 32)):
+        np.testing.assert_array_equal(scales(size, previous_size, shape), ones)
+    across = scales(32, 48, shape)[0]  # A cosine of number k has k / 2 cycles.
+    np.testing.assert_allclose(across[:9], spectral.SETTLED_GAIN, rtol=1e-5)
+    np.testing.assert_allclose(across[16:], 1, rtol=1e-5)
+    assert (np.diff(across[8:17]) > 0).all()
+    # What the stage before could not hold was not settled by it.
+    np.testing.assert_allclose(scales(32, 16, shape)[0, 8:], 1, rtol=1e-5)
+    # The picture's shape does not matter, only how long the waves are.
+    np.testing.assert_allclose(scales(32, 48, (1, 64, 64, 3))[:, 0], across, rtol=1e-5)

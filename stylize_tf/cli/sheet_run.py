@@ -36,8 +36,17 @@ READ_ANEW = frozenset(
         *("strength", "content_weight", "style_weight", "patch_weight", "normalize_terms"),
         *("total_variation_weight", "total_variation_growth"),
         *("content_growth", "coarsest_size", "stage_factor", "steps"),
-        *("optimizer", "lbfgs_history", "lbfgs_coordinates", "learning_rate", "beta_1", "beta_2"),
-        *("adam_epsilon", "amsgrad", "warmup_steps", "clip_norm", "average_decay"),
+        *("optimizer", "lbfgs_history", "lbfgs_coordinates", "settled_size"),
+        *(
+            "learning_rate",
+            "beta_1",
+            "beta_2",
+            "adam_epsilon",
+            "amsgrad",
+            "warmup_steps",
+            "clip_norm",
+            "average_decay",
+        ),
         *("memory", "time_budget"),
     )
 )
