@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "examples" / "gallery"
 PAIR = ("--content", "examples/content.jpg", "--style", "examples/style.jpg")
 DOTS = "--style examples/dots.jpg"
-WIDTHS = {"sheet": 900, "walk": 900, "compare": 900, "overlay": 640}
+WIDTHS = {"compare": 900, "overlay": 640}
+WIDTHS |= dict.fromkeys(("sheet", "walk", "sizes", "matches", "spaces", "feathers"), 900)
 """Of pictures of several parts, in pixels; others keep the size they are made in."""
 
 SIZE = 384
@@ -50,6 +51,7 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
         Shown("strength_half", "--strength .5", "nearer to the photograph"),
         Shown("strength_one", "", "the default"),
         Shown("strength_more", "--strength 1.5", "nearer to the painting"),
+        Shown("sizes", "--sheet size=128,256,512", "the same look at every size"),
     ),
     "Whose strokes": (
         Shown("fine", "--style_scale .5", "the same painting at half the size"),
@@ -60,6 +62,16 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
         Shown("color_content", "--color content", "colors of the photograph, given back"),
         Shown("color_luminance", "--color luminance", "painted in grey, colors given back"),
         Shown("color_match", "--color match", "the painting brought to its colors"),
+        Shown(
+            "matches",
+            "--color match --sheet color_match=symmetric,pca,cholesky,histogram",
+            "four ways to bring it there",
+        ),
+        Shown(
+            "spaces",
+            "--color content --sheet color_space=lab,oklab,yiq --sheet color_amount=.5,1",
+            "half and all of the colors, told from lightness in three ways",
+        ),
     ),
     "Where": (
         Shown("sky", "--content_mask examples/sky.png", "only the sky is painted"),
@@ -69,10 +81,19 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
             "each region in the manner of its own painting",
         ),
         Shown(
+            "swirl", "--style_mask examples/swirl.png", "of the painting only the blue whirlpool"
+        ),
+        Shown(
             "overlay",
             "--regions auto:2 --regions_overlay overlay.png",
-            "regions found without a mask, and which part of the painting they take",
+            "which these are, and which part of the painting they take",
             "--regions_overlay",
+        ),
+        Shown("auto", "--regions auto:2", "regions found without a mask"),
+        Shown(
+            "feathers",
+            "--content_mask examples/sky.png --sheet mask_feather=0,.01,.04",
+            "softer and softer borders of a mask",
         ),
     ),
     "All at once": (
@@ -149,8 +170,14 @@ def markdown() -> str:
 
 
 def _rows(pictures: tuple[Shown, ...]) -> list[tuple[Shown, ...]]:
-    """Three beside each other, or one of several parts."""
-    return [(x,) for x in pictures] if len(pictures) > 3 else [pictures]
+    """Up to three beside each other; those of several parts alone, after the others."""
+    narrow = [x for x in pictures if not _is_wide(x)]
+    rows = [tuple(narrow[start : start + 3]) for start in range(0, len(narrow), 3)]
+    return rows + [(x,) for x in pictures if _is_wide(x)]
+
+
+def _is_wide(shown: Shown) -> bool:
+    return shown.name in WIDTHS or shown.beside == "--timelapse"
 
 
 def main() -> None:

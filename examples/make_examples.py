@@ -1,11 +1,11 @@
-"""Draws the example pictures from nothing but numbers: a photograph, two paintings, two masks.
+"""Draws the example pictures from nothing but numbers: a photograph, two paintings, three masks.
 
 `content.jpg` is a lake at golden hour: ray-cast fractal mountains behind a height fog, their
 reflection, and a cabin among conifers. `style.jpg` is an oil painting: bristly strokes laid
 coarse to fine along a flow with whirlpools, lit from the upper left. `dots.jpg` is a second
 painting, in dabs of pure color; `sky.png` is white where the photograph shows the sky and
-`land.png` elsewhere. No other picture is read, and on one machine the same seed always draws the
-same bytes.
+`land.png` elsewhere; `swirl.png` is white over the blue whirlpool of the first painting. No other
+picture is read, and on one machine the same seed always draws the same bytes.
 
     python examples/make_examples.py --output_dir examples
 """
@@ -712,6 +712,19 @@ def painting(width: int, height: int, seed: int) -> Image.Image:
     return to_image(resize(canvas.lit(), width, height, Image.Resampling.LANCZOS))
 
 
+SWIRL = (0.70, 0.71, 0.17, 0.24)
+"""Middle and radii of the blue whirlpool that `SEED` draws, in widths and heights."""
+
+
+def swirl_mask(width: int, height: int) -> Image.Image:
+    """White over the blue whirlpool, `width` by `height`."""
+    x, y, across, down = SWIRL
+    columns = ((np.arange(width) + 0.5) / width - x) / across
+    rows = ((np.arange(height) + 0.5) / height - y) / down
+    distance = np.hypot(columns[None], rows[:, None])
+    return to_image(smoothstep(1.05, 0.95, distance))
+
+
 # The second painting: radii of its dabs in pixels of 1024, and how often they cover it.
 DABS = ((13, 1.0), (9, 1.3), (6, 1.4))
 BLUSH = "#3a1450 #8a2c74 #d8587a #f49a86 #fbd3a4 #fff3da"
@@ -764,6 +777,7 @@ def main() -> None:
     sky = sky_mask(*CONTENT_SIZE, arguments.seed)
     sky.save(arguments.output_dir / "sky.png", optimize=True)
     ImageChops.invert(sky).save(arguments.output_dir / "land.png", optimize=True)
+    swirl_mask(*STYLE_SIZE).save(arguments.output_dir / "swirl.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ _SAME_SHAPE = 0.03
 _LINES = 256
 """Lines of a picture that are blurred at a time, which bounds the memory it takes."""
 
+_SMALL_SIDE = 64
+"""Pixels of the sides at which masks are compared."""
+
 _NOTHING = 1e-9
 """What is less is the rounding of a Fourier transform."""
 
@@ -177,6 +180,14 @@ def joined(masks: Sequence[np.ndarray], height: int, width: int, feather: float)
 def covers_all(masks: Sequence[np.ndarray]) -> bool:
     """Whether there is but one region, the whole picture."""
     return len(masks) == 1 and bool((masks[0] >= 1).all())
+
+
+def overlap(masks: Sequence[np.ndarray]) -> float:
+    """The share of the picture that is in more than one region: float32 masks `[1, h, w, 1]`."""
+    small = [image_io.resize(mask, _SMALL_SIDE, _SMALL_SIDE).clip(0, 1) for mask in masks]
+    if len(small) < 2:
+        return 0.0
+    return float(np.mean(np.clip(np.sum(small, axis=0) - 1, 0, 1)))
 
 
 def shown(image: Any, photograph: Any, painted: Any) -> Any:

@@ -65,6 +65,7 @@ def plan(
     pairs: int,
     steps: int,
     regions: int = 0,
+    held: float = 0.0,
 ) -> tuple[Tiles, int]:
     """How a picture is evaluated, and how many curvature pairs are kept, within a limit.
 
@@ -79,6 +80,7 @@ def plan(
         pairs: of images, that the optimizer would keep; 0 for other methods than L-BFGS.
         steps: of the optimizer: it has a pair less than that at most.
         regions: of the picture that have masks.
+        held: bytes that are taken besides.
 
     Raises:
         ConfigError: if there is no way to keep within the limit.
@@ -88,8 +90,10 @@ def plan(
     least = math.inf
     for kept in range(pairs, fewest - 1, -1):
         optimizer = 12 * pixels * (VECTORS + regions + 2 * min(kept, steps - 1))
+        # Cosines of both axes, see `spectral.Coordinates`, and the copy that they are made from.
+        optimizer += 8 * (height**2 + width**2) if pairs else 0
         for tiles in choices(pixels, len(segments)):
-            need = PROCESS + optimizer + evaluation_bytes(tiles, pixels, segments, itemsize)
+            need = PROCESS + held + optimizer + evaluation_bytes(tiles, pixels, segments, itemsize)
             least = min(least, need)
             if need <= bytes_allowed:
                 return tiles, kept

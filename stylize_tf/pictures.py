@@ -75,8 +75,13 @@ class Pictures:
         styles, blend_weights = expanded(styles, config.style_blend_weights)
         photograph = image_io.read(content, name="content")
         seen = cropped(photograph, 1.0) if config.crop == "square" else photograph
-        # One by one, so that those of a folder are never in memory as large as they are.
-        paintings = [self._small(image_io.read(x, name="style"), seen) for x in styles]
+        paintings, shapes = [], []
+        for style in styles:
+            painting = image_io.read(style, name="style")
+            shapes.append(painting.shape[1:3])
+            # One by one, so that those of a folder are never in memory as large as they are.
+            keep = config.auto_regions  # They are found in the painting as it is.
+            paintings.append(painting if keep else no_larger(painting, seen, config))
         self.start = None if initial is None else image_io.read(initial, name="initial")
         self.fine_style = (
             None if fine_style is None else image_io.read(fine_style, name="fine_style")
@@ -104,7 +109,7 @@ class Pictures:
         ]
         owners = [masks.owner(number, len(paintings)) for number in range(len(style_masks))]
         of_styles = [
-            masks.read(mask, styles[owner], paintings[owner].shape[1:3], "style_mask")
+            masks.read(mask, styles[owner], shapes[owner], "style_mask")
             for mask, owner in zip(style_masks, owners, strict=True)
         ]
         self.regions = masks.pair(len(paintings), self.shares, len(of_content), of_styles)
@@ -118,27 +123,16 @@ class Pictures:
                 _cropped_mask(mask, photograph.shape[2] / photograph.shape[1], "style_mask")
         if config.auto_regions and find_regions is not None:
             # In what will be seen of both, so that cropping cuts no region off.
-            painting = self._fitting(paintings[0], photograph.shape[2] / photograph.shape[1])
+            painting = fitting(paintings[0], photograph.shape[2] / photograph.shape[1], config)
             of_content, of_styles = (
                 np.split(found, config.auto_regions, axis=3)
                 for found in find_regions(photograph, painting)
             )
             self.regions = masks.pair(1, self.shares, len(of_content), of_styles)
+            paintings = [no_larger(x, seen, config) for x in paintings]
         self._masks, self.mask_count = of_content, len(of_content)
         self._own_colors = photograph
         self.photograph, self.paintings = self._colored(photograph, paintings)
-
-    def _small(self, painting: np.ndarray, photograph: np.ndarray) -> np.ndarray:
-        """A painting no larger than any stage wants it, if it is."""
-        height, width = photograph.shape[1:3]
-        *_, last = pyramid.stages(self._config, pyramid.final_size(self._config, height, width))
-        rows, columns = self._fitting(painting, width / height).shape[1:3]
-        wanted = pyramid.style_size(self._config, rows, columns, last, last)
-        scales = min(1.0, wanted[0] / rows), min(1.0, wanted[1] / columns)
-        rows, columns = painting.shape[1:3]
-        return image_io.resize(
-            painting, max(1, round(rows * scales[0])), max(1, round(columns * scales[1]))
-        )
 
     def _colored(
         self, photograph: np.ndarray, paintings: list[np.ndarray]
@@ -190,7 +184,7 @@ class Pictures:
 
     def painting_at(self, number: int, stage: pyramid.Stage, last: pyramid.Stage) -> np.ndarray:
         """A painting at its size for a stage."""
-        painting = self._fitting(self.paintings[number], stage.width / stage.height)
+        painting = fitting(self.paintings[number], stage.width / stage.height, self._config)
         height, width = painting.shape[1:3]
         size = pyramid.style_size(self._config, height, width, stage, last)
         return image_io.resize(self._finely.get(number, painting), *size)
@@ -207,9 +201,9 @@ class Pictures:
         self, mask: np.ndarray, stage: pyramid.Stage, painting: np.ndarray
     ) -> np.ndarray:
         """The mask of a painting at the size of that, float32 `[1, h, w, 1]`."""
-        fitting = self._fitting(mask, stage.width / stage.height)
+        part = fitting(mask, stage.width / stage.height, self._config)
         height, width = painting.shape[1:3]
-        return masks.joined([fitting], height, width, self._config.mask_feather)
+        return masks.joined([part], height, width, self._config.mask_feather)
 
     def overlay(self) -> np.ndarray:
         """The photograph and each painting with colors over the regions, side by side.
@@ -223,7 +217,7 @@ class Pictures:
         over = masks.joined(self._masks or [_all_of(photograph)], height, width, feather)
         cells = [montage.overlay(photograph, over)]
         for number, own in enumerate(self.paintings):
-            painting = _bounded(self._fitting(own, width / height))
+            painting = _bounded(fitting(own, width / height, self._config))
             rows, columns = painting.shape[1:3]
             # Of the regions of other paintings there is nothing here.
             over = np.zeros([1, rows, columns, max(1, self.mask_count)], np.float32)
@@ -231,16 +225,11 @@ class Pictures:
                 for owner, mask in zip(each.paintings, each.masks, strict=True):
                     if owner == number:
                         part = _all_of(painting) if mask is None else mask
-                        part = self._fitting(part, width / height)
+                        part = fitting(part, width / height, self._config)
                         over[..., region] = masks.joined([part], rows, columns, feather)[..., 0]
             total = over.sum(axis=3, keepdims=True)
             cells.append(montage.overlay(painting, over / np.maximum(total, 1)))
         return montage.sheet([cells], [""], [""] * len(cells))
-
-    def _fitting(self, image: np.ndarray, aspect: float) -> np.ndarray:
-        if self._config.style_fit != "crop":
-            return image
-        return cropped(image, aspect)
 
     def masks_at(self, stage: pyramid.Stage) -> np.ndarray:
         """The regions at the size of a stage: float32 `[1, h, w, R]`, adding up to 1 at most."""
@@ -270,6 +259,29 @@ class Pictures:
         if masks is not None:
             image = shown(image, photograph, masks.sum(axis=3, keepdims=True))
         return image
+
+
+def no_larger(
+    painting: np.ndarray, photograph: np.ndarray, config: StyleTransferConfig
+) -> np.ndarray:
+    """A painting made as small as the last stage wants it, if it is larger: both `[1, H, W, 3]`.
+
+    Raises:
+        ConfigError: as `pyramid.final_size`, `stages` and `style_size`.
+    """
+    height, width = photograph.shape[1:3]
+    *_, last = pyramid.stages(config, pyramid.final_size(config, height, width))
+    rows, columns = fitting(painting, width / height, config).shape[1:3]
+    wanted = pyramid.style_size(config, rows, columns, last, last)
+    scales = min(1.0, wanted[0] / rows), min(1.0, wanted[1] / columns)
+    rows, columns = painting.shape[1:3]
+    size = max(1, round(rows * scales[0])), max(1, round(columns * scales[1]))
+    return image_io.resize(painting, *size)
+
+
+def fitting(image: np.ndarray, aspect: float, config: StyleTransferConfig) -> np.ndarray:
+    """What is seen of a painting, or of a mask of it, beside a photograph of this shape."""
+    return cropped(image, aspect) if config.style_fit == "crop" else image
 
 
 def cropped(image: np.ndarray, aspect: float) -> np.ndarray:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -14,7 +15,11 @@ LOW = {"CPU": ("bfloat16",), "GPU": ("bfloat16", "float16")}
 AGREEMENT = 0.98
 """Cosine of the angle between the gradients in a lower format and in float32, at least."""
 
-_FASTER = 0.75
+_FASTER, _HOPELESS = 0.75, 2.0
+"""Times that a format takes of those of float32, to be taken, and not to be measured on."""
+
+_FEWEST = 3
+"""Rounds that every format takes part in."""
 
 
 def resolve(precision: str, agreement: Callable[[str], float]) -> str:
@@ -40,32 +45,45 @@ def faster_formats(device: str) -> tuple[str, ...]:
 
     Measured once a process and device, on a convolution like those of VGG's third block, in about a
     quarter of a second. The choice decides the pixels, so it must not hang on what else runs: the
-    shortest of many counts, on a map too large for a gap between two other programs, and the margin
-    is wide. Processors with bfloat16 instructions are near one half, busy or not; formats that are
-    emulated are slower than float32. A convolution and not a step of the whole network, because
-    that would have to be traced in formats that are not taken.
+    formats take turns, so that it hits them alike, a format is as slow as the shortest of its times
+    or the median of its ratios say, whichever is less, and the margin is wide. Processors with
+    bfloat16 instructions are near one half, busy or not; formats that are emulated are slower than
+    float32. A convolution and not a step of the whole network, because that would have to be traced
+    in formats that are not taken.
 
     Args:
         device: its name, on which TensorFlow works now.
     """
-    limit = _FASTER * _convolution_seconds("float32")
-    formats = LOW["GPU" if "GPU" in device else "CPU"]
-    seconds = {name: _convolution_seconds(name, give_up=3 * limit) for name in formats}
-    return tuple(sorted((x for x in formats if seconds[x] < limit), key=seconds.__getitem__))
+    low = LOW["GPU" if "GPU" in device else "CPU"]
+    seconds = _convolution_seconds(("float32", *low))
+    slowness = {name: _slowness(seconds[name], seconds["float32"]) for name in low}
+    return tuple(sorted((x for x in low if slowness[x] < _FASTER), key=slowness.__getitem__))
 
 
-def _convolution_seconds(dtype: str, give_up: float = float("inf"), repeats: int = 20) -> float:
-    """The shortest time of several, of few where it is far above `give_up`."""
-    features = tf.ones([1, 48, 48, 256], dtype)
-    kernel = tf.ones([3, 3, 256, 256], dtype)
-    convolve = tf.function(lambda x: tf.nn.conv2d(x, kernel, 1, "SAME"))
-    convolve(features)
-    durations: list[float] = []
-    while len(durations) < repeats and (len(durations) < 3 or min(durations) < give_up):
-        start = time.perf_counter()
-        convolve(features)[0, 0, 0, 0].numpy()
-        durations.append(time.perf_counter() - start)
-    return min(durations)
+def _slowness(seconds: Sequence[float], of_float32: Sequence[float]) -> float:
+    """How many times as long as float32 a format takes, of rounds that both took part in."""
+    ratios = [a / b for a, b in zip(seconds, of_float32, strict=False)]
+    return min(min(seconds) / min(of_float32), statistics.median(ratios))
+
+
+def _convolution_seconds(formats: Sequence[str], rounds: int = 20) -> dict[str, list[float]]:
+    """The times of each format, in turns; of few rounds where it is far slower than the first."""
+    convolutions = {}
+    for name in formats:
+        features, kernel = tf.ones([1, 48, 48, 256], name), tf.ones([3, 3, 256, 256], name)
+        convolve = tf.function(lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "SAME")[0, 0, 0, 0])
+        convolutions[name] = functools.partial(convolve, features, kernel)
+        convolutions[name]()
+    seconds: dict[str, list[float]] = {name: [] for name in formats}
+    for _ in range(rounds):
+        for name, convolve in convolutions.items():
+            own, first = seconds[name], seconds[formats[0]]
+            if len(own) >= _FEWEST and min(own) > _HOPELESS * min(first):
+                continue
+            start = time.perf_counter()
+            convolve().numpy()
+            own.append(time.perf_counter() - start)
+    return seconds
 
 
 def cosine(a: tf.Tensor, b: tf.Tensor) -> float:

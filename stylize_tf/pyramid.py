@@ -129,10 +129,12 @@ def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage
     if min(size) < smallest:
         # Rounding took up to half a pixel of the short side.
         needed = math.ceil(smallest * max(size) / (min(size) - 0.5))
+        advice = f"Ask for a long side of {needed} or more, or for shallower layers."
+        if needed > LONGEST_SIDE:
+            advice = "It is too thin: crop it, or ask for shallower layers."
         raise ConfigError(
             f"`size` must leave each side at least {smallest} pixels for these layers; the picture "
-            f"would be {size[1]}x{size[0]}. Ask for a long side of {needed} or more, or for "
-            f"shallower layers."
+            f"would be {size[1]}x{size[0]}. {advice}"
         )
     if not config.strength:  # The photograph itself: there is nothing to paint.
         yield Stage(*size, 1)

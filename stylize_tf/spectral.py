@@ -26,6 +26,9 @@ _CORNER = 0.05
 SETTLED_GAIN = 0.05
 """Factor of the gains of waves that smaller stages have settled."""
 
+_ROWS = 256
+"""Cosines that are computed at a time."""
+
 _OPPONENT_COLORS = np.linalg.qr(np.array([[1.0, 1, 1], [1, 0, -2], [1, -1, 1]]))[0]
 """`[3, 3]`, orthonormal columns: brightness first."""
 
@@ -68,8 +71,8 @@ class Coordinates(NamedTuple):
             octaves = np.log2(settled / (max(height, width) * _frequencies(height, width)))
             scale *= SETTLED_GAIN ** (np.clip(octaves, 0, 1) / 2)[np.newaxis, :, :, np.newaxis]
         return cls(
-            rows=tf.constant(cosines(height)[np.newaxis, :, :, np.newaxis], tf.float32),
-            columns=tf.constant(cosines(width)[np.newaxis, :, :, np.newaxis], tf.float32),
+            rows=tf.constant(cosines(height)[np.newaxis, :, :, np.newaxis]),
+            columns=tf.constant(cosines(width)[np.newaxis, :, :, np.newaxis]),
             scale=tf.constant(scale, tf.float32),
             gains=tf.constant(gains, tf.float32),
         )
@@ -114,9 +117,16 @@ class Coordinates(NamedTuple):
 
 
 def cosines(size: int) -> np.ndarray:
-    """The orthonormal basis of the DCT-II, `[size, size]`: one cosine in a row, the mean first."""
-    positions, frequencies = np.arange(size) + 0.5, np.arange(size)[:, np.newaxis]
-    basis = np.sqrt(2 / size) * np.cos(np.pi / size * frequencies * positions)
+    """The orthonormal basis of the DCT-II: one cosine in a row, the mean first.
+
+    Returns:
+        float32, `[size, size]`.
+    """
+    basis, positions = np.empty([size, size], np.float32), np.arange(size) + 0.5
+    for start in range(0, size, _ROWS):  # All at once would take a multiple of it in float64.
+        frequencies = np.arange(start, min(start + _ROWS, size))[:, np.newaxis]
+        basis[start : start + _ROWS] = np.cos(np.pi / size * frequencies * positions)
+    basis *= np.sqrt(2 / size)
     basis[0] /= np.sqrt(2)
     return basis
 
@@ -158,9 +168,9 @@ class Spectral:
 
     Attributes:
         method: L-BFGS; its first step is the mean change of a coordinate.
-        settled_size: long side in pixels; 0 for none. Of larger pictures that a smaller stage
-            began, waves that are longer than four pixels of a picture of this size, or of that
-            stage, move `SETTLED_GAIN` times as far for a gradient: they stay nearly as they are.
+        settled_size: long side in pixels; 0 for none. Where the stage before was that large, waves
+            longer than four pixels of a picture of this size move `SETTLED_GAIN` times as far for a
+            gradient: they stay nearly as they are.
     """
 
     method: lbfgs.LBFGS
@@ -173,10 +183,8 @@ class Spectral:
         is a mean shrinks.
         """
         gains, radius = (None, 0.0) if previous is None else learned(previous)
-        settled = 0.0
-        if previous is not None and max(image.shape[1:3]) > self.settled_size:
-            settled = min(self.settled_size, max(previous.x.shape[1:3])) / 4
-        coordinates = Coordinates.of(image.shape, gains, settled)
+        is_settled = previous is not None and max(previous.x.shape[1:3]) >= self.settled_size
+        coordinates = Coordinates.of(image.shape, gains, self.settled_size / 4 * is_settled)
         if previous is not None:
             radius *= float(np.prod(image.shape) / np.prod(previous.x.shape))
         start = coordinates.of_image(image)

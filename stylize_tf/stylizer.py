@@ -37,6 +37,9 @@ KEPT_STATISTICS = 64
 KEPT_PAINTINGS = 16
 """Paintings with the fine strokes of another that are kept, each as large as the picture."""
 
+BANDED_COST = 1.5
+"""Of a pixel that is evaluated in bands, against one of a whole picture: 1.2 to 1.9."""
+
 EXTRA_COST = 4096
 """Pixels whose evaluation takes the time that a step takes beside its pixels."""
 
@@ -219,7 +222,8 @@ class Stylizer:
         size = self.final_size(pictures.photograph)
         stages = list(pyramid.stages(self.config, size))
         # All of them before the first step: what does not fit is known at once.
-        plans = [self._plan(stage, pictures.mask_count) for stage in stages]
+        held = sum(painting.nbytes for painting in pictures.paintings[1:])
+        plans = [self._plan(stage, pictures.mask_count, held) for stage in stages]
         evaluator = self._evaluator(self.config.precision)
 
         def prepare(number: int) -> Prepared:
@@ -274,7 +278,10 @@ class Stylizer:
                 prepare,
                 initial_of_first_stage,
                 lambda image, stage: _enlarged(image, pictures.photograph, *stage[:2]),
-                costs=[stage.height * stage.width + EXTRA_COST for stage in stages],
+                costs=[
+                    stage.height * stage.width * (BANDED_COST if tiles.banded else 1) + EXTRA_COST
+                    for stage, (tiles, _) in zip(stages, plans, strict=True)
+                ],
                 time_budget=budget,
                 snapshot=snapshot,
                 save=save,
@@ -288,7 +295,8 @@ class Stylizer:
     def _recipe(self, images: Sequence[str]) -> dict[str, Any]:
         """All that decides the pixels of a run."""
         return {
-            "config": self.config.to_dict(),
+            # Steps that a budget made are in the checkpoint; what is left of it differs each time.
+            "config": {**self.config.to_dict(), "time_budget": bool(self.config.time_budget)},
             "images": list(images),
             "network": _digest(self._network),
             "versions": {x: importlib.metadata.version(x) for x in ("keras", "numpy", "pillow")}
@@ -317,8 +325,8 @@ class Stylizer:
             gradients.append(evaluator.gradient_untraced(picture, targets))
         return precision.cosine(*gradients)
 
-    def _plan(self, stage: pyramid.Stage, regions: int = 0) -> tuple[Tiles, int]:
-        """How a stage is evaluated, and how many curvature pairs it keeps."""
+    def _plan(self, stage: pyramid.Stage, regions: int = 0, held: float = 0.0) -> tuple[Tiles, int]:
+        """How a stage is evaluated, and how many curvature pairs it keeps; see `memory.plan`."""
         name = self.config.precision
         return memory.plan(
             memory.limit(self.config.memory),
@@ -329,6 +337,7 @@ class Stylizer:
             pairs=self.config.lbfgs_history if self.config.optimizer == "lbfgs" else 0,
             steps=stage.steps * (MOST_STEPS if self.config.time_budget else 1),
             regions=regions,
+            held=held,
         )
 
     def _evaluator(self, name: str) -> Evaluator:

@@ -100,16 +100,16 @@ TABLE = {
     # One picture.
     "cli.outputs": "animation image_io cli.exits cli.naming cli.options",
     "cli.plan": (
-        "atomic_files config fine_style image_io masks presets pyramid styles weights cli.console"
-        " cli.exits cli.flags cli.options cli.outputs cli.progress cli.recipe cli.runtime"
-        " cli.sources | PIL numpy"
+        "atomic_files config fine_style image_io masks pictures presets pyramid styles weights"
+        " cli.console cli.exits cli.flags cli.options cli.outputs cli.progress cli.recipe"
+        " cli.runtime cli.sources | PIL numpy"
     ),
     "cli.painting": "checkpoint image_io cli.exits cli.plan | numpy",
     "cli.views": "animation image_io montage cli.console cli.failures cli.painting",
     # A sheet of variations.
     "cli.sheet": (
-        "config image_io presets styles cli.console cli.exits cli.flags cli.naming cli.options"
-        " cli.outputs cli.plan"
+        "config image_io masks presets styles cli.console cli.exits cli.flags cli.naming"
+        " cli.options cli.outputs cli.plan"
     ),
     "cli.sheet_run": (
         "config image_io montage weights cli.console cli.exits cli.failures cli.interrupts"
@@ -118,7 +118,7 @@ TABLE = {
     # A folder of many.
     "cli.folder_report": ("cli.console cli.exits cli.failures cli.progress cli.standard_output"),
     "cli.folder": (
-        "config image_io presets pyramid cli.console cli.exits cli.flags cli.folder_report"
+        "config image_io masks presets pyramid cli.console cli.exits cli.flags cli.folder_report"
         " cli.naming cli.options cli.plan cli.recipe cli.sources"
     ),
     "cli.folder_run": (

@@ -425,6 +425,11 @@ def test_folder_that_goes_away_ends_the_run_before_the_next_picture(stylize, cap
         ([*ALL, "--init=picture"], Exit.USAGE, "--init=picture goes with one picture"),
         ([*ALL, "--from_picture=x.png"], Exit.USAGE, "--from_picture makes one picture again"),
         ([*ALL, "--style_blend_weights=1,2,3"], Exit.USAGE, "--style_blend_weights must have one"),
+        (
+            [*ALL, "--style_blend_weights=1,1", "--regions=auto:2"],
+            Exit.USAGE,
+            "--regions auto finds the masks itself, for one painting: give one --style",
+        ),
         ([*ALL, "--content=*.bmp"], Exit.PICTURE, "--content: no picture matches '*.bmp'."),
         ([*ALL, "--style=nowhere/**/*"], Exit.PICTURE, "--style: no picture matches"),
         ([*ALL, "--content=empty"], Exit.PICTURE, "--content: there is no picture in the folder"),

@@ -37,7 +37,8 @@ def folder(tmp_path, monkeypatch):
         ("part.png", (50, 30)),
         ("square.png", (9, 9)),
     ):
-        Image.fromarray(rng.integers(0, 256, size, dtype=np.uint8)).save(name)
+        # Two of them together are nowhere more than all.
+        Image.fromarray(rng.integers(0, 128, size, dtype=np.uint8)).save(name)
     Image.new("L", (60, 40), 0).save("black.png")
     Image.new("L", (60, 40), 255).save("white.png")
     return tmp_path
@@ -121,6 +122,20 @@ def test_mask_that_is_white_everywhere_is_taken_with_a_warning(stylize, capsys):
     )
 
 
+def test_masks_that_overlap_are_taken_with_a_warning_that_says_how_much(stylize, capsys):
+    Image.linear_gradient("L").rotate(90).resize((60, 40)).save("left.png")
+    Image.linear_gradient("L").rotate(270).resize((60, 40)).save("right.png")
+    complements = ("--content_mask=left.png", "--content_mask=right.png")
+    assert stylize(*TWO, *complements, "--quiet", *SHORT) == 0
+    assert capsys.readouterr().err == ""
+    both = ("--content_mask=white.png", "--content_mask=right.png")
+    assert stylize(*TWO, *both, "--quiet", *SHORT) == 0
+    assert capsys.readouterr().err == (
+        "stylize_tf: warning: the --content_mask files overlap on 50% of the picture: regions "
+        "share what is in several.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -166,6 +181,16 @@ def test_mask_that_is_white_everywhere_is_taken_with_a_warning(stylize, capsys):
             Exit.USAGE,
             "--style_blend_weights blends paintings, and with several --content_mask",
         ),
+        (
+            ["--regions=auto:2", "--style=other.png"],
+            Exit.USAGE,
+            "--regions auto finds the masks itself, for one painting: give one --style",
+        ),
+        (
+            ["--regions=auto:2", "--content_mask=sky.png"],
+            Exit.USAGE,
+            "--regions auto finds the masks itself, for one painting: give one --style",
+        ),
         (["--content_mask=none", "--content_mask=sky.png"], Exit.PICTURE, "'none' does not exist"),
         (["--content_mask=large.png"], Exit.PICTURE, "'large.png' "),
         (["--content_mask=sky.png", "--output=sky.png"], Exit.OUTPUT, "'sky.png' is the input"),
@@ -190,7 +215,11 @@ def test_transparency_that_hides_all_is_no_region(check):
 
 
 @pytest.mark.parametrize(
-    "flag", ["content_mask=sky.png", "style_mask=alpha", "compare=c.png", "timelapse=t.gif"]
+    "flag",
+    [
+        *("content_mask=sky.png", "style_mask=alpha", "compare=c.png", "timelapse=t.gif"),
+        "regions_overlay=o.png",
+    ],
 )
 def test_many_pictures_have_no_masks_and_no_views(check, folder, flag):
     code, line = check(*INPUTS, "--output_dir=out", f"--{flag}")

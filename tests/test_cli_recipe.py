@@ -214,10 +214,19 @@ def test_recorded_input_that_is_nowhere_keeps_its_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_from_picture_reproduces_a_real_run_byte_for_byte(stylize):
+@pytest.mark.parametrize(
+    "options",
+    [
+        INPUTS,
+        (*INPUTS[:2], "--regions=auto:2", "--color=match", "--style_scale=.5", "--strength=1.3"),
+        (*INPUTS, "--style_blend_weights=3,1", "--color=luminance", "--style_fit=crop"),
+    ],
+    ids=["default", "regions", "blend"],
+)
+def test_from_picture_reproduces_a_real_run_byte_for_byte(stylize, options):
     command = [sys.executable, str(ROOT / "main.py"), "--quiet"]
-    flags = ("--size=64", "--coarsest_size=40", "--steps=4,3", "--output=out.png")
-    result = subprocess.run([*command, *INPUTS, *flags], capture_output=True, check=True)
+    flags = (*options, "--size=64", "--coarsest_size=40", "--steps=4,3", "--output=out.png")
+    result = subprocess.run([*command, *flags], capture_output=True, check=True)
     assert result.stderr == b""
     result = subprocess.run([*command, "--from_picture=out.png"], capture_output=True, check=True)
     assert result.stdout == b"out-2.png\n"

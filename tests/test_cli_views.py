@@ -13,7 +13,7 @@ import pytest
 from cli_fakes import digest
 from PIL import Image
 
-from stylize_tf import image_io, montage
+from stylize_tf import StyleTransferConfig, Stylizer, image_io, montage
 from stylize_tf.cli.exits import Exit
 
 ROOT = Path(__file__).parent.parent
@@ -205,6 +205,13 @@ def test_they_change_nothing_of_the_picture_or_its_recipe(stylize):
             ["--compare=out-0002.png", "--save_every=2"],
             "--save_every could overwrite 'out-0002.png'. Choose another --output.",
         ),
+        (["--regions_overlay=none/o.png"], "'none/o.png' cannot be written: its folder does not"),
+        (["--regions_overlay=o.gif"], "'o.gif' cannot be written: the extension '.gif' is not"),
+        (["--regions_overlay=photo.png"], "'photo.png' is the input 'photo.png', which it would"),
+        (
+            ["--regions_overlay=a.png", "--compare=a.png"],
+            "'a.png' would be written both as --compare and as --regions_overlay. Choose another",
+        ),
         (["--timelapse=none/t.gif"], "'none/t.gif' cannot be written: its folder does not exist."),
         (["--timelapse=t.mp4"], "'t.mp4' cannot be written: a time-lapse is .webp or .gif."),
         (["--timelapse=t"], "'t' cannot be written: a time-lapse is .webp or .gif."),
@@ -239,6 +246,23 @@ def test_name_that_we_would_choose_is_not_taken_for_the_comparison(check):
     code, line = check(*INPUTS[:2], "--compare=photo_painting.png")
     assert code == Exit.OUTPUT
     assert line.startswith("'photo_painting.png' would be written both as --output and as")
+
+
+@pytest.mark.slow
+def test_real_run_shows_the_regions_that_it_finds(folder):
+    command = [sys.executable, str(ROOT / "main.py"), "--quiet", *INPUTS]
+    flags = (
+        "--size=64",
+        "--coarsest_size=0",
+        "--steps=2",
+        "--regions=auto:2",
+        "--precision=float32",
+    )
+    subprocess.run([*command, *flags, "--regions_overlay=seen.png"], check=True)
+    config = StyleTransferConfig(size=64, coarsest_size=0, regions="auto:2", precision="float32")
+    pictures = Stylizer(config).pictures("photo.png", "painting.png")
+    np.testing.assert_allclose(image_io.read("seen.png"), pictures.overlay(), atol=0.01)
+    assert Path("out.png").exists()
 
 
 @pytest.mark.slow

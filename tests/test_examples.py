@@ -59,8 +59,18 @@ def test_the_command_line_writes_all_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["make_examples.py", "--output_dir", str(folder)])
     make_examples.main()
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("content.jpg", "dots.jpg", "land.png", "sky.png", "style.jpg")
+        *("content.jpg", "dots.jpg", "land.png", "sky.png", "style.jpg", "swirl.png")
     ]
+
+
+def test_the_mask_of_the_whirlpool_is_where_the_painting_is_blue():
+    folder = Path(make_examples.__file__).parent
+    mask = np.asarray(Image.open(folder / "swirl.png").convert("L")) > 127
+    painting = np.asarray(Image.open(folder / "style.jpg"), np.float64)
+    assert mask.shape == painting.shape[:2]
+    assert 0.05 < mask.mean() < 0.2
+    bluer = painting[..., 2] - painting[..., 0]
+    assert bluer[mask].mean() > bluer[~mask].mean() + 30
 
 
 def test_sky_is_where_the_photograph_shows_it():

@@ -34,6 +34,16 @@ def test_feather_changes_nothing_far_from_the_border():
     assert 0 < soft[0, 112, 0, 0] < soft[0, 88, 0, 0] < 1
 
 
+def test_overlap_is_the_share_of_the_picture_that_is_in_several_regions():
+    left = np.zeros((1, 40, 80, 1), np.float32)
+    left[:, :, :60] = 1
+    right = 1 - left[:, :20, ::2]
+    assert masks.overlap([left]) == 0
+    assert masks.overlap([left, right]) < 0.02
+    assert masks.overlap([left, np.ones_like(right)]) == pytest.approx(0.75, abs=0.02)
+    assert masks.overlap([left, right, left]) == pytest.approx(0.75, abs=0.02)
+
+
 @pytest.mark.parametrize("counts", [(1, 0, 0), (3, 0, 3), (3, 1, 3), (1, 4, 4), (4, 4, 0)], ids=str)
 def test_numbers_of_masks_that_fit_are_taken(counts):
     masks.check_counts(*counts)

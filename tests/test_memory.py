@@ -1,6 +1,7 @@
 """What a run may take, and the plan that keeps within it."""
 
 import itertools
+import re
 import types
 
 import pytest
@@ -138,6 +139,17 @@ def test_pairs_that_the_steps_do_not_fill_take_no_memory(segments):
     assert needs[1] - needs[0] == pytest.approx(pair, abs=0.11)
     assert needs[2] - needs[1] == pytest.approx(pair, abs=0.11)
     assert needs[3] == needs[2]
+
+
+def test_what_is_held_besides_and_long_sides_take_their_room(segments):
+    def least(height, width, **options):
+        with pytest.raises(ConfigError) as caught:
+            memory.plan(1.0, height, width, segments, 4, 10, 20, **options)
+        return float(re.search(r"at least ([\d.]+) GB", str(caught.value))[1])
+
+    assert least(400, 400, held=3e9) == pytest.approx(least(400, 400) + 3, abs=0.11)
+    # The cosines of an axis take the square of its length.
+    assert least(256, 16384) - least(2048, 2048) == pytest.approx(8 * 16384**2 / 1e9, abs=0.2)
 
 
 def test_too_little_is_refused_in_one_line_that_names_what_is_enough(segments):

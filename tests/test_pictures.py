@@ -176,6 +176,32 @@ def test_a_painting_is_kept_no_larger_than_it_will_be_seen(rng, photograph, fit,
     np.testing.assert_allclose(seen, expected, atol=0.04 if fit == "crop" else 1e-6)
 
 
+def test_masks_have_the_shape_of_the_painting_that_was_given(rng, photograph):
+    large = picture(rng, 300, 200)
+    found = given(
+        photograph, [large], style_masks=[right_half(300, 200)], size=60, style_fit="resize"
+    )
+    last = Stage(40, 60, 1)
+    ((mask,),) = [region.masks for region in found.regions]
+    seen = found.style_mask_at(mask, last, found.painting_at(0, last, last))
+    assert seen.shape == (1, 40, 60, 1)
+    assert (seen[:, :, :28] == 0).all()
+    assert (seen[:, :, 32:] == 1).all()
+
+
+def test_regions_are_found_in_the_painting_as_it_is(rng, photograph):
+    large, seen = picture(rng, 300, 200), []
+
+    def find(content, painting):
+        seen.append(painting.shape)
+        return np.ones((1, 4, 6, 2), np.float32), np.ones((1, 6, 4, 2), np.float32)
+
+    config = PLAIN.replace(size=60, regions="auto:2")
+    found = Pictures(config, photograph, [large], find_regions=find)
+    assert seen == [large.shape]
+    assert found.paintings[0].shape[1:3] == (60, 40)
+
+
 def test_a_small_painting_is_kept_as_it_is(photograph, painting):
     np.testing.assert_array_equal(given(photograph, [painting], size=60).paintings[0], painting)
 

@@ -22,9 +22,9 @@ def seconds(monkeypatch):
     """What each format is said to take; and the formats that were measured."""
     told, asked = dict.fromkeys(FORMATS, 1.0), []
 
-    def measured(dtype, *_, **__):
-        asked.append(dtype)
-        return told[dtype]
+    def measured(formats):
+        asked.extend(formats)
+        return {name: [told[name]] for name in formats}
 
     monkeypatch.setattr(precision, "_convolution_seconds", measured)
     told["asked"] = asked
@@ -84,21 +84,49 @@ def test_every_choice_of_the_option_leads_to_a_format(seconds):
 
 
 def test_this_machine_can_be_measured_in_little_time():
-    for name in ("float32", "bfloat16"):
-        assert 0 < precision._convolution_seconds(name, repeats=1) < 10
+    measured = precision._convolution_seconds(("float32", "bfloat16"), rounds=1)
+    assert list(measured) == ["float32", "bfloat16"]
+    for times in measured.values():
+        assert len(times) == 1
+        assert 0 < times[0] < 10
     assert precision.resolve("auto", all_agree) in FORMATS
 
 
-def test_a_format_far_too_slow_is_given_up_after_three_tries(monkeypatch):
-    now = [0.0]
+def test_formats_take_turns_and_one_far_too_slow_takes_part_three_times(monkeypatch):
+    now, took = [0.0], []
 
-    def clock():
-        now[0] += 1.0
-        return now[0]
+    class Convolution:
+        def __init__(self, function):
+            pass
 
-    monkeypatch.setattr(precision.time, "perf_counter", clock)
-    assert precision._convolution_seconds("float32", give_up=0.5) == 1.0
-    assert now[0] == 6.0
+        def __call__(self, features, kernel):
+            self.name = features.dtype.name
+            return self
+
+        def numpy(self):
+            took.append(self.name)
+            now[0] += {"float32": 1.0, "bfloat16": 0.5, "float16": 9.0}[self.name]
+
+    monkeypatch.setattr(precision.tf, "function", Convolution)
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: now[0])
+    seconds = precision._convolution_seconds(FORMATS, rounds=5)
+    assert seconds == {"float32": [1.0] * 5, "bfloat16": [0.5] * 5, "float16": [9.0] * 3}
+    assert took == [*FORMATS] * 3 + [*FORMATS[:2]] * 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "of_float32", "expected"),
+    [
+        ([1.0, 1.0, 1.0], [2.0, 2.0, 2.0], 0.5),
+        # What else ran hit the best moment of one, or most of the rounds of both.
+        ([1.0, 1.0, 1.0], [2.0, 1.2, 2.0], 0.5),
+        ([1.0, 4.0, 9.0], [2.0, 4.0, 2.0], 0.5),
+        ([1.0, 1.0, 9.0], [1.0, 1.0, 1.0], 1.0),
+        ([9.0, 9.0, 9.0], [1.0, 1.0, 1.0, 1.0, 1.0], 9.0),
+    ],
+)
+def test_a_format_is_as_slow_as_the_kinder_of_two_measures_says(seconds, of_float32, expected):
+    assert precision._slowness(seconds, of_float32) == pytest.approx(expected)
 
 
 def test_cosine_is_that_of_the_angle_and_zero_where_there_is_none():

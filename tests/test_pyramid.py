@@ -201,6 +201,14 @@ def test_a_style_that_is_to_fit_is_as_large_as_the_picture():
         assert style_size(30, 40, STAGE, style_fit=fit, style_size=70) == (50, 100)
 
 
+def test_a_photograph_too_thin_for_any_size_is_to_be_cropped():
+    config = StyleTransferConfig(size=0)
+    with pytest.raises(ConfigError, match=r"would be 1x5000\. It is too thin: crop it"):
+        list(pyramid.stages(config, (5000, 1)))
+    with pytest.raises(ConfigError, match=r"Ask for a long side of \d+ or more"):
+        list(pyramid.stages(config, (50, 5)))
+
+
 def test_a_style_too_thin_to_be_enlarged_is_refused_with_both_sides():
     with pytest.raises(ConfigError, match=r"`style`.*thin.*5000x1 pixels.*80000 long for 16 wide"):
         style_size(1, 5000, layer="block5_conv1")

@@ -26,7 +26,7 @@ def test_python_of_the_readme_runs_as_it_stands(readme, vgg_weights, tmp_path, m
     """In a folder of its own, with the repository's examples; one program from top to bottom."""
     examples = tmp_path / "examples"
     examples.mkdir()
-    for picture in (ROOT / "examples").glob("*.jpg"):
+    for picture in (ROOT / "examples").glob("*.[jp][pn]g"):
         (examples / picture.name).write_bytes(picture.read_bytes())
     monkeypatch.chdir(tmp_path)
     found = blocks(readme, "python")

@@ -23,8 +23,14 @@ def coordinates_of(shape, gains=None):
 def test_cosines_are_those_of_scipys_transform(rng, size):
     x = rng.normal(size=size)
     np.testing.assert_allclose(
-        spectral.cosines(size) @ x, scipy.fft.dct(x, norm="ortho"), atol=1e-12
+        spectral.cosines(size) @ x, scipy.fft.dct(x, norm="ortho"), atol=1e-5
     )
+
+
+def test_long_cosines_are_still_orthonormal():
+    basis = spectral.cosines(600).astype(np.float64)
+    assert spectral.cosines(600).dtype == np.float32
+    np.testing.assert_allclose(basis @ basis.T, np.eye(600), atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -174,14 +180,12 @@ def test_broad_waves_of_a_large_picture_keep_near_what_a_smaller_stage_settled(r
 
     shape = (1, 32, 64, 3)
     ones = np.ones(shape[1:3])
-    # Where nothing was settled: no size, a first stage, a picture no larger.
-    for size, previous_size in ((0, 32), (32, 0), (64, 32)):
+    # Where nothing was settled: no size, a first stage, a stage before that was smaller.
+    for size, previous_size in ((0, 32), (32, 0), (32, 31), (64, 32)):
         np.testing.assert_array_equal(scales(size, previous_size, shape), ones)
     across = scales(32, 48, shape)[0]  # A cosine of number k has k / 2 cycles.
     np.testing.assert_allclose(across[:9], spectral.SETTLED_GAIN, rtol=1e-5)
     np.testing.assert_allclose(across[16:], 1, rtol=1e-5)
     assert (np.diff(across[8:17]) > 0).all()
-    # What the stage before could not hold was not settled by it.
-    np.testing.assert_allclose(scales(32, 16, shape)[0, 8:], 1, rtol=1e-5)
     # The picture's shape does not matter, only how long the waves are.
     np.testing.assert_allclose(scales(32, 48, (1, 64, 64, 3))[:, 0], across, rtol=1e-5)

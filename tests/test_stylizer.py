@@ -562,7 +562,7 @@ def test_what_is_kept_for_later_pictures_is_bounded(tiny_network, rng, monkeypat
 def enough(gigabytes):
     """In place of `memory.plan`: in the smallest tiles, unless there is plenty."""
 
-    def plan(bytes_allowed, height, width, segments, itemsize, pairs, steps, regions):
+    def plan(bytes_allowed, height, width, segments, itemsize, pairs, steps, regions, held):
         return (Tiles() if bytes_allowed > gigabytes * 1e9 else Tiles(3, 1)), pairs
 
     return plan
@@ -734,6 +734,27 @@ def test_regions_and_colors_in_tiles_are_those_of_the_whole(
     assert np.abs(runs[0][-1].image[0] - content).max() > 0.02
 
 
+@pytest.mark.parametrize("given", ["regions", "fine_style"])
+def test_found_regions_and_fine_strokes_in_tiles_are_those_of_the_whole(
+    tiny_network, rng, monkeypatch, given
+):
+    content, style = smooth(rng, 40, 30), smooth(rng, 36, 24)
+    options = {"size": 40, "style_loss": "bures", "steps": (3,)}
+    options |= {"regions": "auto:2"} if given == "regions" else {}
+    others = {"fine_style": smooth(rng, 30, 30)} if given == "fine_style" else {}
+    monkeypatch.setattr(stylizer.memory, "plan", enough(5))
+    pictures = [
+        stylizer_of(tiny_network, PLAIN.replace(**options, memory=gigabytes))(
+            content, style, **others
+        )
+        for gigabytes in (9.0, 1.0)
+    ]
+    np.testing.assert_allclose(*pictures, atol=1e-3)
+    plain = {**options, "regions": "none"}
+    without = stylizer_of(tiny_network, PLAIN.replace(**plain))(content, style)
+    assert np.abs(pictures[0] - without).max() > 0.003
+
+
 def test_color_changes_only_what_is_given_and_what_is_shown(tiny_network, content, style):
     """Content keeps its colors afterwards: what is optimized is the same."""
     runs = [
@@ -804,6 +825,23 @@ def test_a_killed_run_goes_on_with_its_own_masks_only(tiny_network, content, sty
     iterates = list(paint.iterate(content, style, checkpoint=Checkpoint(tmp_path), **masks))
     assert "Goes on from a checkpoint, at stage 2, step 1" in iterates[0].messages[0]
     np.testing.assert_array_equal(iterates[-1].image, paint(content, style, **masks))
+
+
+def test_a_killed_run_with_a_time_budget_goes_on_with_what_is_left_of_it(
+    tiny_network, content, style, tmp_path
+):
+    """The command line gives what is left to a process, which differs each time."""
+    config = PLAIN.replace(**STAGED)
+
+    def iterates(budget):
+        paint = stylizer_of(tiny_network, config.replace(time_budget=budget))
+        return paint.iterate(content, style, checkpoint=Eager(tmp_path))
+
+    killed = iterates(60.0)
+    list(itertools.islice(killed, 4))
+    killed.close()
+    assert "No checkpoint of this run" in next(iterates(0.0)).messages[0]
+    assert "Goes on from a checkpoint, at stage" in next(iterates(55.5)).messages[0]
 
 
 # Time.

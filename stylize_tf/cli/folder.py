@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stylize_tf import image_io, pyramid
+from stylize_tf import image_io, masks, pyramid
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.flags import CommandLine
@@ -199,6 +199,7 @@ def _pairs(
             f"--style_blend_weights must have one number for each painting; got {shares} for "
             f"{len(styles)}."
         )
+    masks.check_counts(shares, 0, 0, auto_regions=config.auto_regions)
     return [(content, tuple(styles)) for content in contents]
 
 

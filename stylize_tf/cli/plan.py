@@ -35,12 +35,16 @@ from stylize_tf.cli.recipe import (
 )
 from stylize_tf.cli.sources import is_pattern
 from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.pictures import no_larger
 from stylize_tf.presets import PRESETS
 
 if TYPE_CHECKING:
     import numpy as np
 
     from stylize_tf.weights import Weights
+
+_MUCH_SHARED = 0.02
+"""Of a picture, that masks may overlap without a word: borders are often soft."""
 
 NONE = ["none"]
 """Given as a mask or as `fine_style`: none, whatever the recipe tells of."""
@@ -101,12 +105,13 @@ class Wanted:
         return self.role in MASK_ROLES and self.path == masks.ALPHA
 
 
-def prepare(command_line: CommandLine, console: Console) -> Job:
+def prepare(command_line: CommandLine, console: Console, *, for_several: bool = False) -> Job:
     """Reads and checks all that a run needs, cheapest first.
 
     Args:
         command_line: what was given.
         console: for warnings, and for the progress of a download of the weights.
+        for_several: whether pictures of several configurations are made of it.
 
     Raises:
         CommandError, ConfigError, ImageError, WeightsError: saying which of it cannot be had.
@@ -136,15 +141,20 @@ def prepare(command_line: CommandLine, console: Console) -> Job:
     check_sizes(config, files, sizes)
     pictures: dict[str, list[np.ndarray]] = {role: [] for role in ROLES}
     inputs = []
+    roles = [item.role for item in wanted]
+    # Of many paintings together there is no room for what nobody will see.
+    shrinks = roles.count("style") > 1 and "style_mask" not in roles
+    shrinks = shrinks and not for_several and options.compare is None
     for item in wanted:  # Masks are the last.
         if item.role in MASK_ROLES:
             image, source = _read_mask(item, wanted, pictures, options)
         else:
             image, source = read_input(item, options)
+            if shrinks and item.role == "style":
+                image = no_larger(image, pictures["content"][0], config)
         pictures[item.role].append(image)
         inputs.append(source)
-    if masks.covers_all(pictures["content_mask"]):
-        console.warning("--content_mask is white everywhere: all of the photograph is painted.")
+    _warn_of_masks(pictures["content_mask"], console)
     if recipe and {x.sha256 for x in recipe.inputs} != {x.sha256 for x in inputs}:
         console.warning("other pictures than those the recipe names: the result will differ.")
 
@@ -222,6 +232,17 @@ def _read_mask(
         max_pixels=options.max_pixels,
     )
     return mask, Input(item.role, item.path, "" if item.is_alpha else _checked_hash(item))
+
+
+def _warn_of_masks(of_content: Sequence[np.ndarray], console: Console) -> None:
+    if masks.covers_all(of_content):
+        console.warning("--content_mask is white everywhere: all of the photograph is painted.")
+    shared = masks.overlap(of_content)
+    if shared >= _MUCH_SHARED:
+        console.warning(
+            f"the --content_mask files overlap on {shared:.0%} of the picture: regions share what "
+            f"is in several."
+        )
 
 
 def check_checkpoints(options: Options) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stylize_tf import image_io, styles
+from stylize_tf import image_io, masks, styles
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.flags import CommandLine, value_of
@@ -153,7 +153,7 @@ def prepare(command_line: CommandLine, console: Console) -> Sheet:
         options = Options(**given)
         _configs(configured(command_line, options, PRESETS[options.preset]), axes)
 
-    job = prepare_picture(command_line, console)
+    job = prepare_picture(command_line, console, for_several=True)
     if any(map(styles.is_folder, job.named)):
         axes = tuple(_of_paintings(axis, job.named) for axis in axes)
         texts = tuple(
@@ -262,6 +262,12 @@ def _check_cell(config: StyleTransferConfig, job: Job) -> None:
             "--style_blend_weights blends paintings, and with several --content_mask each region "
             "has its own. Leave one of them out."
         )
+    masks.check_counts(
+        paintings,
+        len(job.content_masks),
+        len(job.style_masks),
+        auto_regions=config.auto_regions,
+    )
     if config.init == "picture" and job.initial is None:
         raise usage_error("--init=picture needs the picture: --init_image FILE.")
     wanted = [
