@@ -182,6 +182,25 @@ class Pictures:
         """The photograph at the size of a stage."""
         return image_io.resize(self.photograph, stage.height, stage.width)
 
+    def enlarged(self, image: np.ndarray, stage: pyramid.Stage) -> np.ndarray:
+        """The picture of a smaller stage at the size of a stage, with the photograph's details.
+
+        Enlarging leaves the finest octave empty. What the photograph loses by being made as small
+        and large again is what belongs there; the style gives it its strokes. Without it the loss
+        starts a third higher and the content comes back slowly.
+
+        Args:
+            image: float32, `[1, h, w, 3]` in [0, 1].
+            stage: of which size.
+
+        Returns:
+            float32, `[1, height, width, 3]`; pixels may leave [0, 1].
+        """
+        fitted = self.photograph_at(stage)
+        small = image_io.resize(fitted, *image.shape[1:3])
+        details = fitted - image_io.resize(small, stage.height, stage.width)
+        return image_io.resize(image, stage.height, stage.width) + details
+
     def painting_at(self, number: int, stage: pyramid.Stage, last: pyramid.Stage) -> np.ndarray:
         """A painting at its size for a stage."""
         painting = fitting(self.paintings[number], stage.width / stage.height, self._config)

@@ -277,7 +277,7 @@ class Stylizer:
                 stages,
                 prepare,
                 initial_of_first_stage,
-                lambda image, stage: _enlarged(image, pictures.photograph, *stage[:2]),
+                pictures.enlarged,
                 costs=[
                     stage.height * stage.width * (BANDED_COST if tiles.banded else 1) + EXTRA_COST
                     for stage, (tiles, _) in zip(stages, plans, strict=True)
@@ -470,27 +470,6 @@ def build_method(config: StyleTransferConfig, pairs: int | None = None) -> Metho
             amsgrad=config.amsgrad,
         )
     return Averaged(method, config.average_decay) if config.average_decay else method
-
-
-def _enlarged(image: np.ndarray, photograph: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The picture at a larger size, with the photograph's details.
-
-    Enlarging leaves the finest octave empty. What the photograph loses by being made as small and
-    large again is what belongs there; the style gives it its strokes. Without it the loss starts a
-    third higher and the content comes back slowly.
-
-    Args:
-        image: float32, `[1, h, w, 3]` in [0, 1].
-        photograph: float32, `[1, *, *, 3]` in [0, 1], of any size.
-        height, width: of the result, in pixels.
-
-    Returns:
-        float32, `[1, height, width, 3]`; pixels may leave [0, 1].
-    """
-    fitted = image_io.resize(photograph, height, width)
-    small = image_io.resize(fitted, *image.shape[1:3])
-    details = fitted - image_io.resize(small, height, width)
-    return image_io.resize(image, height, width) + details
 
 
 def _keep_newest(cache: dict[Any, Any], most: int) -> None:

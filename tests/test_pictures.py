@@ -176,6 +176,18 @@ def test_a_painting_is_kept_no_larger_than_it_will_be_seen(rng, photograph, fit,
     np.testing.assert_allclose(seen, expected, atol=0.04 if fit == "crop" else 1e-6)
 
 
+def test_an_enlarged_picture_has_what_the_photograph_loses_by_being_made_small(rng, photograph):
+    found, stage = given(photograph, [photograph]), Stage(40, 60, 1)
+    small = image_io.resize(photograph, 20, 30)
+    # Of the photograph itself nothing is lost.
+    np.testing.assert_allclose(found.enlarged(small, stage), photograph, atol=1e-6)
+    painted = picture(rng, 20, 30)
+    lost = photograph - image_io.resize(small, 40, 60)
+    expected = image_io.resize(painted, 40, 60) + lost
+    np.testing.assert_allclose(found.enlarged(painted, stage), expected, atol=1e-6)
+    assert np.abs(lost).max() > 0.05
+
+
 def test_masks_have_the_shape_of_the_painting_that_was_given(rng, photograph):
     large = picture(rng, 300, 200)
     found = given(
