@@ -41,7 +41,7 @@ class Pictures:
 
     Attributes:
         photograph: float32 `[1, H, W, 3]`, as it is to be painted.
-        paintings: as many such, as large as the last stage wants them at most.
+        paintings: as many such: what is seen of them, as large as the last stage wants at most.
         start: the picture to start from, or None; `fine_style` likewise.
         shares: of the paintings in the blend, adding up to 1.
         regions: which part of which painting goes with which region; at least one.
@@ -283,19 +283,17 @@ class Pictures:
 def no_larger(
     painting: np.ndarray, photograph: np.ndarray, config: StyleTransferConfig
 ) -> np.ndarray:
-    """A painting made as small as the last stage wants it, if it is larger: both `[1, H, W, 3]`.
+    """What is seen of a painting, no larger than the last stage wants it: both `[1, H, W, 3]`.
 
     Raises:
         ConfigError: as `pyramid.final_size`, `stages` and `style_size`.
     """
     height, width = photograph.shape[1:3]
     *_, last = pyramid.stages(config, pyramid.final_size(config, height, width))
-    rows, columns = fitting(painting, width / height, config).shape[1:3]
-    wanted = pyramid.style_size(config, rows, columns, last, last)
-    scales = min(1.0, wanted[0] / rows), min(1.0, wanted[1] / columns)
+    painting = fitting(painting, width / height, config)
     rows, columns = painting.shape[1:3]
-    size = max(1, round(rows * scales[0])), max(1, round(columns * scales[1]))
-    return image_io.resize(painting, *size)
+    wanted = pyramid.style_size(config, rows, columns, last, last)
+    return image_io.resize(painting, min(rows, wanted[0]), min(columns, wanted[1]))
 
 
 def fitting(image: np.ndarray, aspect: float, config: StyleTransferConfig) -> np.ndarray:

@@ -494,8 +494,9 @@ def test_the_style_keeps_its_proportion_to_the_picture_in_every_stage(
     paint = Stylizer(PLAIN.replace(style_size=48, **STAGED), network=tiny_network)
     resizes = Counter(monkeypatch, image_io, "resize")
     stages = {x.stage: (x.height, x.width) for x in paint.iterate(content, style)}
-    # That of the first stage is made once more for what noise might be made of.
-    sizes = dict.fromkeys(x[1:] for x in resizes.arguments if x[0].shape[1:3] == (60, 90))
+    # From the size of the last stage, which it is brought to first. That of the first stage is made
+    # once more for what noise might be made of.
+    sizes = dict.fromkeys(x[1:] for x in resizes.arguments if x[0].shape[1:3] == (32, 48))
     assert len(sizes) == len(stages) > 2
     for (height, width), stage in zip(sizes, stages.values(), strict=True):
         assert width == pytest.approx(48 / 24 * max(stage), abs=1)
@@ -867,8 +868,8 @@ def test_the_method_is_what_the_configuration_asks_for():
     pixels = PLAIN.replace(lbfgs_history=7, lbfgs_coordinates="pixels")
     assert build_method(pixels) == LBFGS(history=7)
     assert build_method(pixels, pairs=3) == LBFGS(history=3)
-    spectral = pixels.replace(lbfgs_coordinates="spectral")
-    assert build_method(spectral, pairs=3) == Spectral(LBFGS(history=3))
+    spectral = pixels.replace(lbfgs_coordinates="spectral", settled_size=300)
+    assert build_method(spectral, pairs=3) == Spectral(LBFGS(history=3), settled_size=300)
     names = {
         "learning_rate": 0.5,
         "beta_1": 0.1,
