@@ -51,7 +51,7 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
         Shown("strength_half", "--strength .5", "nearer to the photograph"),
         Shown("strength_one", "", "the default"),
         Shown("strength_more", "--strength 1.5", "nearer to the painting"),
-        Shown("sizes", "--sheet size=128,256,512", "the same look at every size"),
+        Shown("sizes", "--sheet size=256,384,512", "the same look at every size"),
     ),
     "Whose strokes": (
         Shown("fine", "--style_scale .5", "the same painting at half the size"),

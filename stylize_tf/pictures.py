@@ -231,12 +231,14 @@ class Pictures:
             float32, `[1, h, w, 3]` in [0, 1]; a region has one color and number in all of them.
         """
         feather = self._config.mask_feather
-        photograph = _bounded(self._own_colors)
+        side = min(OVERLAY_SIDE, max(self._own_colors.shape[1:3]))
+        photograph = _at_side(self._own_colors, side)
         height, width = photograph.shape[1:3]
         over = masks.joined(self._masks or [_all_of(photograph)], height, width, feather)
         cells = [montage.overlay(photograph, over)]
         for number, own in enumerate(self.paintings):
-            painting = _bounded(fitting(own, width / height, self._config))
+            # What is kept of a painting may be much smaller.
+            painting = _at_side(fitting(own, width / height, self._config), side)
             rows, columns = painting.shape[1:3]
             # Of the regions of other paintings there is nothing here.
             over = np.zeros([1, rows, columns, max(1, self.mask_count)], np.float32)
@@ -310,9 +312,10 @@ def cropped(image: np.ndarray, aspect: float) -> np.ndarray:
     return image[:, top : top + new_height, left : left + new_width]
 
 
-def _bounded(image: np.ndarray) -> np.ndarray:
+def _at_side(image: np.ndarray, side: int) -> np.ndarray:
+    """An image with a long side of so many pixels."""
     height, width = image.shape[1:3]
-    scale = min(1, OVERLAY_SIDE / max(height, width))
+    scale = side / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
     return image_io.resize(image, *size).clip(0, 1)
 

@@ -212,6 +212,14 @@ def test_regions_are_found_in_the_painting_as_it_is(rng, photograph):
     assert found.paintings[0].shape[1:3] == (60, 40)
 
 
+def test_an_overlay_shows_photograph_and_painting_at_one_size(rng):
+    found = given(picture(rng, 400, 600), [picture(rng, 300, 200)], size=60)
+    assert found.paintings[0].shape[1:3] == (60, 40)
+    height, width = found.overlay().shape[1:3]
+    assert height >= 600  # Of the painting, 600x400.
+    assert width >= 600 + 400
+
+
 def test_a_small_painting_is_kept_as_it_is(photograph, painting):
     np.testing.assert_array_equal(given(photograph, [painting], size=60).paintings[0], painting)
 
