@@ -54,6 +54,7 @@ SCRIPTS = (
     Script("time_to_quality", None, peers=True),
     Script("resume_check", None),
     Script("art_direction", None),
+    Script("tile_updates", None),
 )
 
 
