@@ -334,8 +334,8 @@ class StyleTransferConfig:
     )
     settled_size: int = _field(
         512,
-        "Stages with a longer side than this leave broad forms and strokes nearly as they were at "
-        "this size, so that a small picture shows what a large one will look like; 0 lets them "
+        "Stages that follow one of this long side or more leave broad forms and strokes nearly as "
+        "they are, so that a small picture shows what a large one will look like; 0 lets them "
         "move. L-BFGS on frequencies only.",
         minimum=0,
         maximum=LONGEST_SIDE,

@@ -37,16 +37,8 @@ READ_ANEW = frozenset(
         *("total_variation_weight", "total_variation_growth"),
         *("content_growth", "coarsest_size", "stage_factor", "steps"),
         *("optimizer", "lbfgs_history", "lbfgs_coordinates", "settled_size"),
-        *(
-            "learning_rate",
-            "beta_1",
-            "beta_2",
-            "adam_epsilon",
-            "amsgrad",
-            "warmup_steps",
-            "clip_norm",
-            "average_decay",
-        ),
+        *("learning_rate", "beta_1", "beta_2", "adam_epsilon"),
+        *("amsgrad", "warmup_steps", "clip_norm", "average_decay"),
         *("memory", "time_budget"),
     )
 )
