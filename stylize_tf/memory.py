@@ -90,8 +90,8 @@ def plan(
     least = math.inf
     for kept in range(pairs, fewest - 1, -1):
         optimizer = 12 * pixels * (VECTORS + regions + 2 * min(kept, steps - 1))
-        # Cosines of both axes, see `spectral.Coordinates`, and the copy that they are made from: what
-        # a thin picture has more of them than one of 3:4, whose are among `VECTORS`.
+        # Cosines of both axes, see `spectral.Coordinates`, and their copy: what a thin picture has
+        # more of them than one of 3:4, whose are among `VECTORS`.
         optimizer += max(0, 8 * (height**2 + width**2) - 50 / 3 * pixels) if pairs else 0
         for tiles in choices(pixels, len(segments)):
             need = PROCESS + held + optimizer + evaluation_bytes(tiles, pixels, segments, itemsize)
