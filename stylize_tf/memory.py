@@ -89,7 +89,7 @@ def plan(
     fewest = min(pairs, FEWEST_PAIRS)
     least = math.inf
     for kept in range(pairs, fewest - 1, -1):
-        optimizer = 12 * pixels * (VECTORS + regions + 2 * min(kept, steps - 1))
+        optimizer: float = 12 * pixels * (VECTORS + regions + 2 * min(kept, steps - 1))
         # Cosines of both axes, see `spectral.Coordinates`, and their copy: what a thin picture has
         # more of them than one of 3:4, whose are among `VECTORS`.
         optimizer += max(0, 8 * (height**2 + width**2) - 50 / 3 * pixels) if pairs else 0
