@@ -14,26 +14,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stylize_tf.checkpoint import Checkpoint
-    from stylize_tf.config import ConfigError, StyleTransferConfig
-    from stylize_tf.image_io import ImageError
+    from stylize_tf.config import StyleTransferConfig
+    from stylize_tf.errors import (
+        ConfigError,
+        ImageError,
+        OutputError,
+        StylizationError,
+        WeightsError,
+    )
     from stylize_tf.presets import PRESETS
     from stylize_tf.run import Iterate
     from stylize_tf.stylizer import Stylizer, stylize
-    from stylize_tf.watching import StylizationError
-    from stylize_tf.weights import WeightsError
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "PRESETS": "presets",
     "Checkpoint": "checkpoint",
-    "ConfigError": "config",
-    "ImageError": "image_io",
+    "ConfigError": "errors",
+    "ImageError": "errors",
     "Iterate": "run",
-    "StylizationError": "watching",
+    "OutputError": "errors",
+    "StylizationError": "errors",
     "StyleTransferConfig": "config",
     "Stylizer": "stylizer",
-    "WeightsError": "weights",
+    "WeightsError": "errors",
     "stylize": "stylizer",
 }
 
@@ -43,6 +48,7 @@ __all__ = [
     "ConfigError",
     "ImageError",
     "Iterate",
+    "OutputError",
     "StyleTransferConfig",
     "StylizationError",
     "Stylizer",

@@ -13,6 +13,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stylize_tf.errors import ConfigError
+
 VGG19_LAYERS: tuple[str, ...] = tuple(
     f"block{block}_{name}"
     for block, convolutions in enumerate((2, 2, 4, 4, 4), start=1)
@@ -34,10 +36,6 @@ CLASSIC_STYLE_LAYERS = (
     "block5_conv1",
 )
 """relu1_1 to relu5_1, the style layers of Gatys et al. (2016)."""
-
-
-class ConfigError(ValueError):
-    """A value that the configuration does not allow; the message says what to do."""
 
 
 def _field(
@@ -96,7 +94,7 @@ class StyleTransferConfig:
         "content",
         "What the optimization starts from: the photograph; white, Gaussian or pink (1/f) noise; "
         "noise with the colors and the spectrum of the style of the largest share; or the picture "
-        "of --init_image.",
+        "of `init_image`.",
         choices=(
             "content",
             "white_noise",
@@ -114,7 +112,7 @@ class StyleTransferConfig:
     style_scale: float = _field(
         1.0,
         "Long side of the style as a multiple of the picture's: smaller gives finer strokes. "
-        "It is enlarged beyond its own size by --style_enlargement at most.",
+        "It is enlarged beyond its own size by `style_enlargement` at most.",
         minimum=0.05,
         maximum=8.0,
     )
@@ -127,7 +125,7 @@ class StyleTransferConfig:
     )
     style_size: int = _field(
         0,
-        "Long side of the style in pixels, in place of --style_scale; 0 leaves it to that.",
+        "Long side of the style in pixels, in place of `style_scale`; 0 leaves it to that.",
         minimum=0,
         maximum=LONGEST_SIDE,
     )
@@ -139,7 +137,7 @@ class StyleTransferConfig:
     )
     style_blend_weights: tuple[float, ...] = _field(
         (),
-        "Share of each --style in the blend; empty means equal shares.",
+        "Share of each `style` in the blend; empty means equal shares.",
         minimum=0.0,
         maximum=1e30,
     )
@@ -160,20 +158,20 @@ class StyleTransferConfig:
     )
     color_space: str = _field(
         "lab",
-        "Where color and lightness are told apart, for --color content and luminance: CIELAB, "
+        "Where color and lightness are told apart, for `color` content and luminance: CIELAB, "
         "Oklab or YIQ.",
         choices=("lab", "oklab", "yiq"),
     )
     color_match: str = _field(
         "symmetric",
-        "How --color match brings the painting to the photograph's colors: to their mean and "
+        "How `color` match brings the painting to the photograph's colors: to their mean and "
         "covariance, with a symmetric map, along principal axes or by Cholesky factors; or to "
         "their histogram.",
         choices=("symmetric", "pca", "cholesky", "histogram"),
     )
     color_amount: float = _field(
         1.0,
-        "How much of --color content and match is done; with luminance, how far the grey painting "
+        "How much of `color` content and match is done; with luminance, how far the grey painting "
         "is given the photograph's brightness and contrast.",
         minimum=0.0,
         maximum=1.0,
@@ -182,7 +180,7 @@ class StyleTransferConfig:
         "none",
         "Regions found in place of masks: auto:K pairs K parts of the photograph with parts of the "
         "painting that are alike to the network, such as sky with sky. Two or three suit most "
-        "pictures; --regions_overlay shows them.",
+        "pictures; `regions_overlay` shows them.",
         choices=("none", *(f"auto:{count}" for count in range(2, 9))),
     )
     mask_feather: float = _field(
@@ -261,7 +259,7 @@ class StyleTransferConfig:
     )
     patch_weight: float = _field(
         2.8,
-        "Weight of the statistics of 3x3 patches of pixels, times --style_weight: higher gives "
+        "Weight of the statistics of 3x3 patches of pixels, times `style_weight`: higher gives "
         "the grain of the painting's brush.",
         minimum=0.0,
         maximum=1e30,

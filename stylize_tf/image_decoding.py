@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms
 
-from stylize_tf.image_files import ImageError, reason
+from stylize_tf.errors import ImageError
+from stylize_tf.image_files import reason
 
 Pixels = npt.NDArray[np.float32]
 

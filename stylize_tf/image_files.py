@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylize_tf.atomic_files import replacing, try_replacing
+from stylize_tf.errors import ImageError, OutputError
 
 OUTPUT_FORMATS = {
     ".png": "PNG",
@@ -31,14 +32,6 @@ INPUT_EXTENSIONS = (
 """What files in folders are taken for pictures by; a file that is named is always taken."""
 
 _EFFECTIVE = os.access in os.supports_effective_ids
-
-
-class ImageError(ValueError):
-    """A picture that cannot be read; the message is one line: which, what is wrong, what to do."""
-
-
-class OutputError(ImageError):
-    """A picture that cannot be written; the message is one line like that of `ImageError`."""
 
 
 def label_of(path: str | os.PathLike[str]) -> str:
@@ -158,13 +151,13 @@ def check_output(
         if _is_same_file(target, source):
             raise OutputError(
                 f"{label} is the input {label_of(source)}, which it would overwrite. "
-                "Choose another --output."
+                "Choose another place."
             )
     try:
         try_replacing(target)
     except OSError as error:
         raise OutputError(
-            f"{label} cannot be written: {reason(error)}. Choose another --output."
+            f"{label} cannot be written: {reason(error)}. Choose another place."
         ) from error
 
 
@@ -184,7 +177,7 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     except OSError as error:
         raise OutputError(
             f"{label_of(path)} cannot be written: {reason(error)}. "
-            "Make room or choose another --output."
+            "Make room or choose another place."
         ) from error
 
 
@@ -204,15 +197,15 @@ def _target(path: str | os.PathLike[str]) -> Path:
         status = None
     except (OSError, ValueError) as error:
         raise OutputError(
-            f"{label} cannot be written: {reason(error)}. Choose another --output."
+            f"{label} cannot be written: {reason(error)}. Choose another place."
         ) from error
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise OutputError(f"{label} is a folder. Add the name of a file to it.")
     if status is not None and not stat.S_ISREG(status.st_mode):
-        raise OutputError(f"{label} is not a regular file. Choose another --output.")
+        raise OutputError(f"{label} is not a regular file. Choose another place.")
     # Replacing needs no permission for the file itself, but somebody has protected it.
     if status is not None and not os.access(path, os.W_OK, effective_ids=_EFFECTIVE):
-        raise OutputError(f"{label} is read-only. Choose another --output.")
+        raise OutputError(f"{label} is read-only. Choose another place.")
     target = Path(path).resolve()
     if not target.parent.is_dir():
         raise OutputError(

@@ -22,10 +22,9 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, PngImagePlugin
 
 from stylize_tf import image_decoding, image_opening
+from stylize_tf.errors import ImageError, OutputError
 from stylize_tf.image_decoding import Pixels
 from stylize_tf.image_files import (
-    ImageError,
-    OutputError,
     check_output,
     label_of,
     output_format,
@@ -35,9 +34,7 @@ from stylize_tf.image_files import (
 )
 
 __all__ = [
-    "ImageError",
     "ImageLike",
-    "OutputError",
     "check_output",
     "read",
     "read_metadata",

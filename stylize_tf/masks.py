@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stylize_tf import image_io
-from stylize_tf.config import ConfigError
+from stylize_tf.errors import ConfigError, ImageError
 
 ALPHA = "alpha"
 """In place of a mask: the transparency of the picture itself."""
@@ -150,12 +150,12 @@ def read(
         )
     height, width = mask.shape[1:3]
     if abs(np.log(width / height * size[0] / size[1])) > _SAME_SHAPE + 1 / min(height, width):
-        raise image_io.ImageError(
+        raise ImageError(
             f"{label} must have the shape of its picture, {size[1]}x{size[0]}, at any size; got "
             f"{width}x{height}."
         )
     if mask.max() < 1 / 255:
-        raise image_io.ImageError(f"{label} holds no region: {empty}")
+        raise ImageError(f"{label} holds no region: {empty}")
     return np.clip(mask, 0, 1).astype(np.float32)
 
 

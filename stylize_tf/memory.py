@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stylize_tf.config import ConfigError
+from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import Tiles
 from stylize_tf.tiling import Segment
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from stylize_tf import color, image_io, masks, montage, pyramid
-from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.masks import shown
 from stylize_tf.styles import expanded, is_folder
 
@@ -327,7 +328,7 @@ def _all_of(image: np.ndarray) -> np.ndarray:
 def _cropped_mask(mask: np.ndarray, aspect: float, name: str) -> np.ndarray:
     mask = cropped(mask, aspect)
     if mask.max() < 1 / 255:
-        raise image_io.ImageError(
+        raise ImageError(
             f"`{name}` holds no region: all of it is cut off by cropping. Crop less, or make it "
             f"white nearer to the center."
         )

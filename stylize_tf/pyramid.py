@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stylize_tf.config import LONGEST_SIDE, PATCH_SIZE, ConfigError, StyleTransferConfig
+from stylize_tf.config import LONGEST_SIDE, PATCH_SIZE, StyleTransferConfig
+from stylize_tf.errors import ConfigError
 
 FULL_CONTENT_SIDE = 512
 """Long side in pixels from which on a stage, or a picture, has the whole content weight, and at

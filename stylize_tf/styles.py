@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from stylize_tf.config import ConfigError
-from stylize_tf.image_files import ImageError, label_of, pictures_in
+from stylize_tf.errors import ConfigError, ImageError
+from stylize_tf.image_files import label_of, pictures_in
 
 MOST_PAINTINGS = 64
 """In a folder; all of them are in memory together, about as large as the finished picture."""

@@ -17,7 +17,8 @@ import stylize_tf
 from stylize_tf import features, image_io, memory, precision, pyramid, regions, weights
 from stylize_tf.balance import balanced, term_weights
 from stylize_tf.checkpoint import Checkpoint
-from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.fine_style import configuration as fine_style_configuration
 from stylize_tf.initial import initial_image

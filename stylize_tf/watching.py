@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from stylize_tf.errors import StylizationError
 from stylize_tf.optimizers import ImageOptimizer
 from stylize_tf.pyramid import Stage
 
@@ -13,10 +14,6 @@ PATIENCE = 100
 
 GIVE_UP = 10
 """Steps taken back in a row after which a stage ends, or fails if it has no picture."""
-
-
-class StylizationError(RuntimeError):
-    """No picture could be made; the message says why and what to do."""
 
 
 class Watch:

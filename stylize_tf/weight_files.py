@@ -18,22 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from stylize_tf.array_files import (
-    Pair,
-    RefusedError,
-    check_regular,
-    looks_like,
-    read_h5,
-    read_npz,
-)
+from stylize_tf.array_files import Pair, RefusedError, check_regular, looks_like, read_h5, read_npz
 from stylize_tf.atomic_files import replacing
-
-
-class WeightsError(RuntimeError):
-    """The weights cannot be found, fetched or trusted; the message says what to do.
-
-    Its first line stands alone; further lines list the ways to get the weights.
-    """
+from stylize_tf.errors import WeightsError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

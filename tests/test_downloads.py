@@ -10,7 +10,8 @@ from weights_fakes import KERAS_NAME, assert_equal, isolate, names
 
 from stylize_tf import downloads, weights
 from stylize_tf.downloads import DownloadError, download
-from stylize_tf.weights import WeightsError, fetch, find
+from stylize_tf.errors import WeightsError
+from stylize_tf.weights import fetch, find
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import pytest
 from stylize_tf import color_spaces, fine_style, stylizer
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config import StyleTransferConfig
-from stylize_tf.image_io import ImageError
+from stylize_tf.errors import ImageError
 from stylize_tf.stylizer import Stylizer
 
 SHORT = StyleTransferConfig(size=48, coarsest_size=32, steps=(3,), precision="float32")

@@ -20,7 +20,7 @@ from picture_files import (
 )
 
 from stylize_tf import image_files, image_io
-from stylize_tf.image_io import OutputError
+from stylize_tf.errors import OutputError
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_an_output_that_is_an_input_is_refused_by_any_name(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     for output in (content, "content.png", "../" + tmp_path.name + "/content.png", "link.png"):
         for source in (content, "link.png", "hard.png"):
-            with pytest.raises(OutputError, match="Choose another --output"):
+            with pytest.raises(OutputError, match="Choose another place"):
                 image_io.check_output(output, inputs=["missing.png", source])
     image_io.check_output("new.png", inputs=[content, "missing.png", "a\0b"])
 

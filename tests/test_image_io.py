@@ -26,7 +26,7 @@ from picture_files import (
 from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin
 
 from stylize_tf import image_decoding, image_io
-from stylize_tf.image_io import ImageError, OutputError
+from stylize_tf.errors import ImageError, OutputError
 
 
 @pytest.mark.parametrize("wrap", [np.asarray, FakeTensor])

@@ -32,7 +32,7 @@ from picture_files import (
 from PIL import Image, PngImagePlugin
 
 from stylize_tf import image_io
-from stylize_tf.image_io import ImageError
+from stylize_tf.errors import ImageError
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -151,7 +151,7 @@ def test_too_many_pixels_are_refused_from_the_header_with_little_memory(tmp_path
             for call in (image_io.read, image_io.size_of):
                 try:
                     call(path)
-                except image_io.ImageError as error:
+                except ImageError as error:
                     print(error)
             if peak() - before > 50_000:
                 sys.exit(f"{path} took {peak() - before} kB")

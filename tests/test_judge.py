@@ -9,7 +9,7 @@ import scipy.linalg
 import tensorflow as tf
 
 from benchmarks import common, judge, style_embedding
-from stylize_tf import weights
+from stylize_tf.errors import WeightsError
 
 IMAGES = Path(__file__).resolve().parents[2] / "shared" / "images"
 COUNTS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 1}
@@ -292,7 +292,7 @@ def photograph_row():
         pytest.skip("the shared images are not there")
     try:
         judge_picture = judge.default_judge()
-    except weights.WeightsError as error:
+    except WeightsError as error:
         pytest.skip(f"no VGG19 weights: {error}")
     content = judge.read(IMAGES / "tubingen.jpg")
     return judge_picture(content, content, judge.read(IMAGES / "starry_night.jpg"))

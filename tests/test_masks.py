@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stylize_tf import masks
-from stylize_tf.config import ConfigError
+from stylize_tf.errors import ConfigError
 
 
 def blurred_by_hand(plane, deviation):

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from stylize_tf import memory
-from stylize_tf.config import ConfigError
+from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import Tiles
 
 MEGAPIXEL = (1000, 1000)

@@ -4,7 +4,8 @@ import math
 import pytest
 
 from stylize_tf import pyramid
-from stylize_tf.config import PATCH_SIZE, ConfigError, StyleTransferConfig
+from stylize_tf.config import PATCH_SIZE, StyleTransferConfig
+from stylize_tf.errors import ConfigError
 from stylize_tf.pyramid import Stage, final_size
 
 SIZES = [(512, 341), (341, 512), (100, 100), (2000, 17), (7, 300), (129, 128), (3, 3), (9000, 9000)]

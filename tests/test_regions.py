@@ -10,8 +10,8 @@ import twins
 from PIL import Image
 
 from stylize_tf import features, regions
-from stylize_tf.config import ConfigError, StyleTransferConfig
-from stylize_tf.image_io import ImageError
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.masks import Region, covers_all, joined, pair, read
 from stylize_tf.objective import COVERAGE, of_regions
 from stylize_tf.terms import build_objective

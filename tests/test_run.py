@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf import image_io, run, watching
+from stylize_tf.errors import StylizationError
 from stylize_tf.evaluation import Tiles
 from stylize_tf.lbfgs import LBFGS
 from stylize_tf.optimizers import Adam, Averaged
 from stylize_tf.pyramid import Stage
 from stylize_tf.run import Prepared, Run, fits
-from stylize_tf.watching import StylizationError
 
 STAGES = (Stage(4, 5, 4), Stage(6, 8, 1), Stage(9, 11, 3))
 METHODS = [

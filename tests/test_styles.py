@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from stylize_tf import image_io, styles
-from stylize_tf.config import ConfigError, StyleTransferConfig
-from stylize_tf.image_io import ImageError
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.styles import expanded
 from stylize_tf.stylizer import Stylizer
 

@@ -19,9 +19,9 @@ from PIL import Image
 import stylize_tf
 from stylize_tf import features, image_io, objective, pyramid, run, stylizer, tiling, watching
 from stylize_tf.checkpoint import Checkpoint
-from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.errors import ConfigError, ImageError, StylizationError, WeightsError
 from stylize_tf.evaluation import Evaluator, Tiles
-from stylize_tf.image_io import ImageError
 from stylize_tf.lbfgs import LBFGS
 from stylize_tf.optimizers import Adam, Averaged
 from stylize_tf.presets import PRESETS
@@ -29,8 +29,6 @@ from stylize_tf.run import Iterate
 from stylize_tf.spectral import Spectral
 from stylize_tf.stylizer import Stylizer, build_method
 from stylize_tf.terms import build_objective
-from stylize_tf.watching import StylizationError
-from stylize_tf.weights import WeightsError
 
 # Two shallow layers, one stage, few steps: what a test does not say is not what it is about.
 PLAIN = StyleTransferConfig(

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from stylize_tf import watching
+from stylize_tf.errors import StylizationError
 from stylize_tf.pyramid import Stage
-from stylize_tf.watching import StylizationError, Watch, Work
+from stylize_tf.watching import Watch, Work
 
 
 class Number:

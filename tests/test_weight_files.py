@@ -25,7 +25,8 @@ from weights_fakes import (
 )
 
 from stylize_tf import array_files, weight_files
-from stylize_tf.weights import WeightsError, find, save_npz
+from stylize_tf.errors import WeightsError
+from stylize_tf.weights import find, save_npz
 
 
 def assert_refused_cheaply(path, reason):

@@ -27,7 +27,8 @@ from weights_fakes import (
 from stylize_tf import weight_files, weights
 from stylize_tf.cli import fetch_weights
 from stylize_tf.downloads import DownloadError
-from stylize_tf.weights import WeightsError, fetch, find, save_npz
+from stylize_tf.errors import WeightsError
+from stylize_tf.weights import fetch, find, save_npz
 
 
 @pytest.fixture(autouse=True)

@@ -18,18 +18,16 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, ImportError):
         return f"{one_line(str(error))}. {INSTALL}.", Exit.FAILED
     from stylize_tf.cli.flags import with_flag_names
-    from stylize_tf.config import ConfigError
-    from stylize_tf.image_io import ImageError, OutputError
-    from stylize_tf.weights import WeightsError
+    from stylize_tf.errors import ConfigError, ImageError, OutputError, WeightsError
 
     if isinstance(error, ConfigError):
         return with_flag_names(str(error)), Exit.USAGE
     if isinstance(error, OutputError):
-        return str(error), Exit.OUTPUT
+        return with_flag_names(str(error)), Exit.OUTPUT
     if isinstance(error, ImageError):
         return with_flag_names(str(error)), Exit.PICTURE
     if isinstance(error, WeightsError):
-        return str(error), Exit.WEIGHTS
+        return with_flag_names(str(error)), Exit.WEIGHTS
     kinds = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("tensor")}
     if isinstance(error, MemoryError) or "ResourceExhaustedError" in kinds:
         return "out of memory. Ask for a smaller --size, or close other programs.", Exit.FAILED

@@ -24,6 +24,7 @@ from stylize_tf.cli.plan import NONE, Wanted, check_checkpoints, check_sizes, co
 from stylize_tf.cli.recipe import Recipe, RecipeError
 from stylize_tf.cli.sources import find_files, identity
 from stylize_tf.config import StyleTransferConfig
+from stylize_tf.errors import ImageError, OutputError
 from stylize_tf.presets import PRESETS
 
 _NOT_HERE = {
@@ -141,7 +142,7 @@ def prepare(command_line: CommandLine, report: Report, console: Console) -> Fold
                 tasks.append(task)
             else:
                 report.skipped()
-        except (CommandError, image_io.ImageError) as error:
+        except (CommandError, ImageError) as error:
             report.failed(blamed, error)
     console.clear()
     if tasks:
@@ -180,7 +181,7 @@ def _is_painted(path: str, target: str) -> bool:
         return False
     try:
         return image_io.read_metadata(path) is not None
-    except image_io.ImageError:
+    except ImageError:
         return False
 
 
@@ -214,7 +215,7 @@ def _sizes(
             console.live(f"Looking at the pictures: {index + 1} of {len(unique)} ...")
         try:
             sizes[path] = image_io.size_of(path, max_pixels=options.max_pixels)
-        except image_io.ImageError as error:
+        except ImageError as error:
             report.unreadable(path, error)
     return sizes
 
@@ -229,22 +230,20 @@ def _must_paint(task: Task, inputs: frozenset[object], *, skip_existing: bool) -
     if not os.path.lexists(path):
         return True
     if identity(path) in inputs:
-        raise image_io.OutputError(
+        raise OutputError(
             f"{path!r} is an input, which it would overwrite. Choose another --output_dir."
         )
     elsewhere = "Move it, or choose another --output_dir."
     try:
         metadata = image_io.read_metadata(path)
-    except image_io.ImageError as error:
-        raise image_io.OutputError(
-            f"{path!r} is there already and is no picture. {elsewhere}"
-        ) from error
+    except ImageError as error:
+        raise OutputError(f"{path!r} is there already and is no picture. {elsewhere}") from error
     try:
         recipe = Recipe.from_metadata(metadata or {})
     except RecipeError:
         if skip_existing:
             return False  # Somebody improved it, say, with a program that drops metadata.
-        raise image_io.OutputError(
+        raise OutputError(
             f"{path!r} is there already and holds no recipe. --skip_existing leaves it; or move it."
         ) from None
     sources = [("content", task.content), *(("style", path) for path in task.styles)]
@@ -252,9 +251,7 @@ def _must_paint(task: Task, inputs: frozenset[object], *, skip_existing: bool) -
         sources.append(("fine_style", task.fine_style))
     expected = [(role, _hash_of(path)) for role, path in sources]
     if [(item.role, item.sha256) for item in recipe.inputs] != expected:
-        raise image_io.OutputError(
-            f"{path!r} is there already, made from other pictures. {elsewhere}"
-        )
+        raise OutputError(f"{path!r} is there already, made from other pictures. {elsewhere}")
     return not (skip_existing and _is_finished(metadata))
 
 
@@ -284,7 +281,7 @@ def _make_folder(target: str) -> None:
         ) from error
     try:
         image_io.check_output(str(Path(target) / ".stylize_tf.png"))
-    except image_io.OutputError as error:
+    except OutputError as error:
         why = getattr(error.__cause__, "strerror", None) or error
         raise CommandError(
             f"nothing can be written in {target!r}: {why}. Choose another --output_dir.",

@@ -176,9 +176,7 @@ class Report:
         """Tells what is wrong with a path, but nothing twice."""
         with self._lock:
             message, code = explain(error)
-            message = message.partition("\n")[0].replace(
-                "another --output.", "another --output_dir."
-            )
+            message = message.partition("\n")[0]
             self._failures.setdefault(path, Exit(code))
             line = message if message[:1] in "'\"" else f"{path!r}: {message}"
             if line not in self._messages:

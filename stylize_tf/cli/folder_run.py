@@ -22,6 +22,7 @@ from stylize_tf.cli.outputs import Output
 from stylize_tf.cli.painting import Painting
 from stylize_tf.cli.plan import Job, Wanted, read_input
 from stylize_tf.cli.recipe import Input
+from stylize_tf.errors import ImageError, OutputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +135,7 @@ class FolderRun:
             self._note_interrupt()
             self._give_up(painting)
         except Exception as error:
-            if self._interrupts.signum is None or isinstance(error, image_io.ImageError):
+            if self._interrupts.signum is None or isinstance(error, ImageError):
                 self._fail(task, painting, worker.explained(error))
             else:  # Libraries turn an interruption into errors of their own.
                 self._give_up(painting)
@@ -145,7 +146,7 @@ class FolderRun:
         """Where the picture goes, or a free name if somebody put something else there meanwhile."""
         try:
             self._folder.must_paint(task)
-        except image_io.ImageError:
+        except ImageError:
             return free_name(task.path)
         return task.path
 
@@ -158,7 +159,7 @@ class FolderRun:
         with self._shielded():
             path = painting.keep_unfinished() if painting is not None else None
         # What is wrong with the disk or the folder is wrong for all pictures to come.
-        ends = isinstance(error, image_io.OutputError) and (
+        ends = isinstance(error, OutputError) and (
             isinstance(error.__cause__, OSError) or not Path(task.path).parent.is_dir()
         )
         self._ended = self._ended or ends

@@ -105,7 +105,7 @@ class Options:
     content: tuple[str, ...] = _option(
         (),
         "FILE",
-        "The photograph; with --output_dir also a folder or a pattern in quotes, such as "
+        "The photograph; with `output_dir` also a folder or a pattern in quotes, such as "
         "'photos/*.jpg' or 'photos/**/*.jpg', and the flag may be given several times.",
         text,
     )
@@ -113,16 +113,16 @@ class Options:
         (),
         "FILE",
         "The painting; several are blended: give the flag once for each. A folder is one style, "
-        "the mean of its paintings. With --output_dir also patterns, and each photograph is "
+        "the mean of its paintings. With `output_dir` also patterns, and each photograph is "
         "painted in the manner of each painting, also of those in a folder, unless "
-        "--style_blend_weights blends them.",
+        "`style_blend_weights` blends them.",
         text,
     )
     fine_style: str | None = _option(
         None,
         "FILE",
-        "A painting that lends its fine strokes: --style then gives the forms and the colors. "
-        "none drops that of --from_picture.",
+        "A painting that lends its fine strokes: `style` then gives the forms and the colors. "
+        "none drops that of `from_picture`.",
         text,
     )
     content_mask: tuple[str, ...] = _option(
@@ -130,21 +130,21 @@ class Options:
         "FILE",
         "Where the photograph is painted: white there, black or transparent where it stays as it "
         "is, of the photograph's shape at any size. alpha takes how opaque the photograph is. "
-        "Given once for each region, with a --style for each in the same order, or one for all. "
-        "none drops those of --from_picture.",
+        "Given once for each region, with a `style` for each in the same order, or one for all. "
+        "none drops those of `from_picture`.",
         text,
     )
     style_mask: tuple[str, ...] = _option(
         (),
         "FILE",
-        "Which part of the painting counts, in the same way: one for each --style, or of a single "
-        "painting one for each --content_mask.",
+        "Which part of the painting counts, in the same way: one for each `style`, or of a single "
+        "painting one for each `content_mask`.",
         text,
     )
     regions_overlay: str | None = _option(
         None,
         "FILE",
-        "A picture of the regions, those of --regions or of the masks: photograph and paintings "
+        "A picture of the regions, those of `regions` or of the masks: photograph and paintings "
         "side by side with a color over each. It is written before the first step.",
         text,
     )
@@ -165,13 +165,13 @@ class Options:
     output_format: str = _option(
         "png",
         "NAME",
-        "With --output_dir: format of the pictures, png, jpg, webp or tif.",
+        "With `output_dir`: format of the pictures, png, jpg, webp or tif.",
         picture_format,
     )
     skip_existing: bool = _option(
         False,
         "",
-        "With --output_dir: leave out the pictures that are there and finished, whatever flags "
+        "With `output_dir`: leave out the pictures that are there and finished, whatever flags "
         "they were made with.",
         boolean,
     )
@@ -184,15 +184,15 @@ class Options:
     from_picture: str | None = _option(
         None,
         "FILE",
-        "Run again what made this picture, from its metadata. Other flags override; --content, "
-        "--style, --fine_style, --init_image and masks say where the inputs are now.",
+        "Run again what made this picture, from its metadata. Other flags override; `content`, "
+        "`style`, `fine_style`, `init_image` and masks say where the inputs are now.",
         text,
     )
     compare: str | None = _option(
         None,
         "FILE",
         "Also write photograph, paintings and picture side by side; the extension decides the "
-        "format, as that of --output.",
+        "format, as that of `output`.",
         text,
     )
     timelapse: str | None = _option(
@@ -200,16 +200,16 @@ class Options:
         "FILE",
         "Also write how the picture came about, as an animation of at most 120 frames and 512 "
         "pixels: webp or gif, by the extension. Each step is a frame, or every Nth with "
-        "--save_every=N.",
+        "`save_every`=N.",
         text,
     )
     sheet: tuple[str, ...] = _option(
         (),
         "NAME=V,V,...",
-        "Paint a contact sheet: a picture for each value of an option, of 256 pixels unless --size "
+        "Paint a contact sheet: a picture for each value of an option, of 256 pixels unless `size` "
         "says otherwise. Given twice, the first option makes the columns and the second the rows: "
-        "--sheet strength=.5,1,1.5 --sheet color=style,content. Values that are lists are "
-        "separated by ; in quotes: with two --style, --sheet "
+        "`sheet` strength=.5,1,1.5 `sheet` color=style,content. Values that are lists are "
+        "separated by ; in quotes: with two `style`, `sheet` "
         "'style_blend_weights=1,0;3,1;1,1;1,3;0,1' walks from one to the other.",
         text,
     )
@@ -217,7 +217,7 @@ class Options:
         0,
         "N",
         "Also write every Nth step, as photo_painting-0100.png and so on, at the final size; "
-        "0 does not. With --timelapse these are its frames, and no pictures of their own.",
+        "0 does not. With `timelapse` these are its frames, and no pictures of their own.",
         whole_number(0, 10_000_000),
     )
     checkpoint_dir: str | None = _option(
@@ -230,7 +230,7 @@ class Options:
     checkpoint_seconds: int = _option(
         15,
         "N",
-        "With --checkpoint_dir: seconds between two savings, at least. Saving never takes more "
+        "With `checkpoint_dir`: seconds between two savings, at least. Saving never takes more "
         "than a twentieth of the time.",
         whole_number(0, 86_400),
     )
@@ -253,7 +253,7 @@ class Options:
         "auto",
         "DEVICE",
         "Where TensorFlow works: auto leaves it the choice; /CPU:0, /GPU:0, /GPU:1, ... With "
-        "--output_dir several, such as /GPU:0,/GPU:1, work on a picture each; auto takes all GPUs.",
+        "`output_dir` several, such as /GPU:0,/GPU:1, work on a picture each; auto takes all GPUs.",
         parse_devices,
         MACHINE,
     )

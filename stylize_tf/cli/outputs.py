@@ -68,11 +68,11 @@ def find_output(
             "timelapse": options.timelapse,
         }
         _check_distinct("regions_overlay", options.regions_overlay, inputs, others)
-        _check_picture("regions_overlay", options.regions_overlay)
+        image_io.check_output(options.regions_overlay)
         kept.append(options.regions_overlay)
     if options.compare is not None:
         _check_distinct("compare", options.compare, inputs, {"output": output.path})
-        _check_picture("compare", options.compare)
+        image_io.check_output(options.compare)
         kept.append(options.compare)
     if options.timelapse is not None:
         others = {"output": output.path, "compare": options.compare}
@@ -110,14 +110,6 @@ def _is_same(path: str, other: str) -> bool:
         return first.resolve() == second.resolve() or first.samefile(second)
     except OSError:
         return False
-
-
-def _check_picture(flag: str, path: str) -> None:
-    try:
-        image_io.check_output(path)
-    except image_io.OutputError as error:
-        message = re.sub(r"--output\.$", f"--{flag}.", str(error))
-        raise CommandError(message, Exit.OUTPUT) from error
 
 
 def _check_timelapse(path: str) -> None:

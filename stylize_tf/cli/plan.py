@@ -34,7 +34,8 @@ from stylize_tf.cli.recipe import (
     find_recorded,
 )
 from stylize_tf.cli.sources import is_pattern
-from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.errors import ConfigError
 from stylize_tf.pictures import no_larger
 from stylize_tf.presets import PRESETS
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from stylize_tf.cli.options import Options
-from stylize_tf.config import ConfigError, StyleTransferConfig
+from stylize_tf.config import StyleTransferConfig
+from stylize_tf.errors import ConfigError
 
 MASK_ROLES = ("content_mask", "style_mask")
 ROLES = ("content", "style", "init_image", "fine_style", *MASK_ROLES)

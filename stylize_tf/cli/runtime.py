@@ -122,8 +122,8 @@ def load(
                 with _placement(tf, name):
                     tf.zeros([1])  # At its first use a device has something to say.
 
+            from stylize_tf.errors import StylizationError
             from stylize_tf.stylizer import Stylizer
-            from stylize_tf.watching import StylizationError
         except ImportError as error:
             raise CommandError(
                 f"TensorFlow cannot be imported: {error}. Reinstall what requirements.txt lists; "

@@ -20,7 +20,8 @@ from stylize_tf.cli.options import Options
 from stylize_tf.cli.outputs import Output
 from stylize_tf.cli.plan import Job, Wanted, check_sizes, configured
 from stylize_tf.cli.plan import prepare as prepare_picture
-from stylize_tf.config import ConfigError, StyleTransferConfig, closest
+from stylize_tf.config import StyleTransferConfig, closest
+from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.presets import PRESETS
 
 PREVIEW_SIZE = 256
@@ -115,7 +116,7 @@ def asked_for(options: dict[str, Any]) -> tuple[str, ...]:
         return tuple(options.get("sheet", ()))
     try:
         metadata = image_io.read_metadata(options["from_picture"])
-    except image_io.ImageError:
+    except ImageError:
         return ()  # Who reads the recipe says so.
     recorded = (metadata or {}).get("sheet", [])
     if not isinstance(recorded, list) or not all(isinstance(text, str) for text in recorded):

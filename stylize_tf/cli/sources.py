@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from stylize_tf.cli.exits import CommandError, Exit
-from stylize_tf.image_files import ImageError, is_picture, pictures_in
+from stylize_tf.errors import ImageError
+from stylize_tf.image_files import is_picture, pictures_in
 
 
 def is_pattern(value: str) -> bool:

@@ -274,7 +274,7 @@ class _OnePicture:
                 self._save_intermediate(iterate)
 
     def _save_intermediate(self, iterate: Iterate) -> None:
-        from stylize_tf.image_io import OutputError
+        from stylize_tf.errors import OutputError
 
         try:
             self._painting.write(self._output.intermediate(iterate.evaluation), finished=False)
