@@ -1,14 +1,9 @@
 """Fixtures that several tests share."""
 
-import math
 import signal
 
 import numpy as np
 import pytest
-
-# Convolutions of each block, as in VGG19 down to the last layer that styles are read from.
-CONVOLUTIONS = (2, 2, 4, 4, 1)
-CHANNELS = (4, 6, 8, 8, 8)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,26 +21,9 @@ def rng():
 
 @pytest.fixture(scope="session")
 def tiny_network():
-    """A chain named like VGG19's, with few channels and random weights that keep maps about 1."""
-    import keras
+    from tests.fakes.tiny_network import tiny_network
 
-    generator = np.random.default_rng(19)
-    image = keras.Input([None, None, 3])
-    x, inputs, tensors = image, 3, {}
-    for block, (count, channels) in enumerate(zip(CONVOLUTIONS, CHANNELS, strict=True), start=1):
-        for index in range(1, count + 1):
-            name = f"block{block}_conv{index}"
-            x = keras.layers.Conv2D(channels, 3, padding="same", activation="relu", name=name)(x)
-            kernel = generator.normal(size=(3, 3, inputs, channels)) * math.sqrt(2 / (9 * inputs))
-            tensors[name] = [kernel, generator.normal(size=channels) / 4]
-            inputs = channels
-        if block < len(CONVOLUTIONS):
-            x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
-    network = keras.Model(image, x, name="tiny")
-    tensors["block1_conv1"][0] /= 64  # The first convolution sees grey levels.
-    for name, weights in tensors.items():
-        network.get_layer(name).set_weights(weights)
-    return network
+    return tiny_network()
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +37,7 @@ def vgg_weights():
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """Weights of the right names and few channels, and files that hold them."""
-    from weights_fakes import Tiny
+    from tests.fakes.weights_fakes import Tiny
 
     return Tiny(tmp_path, monkeypatch)
 
@@ -67,11 +45,10 @@ def tiny(monkeypatch, tmp_path):
 @pytest.fixture
 def stylize(folder, monkeypatch):
     """Runs the command with a stylizer for tests, which calls `hook` at each step."""
-    import cli_fakes
-
     from stylize_tf import weights
     from stylize_tf.cli import runtime
     from stylize_tf.cli.stylize import main_with
+    from tests.fakes import cli_fakes
 
     def run(*arguments, hook=lambda evaluation: None):
         monkeypatch.setattr(runtime, "load", cli_fakes.fake_load(hook))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import names, unprivileged
 from PIL import Image
 
 from stylize_tf.animation import Timelapse
+from tests.fakes.picture_files import names, unprivileged
 
 both_formats = pytest.mark.parametrize("name", ["a.webp", "a.gif"])
 

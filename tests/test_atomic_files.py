@@ -10,10 +10,10 @@ import sys
 import time
 
 import pytest
-from weights_fakes import ROOT, names
 
 from stylize_tf import atomic_files
 from stylize_tf.atomic_files import replacing, try_replacing
+from tests.fakes.weights_fakes import ROOT, names
 
 
 def write(path, content):

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.linalg
-import twins
 
 import stylize_tf
 from stylize_tf import color, color_spaces, image_io
+from tests.fakes import twins
 
 EXAMPLES = Path(stylize_tf.__file__).parent.parent / "examples"
 CONVERSIONS = {

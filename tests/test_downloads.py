@@ -6,12 +6,12 @@ import threading
 import time
 
 import pytest
-from weights_fakes import KERAS_NAME, assert_equal, isolate, names
 
 from stylize_tf import downloads, weights
 from stylize_tf.downloads import DownloadError, download
 from stylize_tf.errors import WeightsError
 from stylize_tf.weights import fetch, find
+from tests.fakes.weights_fakes import KERAS_NAME, assert_equal, isolate, names
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,10 @@ import struct
 
 import numpy as np
 import pytest
-from picture_files import (
+from PIL import Image, ImageCms
+
+from stylize_tf import image_decoding, image_io
+from tests.fakes.picture_files import (
     DISPLAY_P3,
     SRGB,
     as_pillow_opens,
@@ -23,9 +26,6 @@ from picture_files import (
     tiff,
     warnings_of,
 )
-from PIL import Image, ImageCms
-
-from stylize_tf import image_decoding, image_io
 
 
 def srgb_curve(linear):

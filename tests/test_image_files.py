@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import (
+
+from stylize_tf import image_files, image_io
+from stylize_tf.errors import OutputError
+from tests.fakes.picture_files import (
     as_pillow_opens,
     assert_refused,
     encoded,
@@ -18,9 +21,6 @@ from picture_files import (
     stored,
     unprivileged,
 )
-
-from stylize_tf import image_files, image_io
-from stylize_tf.errors import OutputError
 
 
 @pytest.fixture

@@ -12,7 +12,11 @@ import hypothesis
 import hypothesis.extra.numpy
 import numpy as np
 import pytest
-from picture_files import (
+from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin
+
+from stylize_tf import image_decoding, image_io
+from stylize_tf.errors import ImageError, OutputError
+from tests.fakes.picture_files import (
     FORMATS,
     FakeTensor,
     as_pillow_opens,
@@ -23,10 +27,6 @@ from picture_files import (
     stored,
     warnings_of,
 )
-from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin
-
-from stylize_tf import image_decoding, image_io
-from stylize_tf.errors import ImageError, OutputError
 
 
 @pytest.mark.parametrize("wrap", [np.asarray, FakeTensor])

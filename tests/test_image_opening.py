@@ -14,7 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from picture_files import (
+from PIL import Image, PngImagePlugin
+
+from stylize_tf import image_io
+from stylize_tf.errors import ImageError
+from tests.fakes.picture_files import (
     DISPLAY_P3,
     FORMATS,
     as_pillow_opens,
@@ -29,10 +33,6 @@ from picture_files import (
     stored,
     tiff,
 )
-from PIL import Image, PngImagePlugin
-
-from stylize_tf import image_io
-from stylize_tf.errors import ImageError
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import scipy.optimize
 import tensorflow as tf
-import twins
 
 from stylize_tf import lbfgs
 from stylize_tf.lbfgs import LBFGS
 from stylize_tf.optimizers import ImageOptimizer, of_any_size
+from tests.fakes import twins
 
 HISTORY = 10
 

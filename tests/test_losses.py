@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import twins
 
 from stylize_tf import losses
 from stylize_tf.losses import Gaussian
+from tests.fakes import twins
 
 
 def gaussian_of(mean, covariance):

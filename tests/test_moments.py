@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import twins
 
 from stylize_tf.moments import moments
+from tests.fakes import twins
 
 FORMATS = [tf.float16, tf.bfloat16, tf.float32]
 

@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-import twins
 
 from stylize_tf import features
 from stylize_tf.config import StyleTransferConfig
 from stylize_tf.objective import COVERAGE, Coverage, Objective, Term, of_regions
 from stylize_tf.presets import PRESETS
 from stylize_tf.terms import PATCH_EPSILON, build_objective
+from tests.fakes import twins
 
 WEIGHTS = ("content_weight", "style_weight", "patch_weight", "total_variation_weight")
 

@@ -5,10 +5,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import twins
 
 from stylize_tf.lbfgs import LBFGS
 from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, compiled, of_any_size
+from tests.fakes import twins
 
 SHAPE = [1, 4, 5, 3]
 

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import twins
 from PIL import Image
 
 from stylize_tf import features, regions
@@ -15,6 +14,7 @@ from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.masks import Region, covers_all, joined, pair, read
 from stylize_tf.objective import COVERAGE, of_regions
 from stylize_tf.terms import build_objective
+from tests.fakes import twins
 
 LAYERS = ("image", "block1_conv2", "block1_pool", "block2_conv1", "block3_pool", "block4_conv1")
 

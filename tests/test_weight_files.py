@@ -12,7 +12,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from weights_fakes import (
+
+from stylize_tf import array_files, weight_files
+from stylize_tf.errors import WeightsError
+from stylize_tf.weights import find, save_npz
+from tests.fakes.weights_fakes import (
     EIGHT_BIT_NAME,
     KERAS_NAME,
     SHAPES,
@@ -23,10 +27,6 @@ from weights_fakes import (
     npz_bytes,
     sha256_pin,
 )
-
-from stylize_tf import array_files, weight_files
-from stylize_tf.errors import WeightsError
-from stylize_tf.weights import find, save_npz
 
 
 def assert_refused_cheaply(path, reason):

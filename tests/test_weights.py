@@ -10,7 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from weights_fakes import (
+
+from stylize_tf import weight_files, weights
+from stylize_tf.cli import fetch_weights
+from stylize_tf.downloads import DownloadError
+from stylize_tf.errors import WeightsError
+from stylize_tf.weights import fetch, find, save_npz
+from tests.fakes.weights_fakes import (
     EIGHT_BIT_NAME,
     KERAS_NAME,
     ROOT,
@@ -23,12 +29,6 @@ from weights_fakes import (
     npz_bytes,
     wheel_bytes,
 )
-
-from stylize_tf import weight_files, weights
-from stylize_tf.cli import fetch_weights
-from stylize_tf.downloads import DownloadError
-from stylize_tf.errors import WeightsError
-from stylize_tf.weights import fetch, find, save_npz
 
 
 @pytest.fixture(autouse=True)

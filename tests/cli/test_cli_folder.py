@@ -7,10 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
-import cli_fakes
 import numpy as np
 import pytest
-from cli_fakes import StylizationError, digest
 from PIL import Image
 
 from stylize_tf import image_io, weights
@@ -18,6 +16,8 @@ from stylize_tf.cli import runtime
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.stylize import main_with
 from stylize_tf.errors import ImageError
+from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import StylizationError, digest
 
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 EVALUATIONS = 5

@@ -6,10 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cli_fakes
 import numpy as np
 import pytest
-from cli_fakes import digest
 from PIL import Image
 
 from stylize_tf import image_io, weights
@@ -17,8 +15,10 @@ from stylize_tf.cli import plan, runtime
 from stylize_tf.cli.recipe import Input, Recipe, RecipeError, differences, find_recorded
 from stylize_tf.cli.stylize import main_with
 from stylize_tf.config import StyleTransferConfig
+from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import digest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 INPUTS = ("--content=photo.png", "--style=painting.png", "--style=other.png")
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import conftest
 import tensorflow as tf
-from cli_fakes import WEIGHTS
 
 from stylize_tf import stylizer, weights
 from stylize_tf.cli.stylize import run
+from tests.fakes.cli_fakes import WEIGHTS
 
 seen = set()
 

@@ -6,10 +6,10 @@ import warnings
 
 import numpy as np
 import pytest
-from cli_fakes import Iterate
 
 from stylize_tf.cli.console import Console, library_messages, one_line
 from stylize_tf.cli.progress import Progress, duration, fetching_line, live_line, plain_line
+from tests.fakes.cli_fakes import Iterate
 
 
 class Terminal(io.StringIO):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from benchmarks import common, judge, style_embedding
 from stylize_tf.errors import WeightsError
 
-IMAGES = Path(__file__).resolve().parents[2] / "shared" / "images"
+IMAGES = Path(__file__).resolve().parents[3] / "shared" / "images"
 COUNTS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 1}
 
 

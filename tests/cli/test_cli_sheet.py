@@ -7,10 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cli_fakes
 import numpy as np
 import pytest
-from cli_fakes import StylizationError
 from PIL import Image
 
 from stylize_tf import image_io, weights
@@ -18,8 +16,10 @@ from stylize_tf.cli import help, runtime, sheet, sheet_run
 from stylize_tf.cli.exits import CommandError, Exit
 from stylize_tf.cli.stylize import main_with
 from stylize_tf.config import StyleTransferConfig
+from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import StylizationError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 INPUTS = ("--content=photo.png", "--style=painting.jpg")
 SHORT = ("--size=48", "--coarsest_size=0", "--steps=3")
 

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-import twins
 
 from stylize_tf import losses
 from stylize_tf.config import StyleTransferConfig
 from stylize_tf.terms import build_objective
+from tests.fakes import twins
 
 LAYERS = ("block1_conv1", "block3_conv1")
 SIZES = {LAYERS[0]: (6, 8), LAYERS[1]: (3, 4)}

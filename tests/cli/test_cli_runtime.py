@@ -11,7 +11,7 @@ import pytest
 from stylize_tf.cli import runtime
 from stylize_tf.cli.exits import CommandError, Exit
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 NOISE = b"""\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR

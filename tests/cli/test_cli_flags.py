@@ -17,7 +17,7 @@ from stylize_tf.config import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.presets import PRESETS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def read(*arguments: str):

@@ -9,7 +9,7 @@ import pytest
 
 import stylize_tf
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

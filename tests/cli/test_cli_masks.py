@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import cli_fakes
 import numpy as np
 import pytest
-from cli_fakes import digest
 from PIL import Image
 
 from stylize_tf import image_io
 from stylize_tf.cli.exits import Exit
+from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import digest
 
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 INPUTS = ("--content=photo.png", "--style=painting.png")

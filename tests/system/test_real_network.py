@@ -15,7 +15,7 @@ from stylize_tf.terms import build_objective
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 LAYERS = [*CLASSIC_STYLE_LAYERS, "block4_conv2", "block5_pool"]
 # One stage, so that the number format is the one asked for.
 SMALL = StyleTransferConfig(size=128, coarsest_size=0, steps=(20,), precision="float32")

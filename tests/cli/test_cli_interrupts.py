@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import cli_fakes
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,8 +15,9 @@ from stylize_tf import image_io, weights
 from stylize_tf.cli import runtime
 from stylize_tf.cli.interrupts import Interrupted, Interrupts
 from stylize_tf.cli.stylize import main_with
+from tests.fakes import cli_fakes
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 INPUTS = ("--content=photo.png", "--style=photo.png")
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 

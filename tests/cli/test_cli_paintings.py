@@ -6,15 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cli_fakes
 import numpy as np
 import pytest
-from cli_fakes import digest
 from PIL import Image
 
 import stylize_tf
 from stylize_tf import image_io
 from stylize_tf.cli.exits import Exit
+from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import digest
 
 ROOT = Path(stylize_tf.__file__).parent.parent
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")

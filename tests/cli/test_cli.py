@@ -5,11 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cli_fakes
 import numpy as np
-import picture_files
 import pytest
-from cli_fakes import StylizationError
 from PIL import Image
 
 from stylize_tf import image_io, weights
@@ -18,8 +15,10 @@ from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.stylize import main_with
 from stylize_tf.config import StyleTransferConfig
 from stylize_tf.presets import PRESETS
+from tests.fakes import cli_fakes, picture_files
+from tests.fakes.cli_fakes import StylizationError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 INPUTS = ("--content=photo.png", "--style=painting.jpg")
 
@@ -376,7 +375,7 @@ def test_command_fails_with_the_exit_code_and_one_line_in_a_process_of_its_own(f
 
 
 def fake_command(*arguments):
-    return [sys.executable, str(Path(__file__).with_name("cli_fakes.py")), *arguments]
+    return [sys.executable, str(Path(cli_fakes.__file__)), *arguments]
 
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}

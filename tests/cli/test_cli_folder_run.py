@@ -12,10 +12,8 @@ import threading
 import time
 from pathlib import Path
 
-import cli_fakes
 import numpy as np
 import pytest
-from cli_fakes import Iterate
 from PIL import Image
 
 from stylize_tf import image_io, weights
@@ -24,8 +22,10 @@ from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.folder_report import Estimate, Report
 from stylize_tf.cli.stylize import main_with
+from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import Iterate
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 EVALUATIONS = 5
 PHOTOS = 4
@@ -307,7 +307,7 @@ def test_process_ends_soon_whatever_its_threads_do(folder, devices, times):
 
 def run_devices(*arguments):
     """What the command says with the CPU split in two, and which threads were seen where."""
-    script = Path(__file__).with_name("folder_devices.py")
+    script = ROOT / "tests" / "fakes" / "folder_devices.py"
     result = subprocess.run(
         [sys.executable, str(script), *ALL, "--size=48", "--coarsest_size=32", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},

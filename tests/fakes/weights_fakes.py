@@ -11,7 +11,7 @@ import numpy as np
 from stylize_tf import weight_files, weights
 from stylize_tf.weight_files import Pin
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 KERAS_NAME = weight_files.KERAS_FILE.name
 EIGHT_BIT_NAME = weight_files.EIGHT_BIT_FILE.name
 WHEEL_NAME = weight_files.WHEEL.name

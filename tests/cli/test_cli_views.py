@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_fakes import digest
 from PIL import Image
 
 from stylize_tf import StyleTransferConfig, Stylizer, image_io, montage
 from stylize_tf.cli.exits import Exit
+from tests.fakes.cli_fakes import digest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 INPUTS = ("--content=photo.png", "--style=painting.png", "--output=out.png")
 
