@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stylize_tf.checkpoint import Checkpoint
-    from stylize_tf.config import StyleTransferConfig
+    from stylize_tf.config.presets import PRESETS
+    from stylize_tf.config.style_transfer import StyleTransferConfig
     from stylize_tf.errors import (
         ConfigError,
         ImageError,
@@ -22,21 +23,20 @@ if TYPE_CHECKING:
         StylizationError,
         WeightsError,
     )
-    from stylize_tf.presets import PRESETS
     from stylize_tf.run import Iterate
     from stylize_tf.stylizer import Stylizer, stylize
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "PRESETS": "presets",
+    "PRESETS": "config.presets",
     "Checkpoint": "checkpoint",
     "ConfigError": "errors",
     "ImageError": "errors",
     "Iterate": "run",
     "OutputError": "errors",
     "StylizationError": "errors",
-    "StyleTransferConfig": "config",
+    "StyleTransferConfig": "config.style_transfer",
     "Stylizer": "stylizer",
     "WeightsError": "errors",
     "stylize": "stylizer",

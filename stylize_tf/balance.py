@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf import pyramid
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.objective import COVERAGE, Losses, Targets
 from stylize_tf.terms import build_objective
 

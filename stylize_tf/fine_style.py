@@ -10,7 +10,7 @@ matching the colors of the fine one to them instead left stray ones in flat plac
 
 from __future__ import annotations
 
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 
 LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1")
 """What sees strokes: two layers gave hatching, three strokes of the fine painting's length."""

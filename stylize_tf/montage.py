@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from stylize_tf.config import LONGEST_SIDE
+from stylize_tf.config.style_transfer import LONGEST_SIDE
 from stylize_tf.image_io import MAX_PIXELS, ImageLike, read, resize
 
 Pixels = npt.NDArray[np.float32]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stylize_tf.config import LONGEST_SIDE, PATCH_SIZE, StyleTransferConfig
+from stylize_tf.config.style_transfer import LONGEST_SIDE, PATCH_SIZE, StyleTransferConfig
 from stylize_tf.errors import ConfigError
 
 FULL_CONTENT_SIDE = 512

@@ -17,7 +17,8 @@ import stylize_tf
 from stylize_tf import features, image_io, memory, precision, pyramid, regions, weights
 from stylize_tf.balance import balanced, term_weights
 from stylize_tf.checkpoint import Checkpoint
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.presets import PRESETS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.fine_style import configuration as fine_style_configuration
@@ -26,7 +27,6 @@ from stylize_tf.lbfgs import LBFGS
 from stylize_tf.objective import WEIGHTS, Targets, of_regions
 from stylize_tf.optimizers import Adam, Averaged, Losses, Method, ValueAndGradient
 from stylize_tf.pictures import Pictures
-from stylize_tf.presets import PRESETS
 from stylize_tf.run import Iterate, Prepared, Run, Snapshot, fits
 from stylize_tf.spectral import Spectral
 from stylize_tf.terms import build_objective

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from stylize_tf import losses, total_variation
-from stylize_tf.config import PATCH_SIZE, StyleTransferConfig
+from stylize_tf.config.style_transfer import PATCH_SIZE, StyleTransferConfig
 from stylize_tf.moments import Moments, full, moments
 from stylize_tf.objective import Edges, Objective, Term
 

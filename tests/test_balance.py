@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from stylize_tf import features, pyramid
 from stylize_tf.balance import term_weights
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.objective import COVERAGE, WEIGHTS
 from stylize_tf.stylizer import Stylizer
 from stylize_tf.terms import build_objective

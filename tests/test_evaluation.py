@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf import evaluation, features, tiling
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation import WHOLE, Evaluator, Tiles
 from stylize_tf.terms import build_objective
 

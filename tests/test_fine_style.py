@@ -5,7 +5,7 @@ import pytest
 
 from stylize_tf import color_spaces, fine_style, stylizer
 from stylize_tf.checkpoint import Checkpoint
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ImageError
 from stylize_tf.stylizer import Stylizer
 

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf import precision
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.stylizer import Stylizer
 
 FORMATS = ("float32", "bfloat16", "float16")

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from stylize_tf import pyramid
-from stylize_tf.config import PATCH_SIZE, StyleTransferConfig
+from stylize_tf.config.style_transfer import PATCH_SIZE, StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.pyramid import Stage, final_size
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from stylize_tf import image_io, styles
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.styles import expanded
 from stylize_tf.stylizer import Stylizer

@@ -20,7 +20,7 @@ from absl import flags as absl_flags
 
 from stylize_tf.cli.exits import usage_error
 from stylize_tf.cli.options import Options, boolean
-from stylize_tf.config import StyleTransferConfig, type_of
+from stylize_tf.config.style_transfer import StyleTransferConfig, type_of
 
 _KINDS = (StyleTransferConfig, Options)
 

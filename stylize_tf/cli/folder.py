@@ -23,9 +23,9 @@ from stylize_tf.cli.options import Options
 from stylize_tf.cli.plan import NONE, Wanted, check_checkpoints, check_sizes, configured
 from stylize_tf.cli.recipe import Recipe, RecipeError
 from stylize_tf.cli.sources import find_files, identity
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.presets import PRESETS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ImageError, OutputError
-from stylize_tf.presets import PRESETS
 
 _NOT_HERE = {
     "output": "--output names one picture, --output_dir a folder for many: leave one out.",

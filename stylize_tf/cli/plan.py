@@ -34,10 +34,10 @@ from stylize_tf.cli.recipe import (
     find_recorded,
 )
 from stylize_tf.cli.sources import is_pattern
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.presets import PRESETS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.pictures import no_larger
-from stylize_tf.presets import PRESETS
 
 if TYPE_CHECKING:
     import numpy as np

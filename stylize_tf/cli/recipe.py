@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stylize_tf.cli.options import Options
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 
 MASK_ROLES = ("content_mask", "style_mask")

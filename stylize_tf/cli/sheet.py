@@ -20,9 +20,9 @@ from stylize_tf.cli.options import Options
 from stylize_tf.cli.outputs import Output
 from stylize_tf.cli.plan import Job, Wanted, check_sizes, configured
 from stylize_tf.cli.plan import prepare as prepare_picture
-from stylize_tf.config import StyleTransferConfig, closest
+from stylize_tf.config.presets import PRESETS
+from stylize_tf.config.style_transfer import StyleTransferConfig, closest
 from stylize_tf.errors import ConfigError, ImageError
-from stylize_tf.presets import PRESETS
 
 PREVIEW_SIZE = 256
 """Pixels of the side that `size` means, if nothing is said of it."""

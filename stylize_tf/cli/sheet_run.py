@@ -20,7 +20,7 @@ from stylize_tf.cli.painting import Painting
 from stylize_tf.cli.progress import Progress, duration
 from stylize_tf.cli.sheet import Sheet
 from stylize_tf.cli.standard_output import print_line
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.montage import sheet as montage
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stylize_tf.cli.flags import CommandLine
     from stylize_tf.cli.options import Options
     from stylize_tf.cli.runtime import Runtime
-    from stylize_tf.config import StyleTransferConfig
+    from stylize_tf.config.style_transfer import StyleTransferConfig
 
 
 _AROUND_SECONDS = 1.0

@@ -13,8 +13,8 @@ from stylize_tf import image_io, weights
 from stylize_tf.cli import runtime
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.stylize import main_with
-from stylize_tf.config import StyleTransferConfig
-from stylize_tf.presets import PRESETS
+from stylize_tf.config.presets import PRESETS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from tests.fakes import cli_fakes, picture_files
 from tests.fakes.cli_fakes import StylizationError
 

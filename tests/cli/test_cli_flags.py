@@ -13,9 +13,9 @@ from stylize_tf.cli.exits import MEANINGS, CommandError, Exit
 from stylize_tf.cli.flags import HelpRequest, config_from_flags, read_command_line, with_flag_names
 from stylize_tf.cli.options import Options
 from stylize_tf.cli.stylize import main_with
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.presets import PRESETS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
-from stylize_tf.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 

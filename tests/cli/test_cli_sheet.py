@@ -15,7 +15,7 @@ from stylize_tf import image_io, weights
 from stylize_tf.cli import help, runtime, sheet, sheet_run
 from stylize_tf.cli.exits import CommandError, Exit
 from stylize_tf.cli.stylize import main_with
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import StylizationError
 

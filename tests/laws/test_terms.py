@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf import losses
-from stylize_tf.config import StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.terms import build_objective
 from tests.fakes import twins
 

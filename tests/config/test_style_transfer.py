@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from stylize_tf.config import (
+from stylize_tf.config.style_transfer import (
     CLASSIC_STYLE_LAYERS,
     VGG19_LAYERS,
     StyleTransferConfig,

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from stylize_tf.config import CLASSIC_STYLE_LAYERS, StyleTransferConfig
-from stylize_tf.presets import PRESETS
+from stylize_tf.config.presets import PRESETS
+from stylize_tf.config.style_transfer import CLASSIC_STYLE_LAYERS, StyleTransferConfig
 
 
 @pytest.mark.parametrize("name", PRESETS)

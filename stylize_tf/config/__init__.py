@@ -1,0 +1,1 @@
+"""Defaults, ranges, choices and help of all options; names of layers; presets."""
