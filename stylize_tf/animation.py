@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stylize_tf.atomic_files import replacing, try_replacing
 from stylize_tf.image_io import ImageLike, read
+from stylize_tf.machine.atomic_files import replacing, try_replacing
 
 FORMATS = {".webp": "WEBP", ".gif": "GIF"}
 """Extensions that can be written, and Pillow's name of their format."""

@@ -12,8 +12,8 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylize_tf.atomic_files import replacing, try_replacing
 from stylize_tf.errors import ImageError, OutputError
+from stylize_tf.machine.atomic_files import replacing, try_replacing
 
 OUTPUT_FORMATS = {
     ".png": "PNG",

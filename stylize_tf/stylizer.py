@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 import stylize_tf
-from stylize_tf import features, image_io, memory, precision, pyramid, regions, weights
+from stylize_tf import features, image_io, memory, pyramid, regions, weights
 from stylize_tf.balance import balanced, term_weights
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.presets import PRESETS
@@ -24,6 +24,7 @@ from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.fine_style import configuration as fine_style_configuration
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
+from stylize_tf.machine import number_formats
 from stylize_tf.objective import WEIGHTS, Targets, of_regions
 from stylize_tf.optimizers import Adam, Averaged, Losses, Method, ValueAndGradient
 from stylize_tf.pictures import Pictures
@@ -84,7 +85,7 @@ class Stylizer:
         self._evaluators: dict[str, Evaluator] = {}
         # What "auto" stands for here and now: it decides the pixels, so recipes tell it.
         self.config = self.config.replace(
-            precision=precision.resolve(self.config.precision, self._agreement),
+            precision=number_formats.resolve(self.config.precision, self._agreement),
             memory=round(memory.limit(self.config.memory) / 1e9, 3),
         )
         self._style_statistics: dict[tuple[Any, ...], Targets] = {}
@@ -324,7 +325,7 @@ class Stylizer:
             targets[WEIGHTS] = term_weights(self.config, pyramid.Stage(64, 64, 1), energies)
             picture = tf.constant((photograph + painting) / 2)
             gradients.append(evaluator.gradient_untraced(picture, targets))
-        return precision.cosine(*gradients)
+        return number_formats.cosine(*gradients)
 
     def _plan(self, stage: pyramid.Stage, regions: int = 0, held: float = 0.0) -> tuple[Tiles, int]:
         """How a stage is evaluated, and how many curvature pairs it keeps; see `memory.plan`."""

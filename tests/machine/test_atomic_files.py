@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from stylize_tf import atomic_files
-from stylize_tf.atomic_files import replacing, try_replacing
+from stylize_tf.machine import atomic_files
+from stylize_tf.machine.atomic_files import replacing, try_replacing
 from tests.fakes.weights_fakes import ROOT, names
 
 

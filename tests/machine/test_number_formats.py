@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import precision
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.machine import number_formats
 from stylize_tf.stylizer import Stylizer
 
 FORMATS = ("float32", "bfloat16", "float16")
@@ -12,9 +12,9 @@ FORMATS = ("float32", "bfloat16", "float16")
 @pytest.fixture(autouse=True)
 def measured_anew():
     """The choice is kept for a process; these tests leave it to be made again."""
-    precision.faster_formats.cache_clear()
+    number_formats.faster_formats.cache_clear()
     yield
-    precision.faster_formats.cache_clear()
+    number_formats.faster_formats.cache_clear()
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def seconds(monkeypatch):
         asked.extend(formats)
         return {name: [told[name]] for name in formats}
 
-    monkeypatch.setattr(precision, "_convolution_seconds", measured)
+    monkeypatch.setattr(number_formats, "_convolution_seconds", measured)
     told["asked"] = asked
     return told
 
@@ -37,7 +37,7 @@ def all_agree(name):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_asked_for_is_taken_without_measuring(seconds, name):
-    assert precision.resolve(name, lambda _: pytest.fail("not asked for")) == name
+    assert number_formats.resolve(name, lambda _: pytest.fail("not asked for")) == name
     assert seconds["asked"] == []
 
 
@@ -47,7 +47,7 @@ def test_a_format_asked_for_is_taken_without_measuring(seconds, name):
 )
 def test_auto_takes_bfloat16_where_it_is_faster_by_a_quarter(seconds, bfloat16, expected):
     seconds["bfloat16"] = bfloat16
-    assert precision.resolve("auto", all_agree) == expected
+    assert number_formats.resolve("auto", all_agree) == expected
 
 
 @pytest.mark.parametrize(
@@ -56,40 +56,42 @@ def test_auto_takes_bfloat16_where_it_is_faster_by_a_quarter(seconds, bfloat16, 
 )
 def test_on_a_gpu_the_faster_of_both_low_formats_comes_first(seconds, bfloat16, float16, expected):
     seconds.update(bfloat16=bfloat16, float16=float16)
-    assert precision.faster_formats("/job:localhost/device:GPU:0") == expected
+    assert number_formats.faster_formats("/job:localhost/device:GPU:0") == expected
 
 
 def test_float16_is_not_tried_on_a_processor(seconds):
     seconds["float16"] = 0.01
-    assert precision.faster_formats("/job:localhost/device:CPU:0") == ()
+    assert number_formats.faster_formats("/job:localhost/device:CPU:0") == ()
     assert "float16" not in seconds["asked"]
 
 
 def test_a_fast_format_whose_gradient_does_not_agree_is_not_taken(seconds):
     seconds["bfloat16"] = 0.4
-    assert precision.resolve("auto", lambda name: precision.AGREEMENT - 0.001) == "float32"
-    assert precision.resolve("auto", lambda name: precision.AGREEMENT) == "bfloat16"
+    assert (
+        number_formats.resolve("auto", lambda name: number_formats.AGREEMENT - 0.001) == "float32"
+    )
+    assert number_formats.resolve("auto", lambda name: number_formats.AGREEMENT) == "bfloat16"
 
 
 def test_it_measures_once_a_process(seconds):
-    first = precision.resolve("auto", all_agree)
+    first = number_formats.resolve("auto", all_agree)
     seconds["bfloat16"] = 0.01
-    assert precision.resolve("auto", all_agree) == first
+    assert number_formats.resolve("auto", all_agree) == first
     assert sorted(seconds["asked"]) == ["bfloat16", "float32"]
 
 
 def test_every_choice_of_the_option_leads_to_a_format(seconds):
     for choice in StyleTransferConfig.__dataclass_fields__["precision"].metadata["choices"]:
-        assert precision.resolve(choice, all_agree) in FORMATS
+        assert number_formats.resolve(choice, all_agree) in FORMATS
 
 
 def test_this_machine_can_be_measured_in_little_time():
-    measured = precision._convolution_seconds(("float32", "bfloat16"), rounds=1)
+    measured = number_formats._convolution_seconds(("float32", "bfloat16"), rounds=1)
     assert list(measured) == ["float32", "bfloat16"]
     for times in measured.values():
         assert len(times) == 1
         assert 0 < times[0] < 10
-    assert precision.resolve("auto", all_agree) in FORMATS
+    assert number_formats.resolve("auto", all_agree) in FORMATS
 
 
 def test_formats_take_turns_and_one_far_too_slow_takes_part_three_times(monkeypatch):
@@ -107,9 +109,9 @@ def test_formats_take_turns_and_one_far_too_slow_takes_part_three_times(monkeypa
             took.append(self.name)
             now[0] += {"float32": 1.0, "bfloat16": 0.5, "float16": 9.0}[self.name]
 
-    monkeypatch.setattr(precision.tf, "function", Convolution)
-    monkeypatch.setattr(precision.time, "perf_counter", lambda: now[0])
-    seconds = precision._convolution_seconds(FORMATS, rounds=5)
+    monkeypatch.setattr(number_formats.tf, "function", Convolution)
+    monkeypatch.setattr(number_formats.time, "perf_counter", lambda: now[0])
+    seconds = number_formats._convolution_seconds(FORMATS, rounds=5)
     assert seconds == {"float32": [1.0] * 5, "bfloat16": [0.5] * 5, "float16": [9.0] * 3}
     assert took == [*FORMATS] * 3 + [*FORMATS[:2]] * 2
 
@@ -126,15 +128,15 @@ def test_formats_take_turns_and_one_far_too_slow_takes_part_three_times(monkeypa
     ],
 )
 def test_a_format_is_as_slow_as_the_kinder_of_two_measures_says(seconds, of_float32, expected):
-    assert precision._slowness(seconds, of_float32) == pytest.approx(expected)
+    assert number_formats._slowness(seconds, of_float32) == pytest.approx(expected)
 
 
 def test_cosine_is_that_of_the_angle_and_zero_where_there_is_none():
     x = tf.constant([3.0, 4.0])
-    assert precision.cosine(x, 2 * x) == pytest.approx(1)
-    assert precision.cosine(x, tf.constant([4.0, 3.0])) == pytest.approx(24 / 25)
+    assert number_formats.cosine(x, 2 * x) == pytest.approx(1)
+    assert number_formats.cosine(x, tf.constant([4.0, 3.0])) == pytest.approx(24 / 25)
     for bad in ([0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]):
-        assert precision.cosine(x, tf.constant(bad)) == 0
+        assert number_formats.cosine(x, tf.constant(bad)) == 0
 
 
 @pytest.mark.parametrize(("name", "least"), [("bfloat16", 0.98), ("float16", 0.98), ("float32", 1)])
@@ -153,9 +155,9 @@ def test_float16_needs_the_scale_of_the_loss(tiny_network, rng):
     targets = stylizer._objective.targets([exact.statistics("style", images[0])])
     expected = exact.value_and_gradient()(images[1], targets)[1]
     scaled = evaluator.value_and_gradient()(images[1], targets)[1]
-    assert precision.cosine(scaled, expected) > 0.98
+    assert number_formats.cosine(scaled, expected) > 0.98
     with tf.GradientTape() as tape:
         tape.watch(images[1])
         losses = stylizer._objective(evaluator.extractor(images[1]), targets)
         loss = losses["style"]
-    assert precision.cosine(tape.gradient(loss, images[1]), expected) < 0.9
+    assert number_formats.cosine(tape.gradient(loss, images[1]), expected) < 0.9
