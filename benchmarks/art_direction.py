@@ -30,7 +30,8 @@ import numpy as np
 
 from benchmarks import arguments as arguments_of
 from benchmarks import common, judge, quality
-from stylize_tf import StyleTransferConfig, Stylizer, color_spaces, image_io, weights
+from stylize_tf import StyleTransferConfig, Stylizer, weights
+from stylize_tf.images import color_spaces, image_io
 
 PAIRS = (*quality.PAIRS, ("tubingen.jpg", "woman-with-hat-matisse.jpg"))
 OTHER_EXAMPLE = "dots.jpg"

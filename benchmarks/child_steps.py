@@ -9,7 +9,8 @@ import json
 import sys
 
 from benchmarks import processes
-from stylize_tf import ConfigError, StyleTransferConfig, Stylizer, image_io
+from stylize_tf import ConfigError, StyleTransferConfig, Stylizer
+from stylize_tf.images import image_io
 
 
 def main(content: str, style: str, output: str, options: str) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stylize_tf import features, image_io, pyramid, weights
+from stylize_tf import features, pyramid, weights
 from stylize_tf.config import style_transfer
+from stylize_tf.images import image_io
 
 
 def mean_activations(paths: Sequence[str], long_side: int = 384) -> dict[str, float]:

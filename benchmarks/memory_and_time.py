@@ -28,7 +28,7 @@ from typing import Any
 
 from benchmarks import arguments as arguments_of
 from benchmarks import common, problem, processes
-from stylize_tf import image_io
+from stylize_tf.images import image_io
 
 SIZES = (512, 1024, 1448, 2048, 2896, 4096)
 STEPS = 4

@@ -41,7 +41,8 @@ from PIL import Image
 from benchmarks import arguments as arguments_of
 from benchmarks import common, problem, reference_pastiche, workers
 from benchmarks.problem import ROOT
-from stylize_tf import PRESETS, StyleTransferConfig, __version__, image_io, pyramid
+from stylize_tf import PRESETS, StyleTransferConfig, __version__, pyramid
+from stylize_tf.images import image_io
 
 RESULTS = ROOT / "benchmarks" / "results" / __version__ / "references"
 STEPS = {"pytorch-adam": 3000, "pastiche": reference_pastiche.STEPS}

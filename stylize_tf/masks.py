@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stylize_tf import image_io
 from stylize_tf.errors import ConfigError, ImageError
+from stylize_tf.images import image_io
 
 ALPHA = "alpha"
 """In place of a mask: the transparency of the picture itself."""

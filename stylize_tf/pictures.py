@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from stylize_tf import color, image_io, masks, montage, pyramid
+from stylize_tf import color, masks, pyramid
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError
+from stylize_tf.images import image_io, montage
 from stylize_tf.masks import shown
 from stylize_tf.styles import expanded, is_folder
 

@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf import image_io
 from stylize_tf.correspondence import paired_regions
+from stylize_tf.images import image_io
 from stylize_tf.masks import shown
 from stylize_tf.objective import COVERAGE, Coverage, Losses, Targets
 from stylize_tf.optimizers import ValueAndGradient

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stylize_tf.errors import ConfigError, ImageError
-from stylize_tf.image_files import label_of, pictures_in
+from stylize_tf.images.files import label_of, pictures_in
 
 MOST_PAINTINGS = 64
 """In a folder; all of them are in memory together, about as large as the finished picture."""

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 import stylize_tf
-from stylize_tf import features, image_io, memory, pyramid, regions, weights
+from stylize_tf import features, memory, pyramid, regions, weights
 from stylize_tf.balance import balanced, term_weights
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.presets import PRESETS
@@ -22,6 +22,7 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.fine_style import configuration as fine_style_configuration
+from stylize_tf.images import image_io
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
 from stylize_tf.machine import number_formats

@@ -6,7 +6,8 @@ import pytest
 import scipy.linalg
 
 import stylize_tf
-from stylize_tf import color, color_spaces, image_io
+from stylize_tf import color
+from stylize_tf.images import color_spaces, image_io
 from tests.fakes import twins
 
 EXAMPLES = Path(stylize_tf.__file__).parent.parent / "examples"

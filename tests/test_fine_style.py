@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from stylize_tf import color_spaces, fine_style, stylizer
+from stylize_tf import fine_style, stylizer
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ImageError
+from stylize_tf.images import color_spaces
 from stylize_tf.stylizer import Stylizer
 
 SHORT = StyleTransferConfig(size=48, coarsest_size=32, steps=(3,), precision="float32")

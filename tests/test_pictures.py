@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stylize_tf import color, color_spaces, image_io
+from stylize_tf import color
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError
+from stylize_tf.images import color_spaces, image_io
 from stylize_tf.pictures import Pictures, cropped
 from stylize_tf.pyramid import Stage
 

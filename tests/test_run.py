@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import image_io, run, watching
+from stylize_tf import run, watching
 from stylize_tf.errors import StylizationError
 from stylize_tf.evaluation import Tiles
+from stylize_tf.images import image_io
 from stylize_tf.lbfgs import LBFGS
 from stylize_tf.optimizers import Adam, Averaged
 from stylize_tf.pyramid import Stage

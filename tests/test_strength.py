@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stylize_tf import image_io
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.images import image_io
 from stylize_tf.stylizer import Stylizer
 from stylize_tf.terms import build_objective, strength_factor
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf import image_io, styles
+from stylize_tf import styles
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError
+from stylize_tf.images import image_io
 from stylize_tf.styles import expanded
 from stylize_tf.stylizer import Stylizer
 

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylize_tf import image_io
 from stylize_tf.cli.exits import CommandError, Exit
 from stylize_tf.cli.folder import Folder, Task
 from stylize_tf.cli.folder_report import Report
@@ -23,6 +22,7 @@ from stylize_tf.cli.painting import Painting
 from stylize_tf.cli.plan import Job, Wanted, read_input
 from stylize_tf.cli.recipe import Input
 from stylize_tf.errors import ImageError, OutputError
+from stylize_tf.images import image_io
 
 if TYPE_CHECKING:
     import numpy as np

@@ -63,7 +63,7 @@ def color(value: str) -> str:
 
 def picture_format(value: str) -> str:
     """The name of a format that pictures are written in, as an extension without its dot."""
-    from stylize_tf.image_files import OUTPUT_FORMATS
+    from stylize_tf.images.files import OUTPUT_FORMATS
 
     name = value.strip().lower().removeprefix(".")
     if f".{name}" not in OUTPUT_FORMATS:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylize_tf import image_io
-from stylize_tf.animation import FORMATS, Timelapse
 from stylize_tf.cli.exits import CommandError, Exit
 from stylize_tf.cli.naming import derived_name, free_name, with_suffix
 from stylize_tf.cli.options import Options
+from stylize_tf.images import image_io
+from stylize_tf.images.timelapse import FORMATS, Timelapse
 
 
 @dataclasses.dataclass(frozen=True)

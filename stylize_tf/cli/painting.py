@@ -93,7 +93,7 @@ class Painting:
 
     def picture(self) -> np.ndarray:
         """The best picture so far at the size of the finished one: float32 `[1, H, W, 3]`."""
-        from stylize_tf import image_io
+        from stylize_tf.images import image_io
 
         assert self.last is not None
         image = self.last.image
@@ -111,7 +111,7 @@ class Painting:
         Raises:
             OutputError: if it cannot be written.
         """
-        from stylize_tf import image_io
+        from stylize_tf.images import image_io
 
         assert self.last is not None
         image = self.picture()

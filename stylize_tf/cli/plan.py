@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ImageColor
 
 import stylize_tf
-from stylize_tf import fine_style, image_io, masks, pyramid, styles, weights
+from stylize_tf import fine_style, masks, pyramid, styles, weights
 from stylize_tf.cli import runtime
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
@@ -36,6 +36,7 @@ from stylize_tf.cli.sources import is_pattern
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
+from stylize_tf.images import image_io
 from stylize_tf.machine.atomic_files import try_replacing
 from stylize_tf.pictures import no_larger
 

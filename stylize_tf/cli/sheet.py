@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stylize_tf import image_io, masks, styles
+from stylize_tf import masks, styles
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.flags import CommandLine, value_of
@@ -23,6 +23,7 @@ from stylize_tf.cli.plan import prepare as prepare_picture
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig, closest
 from stylize_tf.errors import ConfigError, ImageError
+from stylize_tf.images import image_io
 
 PREVIEW_SIZE = 256
 """Pixels of the side that `size` means, if nothing is said of it."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize_tf import image_io
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit
 from stylize_tf.cli.failures import explain
@@ -21,7 +20,8 @@ from stylize_tf.cli.progress import Progress, duration
 from stylize_tf.cli.sheet import Sheet
 from stylize_tf.cli.standard_output import print_line
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.montage import sheet as montage
+from stylize_tf.images import image_io
+from stylize_tf.images.montage import sheet as montage
 
 if TYPE_CHECKING:
     from stylize_tf import Stylizer

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stylize_tf.cli.exits import CommandError, Exit
 from stylize_tf.errors import ImageError
-from stylize_tf.image_files import is_picture, pictures_in
+from stylize_tf.images.files import is_picture, pictures_in
 
 
 def is_pattern(value: str) -> bool:

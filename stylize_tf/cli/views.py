@@ -12,7 +12,7 @@ from stylize_tf.cli.painting import Painting
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate
-    from stylize_tf.animation import Timelapse
+    from stylize_tf.images.timelapse import Timelapse
 
 
 class Views:
@@ -32,7 +32,7 @@ class Views:
         self._timelapse: Timelapse | None = None
         self._newest = 0
         if self._options.timelapse is not None:
-            from stylize_tf.animation import Timelapse
+            from stylize_tf.images.timelapse import Timelapse
 
             with self._warning("timelapse"):
                 self._timelapse = Timelapse(self._options.timelapse)
@@ -42,7 +42,7 @@ class Views:
         path = self._options.regions_overlay
         if path is None:
             return
-        from stylize_tf import image_io
+        from stylize_tf.images import image_io
 
         with self._warning("regions_overlay"):
             image_io.write(path, self._painting.regions_overlay(), quality=self._options.quality)
@@ -66,8 +66,8 @@ class Views:
                 self._write_timelapse(self._timelapse)
 
     def _write_comparison(self, path: str) -> None:
-        from stylize_tf import image_io
-        from stylize_tf.montage import comparison
+        from stylize_tf.images import image_io
+        from stylize_tf.images.montage import comparison
 
         job = self._painting.job
         picture = comparison(job.content, job.styles, self._painting.picture())

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks import problem, reference_pastiche, references, time_to_quality
-from stylize_tf import image_io
+from stylize_tf.images import image_io
 
 LINES = """device[0]: cpu (0-29)
 seed: 0

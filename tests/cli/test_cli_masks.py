@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf import image_io
 from stylize_tf.cli.exits import Exit
+from stylize_tf.images import image_io
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import digest
 

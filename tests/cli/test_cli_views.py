@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf import StyleTransferConfig, Stylizer, image_io, montage
+from stylize_tf import StyleTransferConfig, Stylizer
 from stylize_tf.cli.exits import Exit
+from stylize_tf.images import image_io, montage
 from tests.fakes.cli_fakes import digest
 
 ROOT = Path(__file__).parents[2]

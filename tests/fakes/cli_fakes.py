@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from stylize_tf import image_io, pyramid, weights
+from stylize_tf import pyramid, weights
 from stylize_tf.cli import runtime
+from stylize_tf.images import image_io
 
 WEIGHTS = SimpleNamespace(source="weights for tests", kind="npz", sha256="0" * 64, tensors={})
 

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError, _imaging
 
 from stylize_tf.errors import ImageError
-from stylize_tf.image_files import label_of, open_regular, reason
+from stylize_tf.images.files import label_of, open_regular, reason
 
 # Told by content, not by name. Others that Pillow reads run programs (EPS) or are rarely fuzzed.
 # JPEG includes MPO; HEIC comes by an extra.

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin
 
-from stylize_tf import image_decoding, image_io
 from stylize_tf.errors import ImageError, OutputError
+from stylize_tf.images import decoding, image_io
 from tests.fakes.picture_files import (
     FORMATS,
     FakeTensor,
@@ -194,11 +194,11 @@ def test_what_is_written_is_the_same_bytes_each_time_and_says_srgb(tmp_path, ext
 def test_the_embedded_profile_does_not_change_with_the_clock(tmp_path):
     code = (
         "import sys; from stylize_tf import image_decoding;"
-        "sys.stdout.write(image_decoding.srgb_profile().hex())"
+        "sys.stdout.write(decoding.srgb_profile().hex())"
     )
     time.sleep(1 - time.time() % 1)  # Profiles are dated to the second.
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == image_decoding.srgb_profile().hex()
+    assert run.stdout == decoding.srgb_profile().hex()
 
 
 def test_values_are_rounded_to_the_nearest(tmp_path):

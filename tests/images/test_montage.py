@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from stylize_tf import montage
-from stylize_tf.montage import comparison, overlay, sheet
+from stylize_tf.images import montage
+from stylize_tf.images.montage import comparison, overlay, sheet
 
 LUMA = np.array([0.299, 0.587, 0.114])
 LABELS = {

@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, PngImagePlugin
 
-from stylize_tf import image_decoding, image_opening
 from stylize_tf.errors import ImageError, OutputError
-from stylize_tf.image_decoding import Pixels
-from stylize_tf.image_files import (
+from stylize_tf.images import decoding, opening
+from stylize_tf.images.decoding import Pixels
+from stylize_tf.images.files import (
     check_output,
     label_of,
     output_format,
@@ -98,13 +98,13 @@ def read(
     """
     if isinstance(source, str | os.PathLike):
         label = label_of(source)
-        with image_opening.opened(source, max_pixels, verify=True) as image:
-            pixels = image_decoding.decode(image, background, label)
-            image_decoding.warn_of_more_frames(image, label)
+        with opening.opened(source, max_pixels, verify=True) as image:
+            pixels = decoding.decode(image, background, label)
+            decoding.warn_of_more_frames(image, label)
     elif isinstance(source, Image.Image):
-        with image_opening.guarded(f"`{name}`", max_pixels):
-            image_opening.require_at_most(source, max_pixels, f"`{name}`")
-            pixels = image_decoding.decode(source, background, f"`{name}`")
+        with opening.guarded(f"`{name}`", max_pixels):
+            opening.require_at_most(source, max_pixels, f"`{name}`")
+            pixels = decoding.decode(source, background, f"`{name}`")
     else:
         pixels = _from_array(source, background, name)
     return pixels[np.newaxis]
@@ -120,8 +120,8 @@ def size_of(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tu
     Raises:
         ImageError: if the file cannot be opened as a picture.
     """
-    with image_opening.opened(path, max_pixels, verify=False) as image:
-        return image_decoding.upright_size(image, label_of(path))
+    with opening.opened(path, max_pixels, verify=False) as image:
+        return decoding.upright_size(image, label_of(path))
 
 
 def resize(image: npt.ArrayLike, height: int, width: int) -> Pixels:
@@ -195,7 +195,7 @@ def write(
         "TIFF": {},  # Pillow cannot compress a TIFF that has EXIF.
         "PNG": {},
     }
-    options = by_format[form] | {"icc_profile": image_decoding.srgb_profile()}
+    options = by_format[form] | {"icc_profile": decoding.srgb_profile()}
     if metadata is not None:
         options |= _metadata_options(metadata, form, label)
     encoded = io.BytesIO()
@@ -219,7 +219,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             1 MiB or not a JSON object.
     """
     label = label_of(path)
-    with image_opening.opened(path, sys.maxsize, verify=False) as image:
+    with opening.opened(path, sys.maxsize, verify=False) as image:
         if image.format == "PNG":
             text = image.info.get(_KEY)
         else:

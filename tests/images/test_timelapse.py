@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf.animation import Timelapse
+from stylize_tf.images.timelapse import Timelapse
 from tests.fakes.picture_files import names, unprivileged
 
 both_formats = pytest.mark.parametrize("name", ["a.webp", "a.gif"])

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylize_tf import image_files, image_io
 from stylize_tf.errors import OutputError
+from stylize_tf.images import files, image_io
 from tests.fakes.picture_files import (
     as_pillow_opens,
     assert_refused,
@@ -149,8 +149,8 @@ def test_a_read_only_disk_is_refused_before_any_work(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(image_files, "try_replacing", fail)
-    monkeypatch.setattr(image_files, "replacing", fail)
+    monkeypatch.setattr(files, "try_replacing", fail)
+    monkeypatch.setattr(files, "replacing", fail)
     path = tmp_path / "a.png"
     assert_refused(path, "Read-only file system", error=OutputError, call=check_and_write)
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from stylize_tf.config.style_transfer import LONGEST_SIDE
-from stylize_tf.image_io import MAX_PIXELS, ImageLike, read, resize
+from stylize_tf.images.image_io import MAX_PIXELS, ImageLike, read, resize
 
 Pixels = npt.NDArray[np.float32]
 

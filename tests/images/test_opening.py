@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from stylize_tf import image_io
 from stylize_tf.errors import ImageError
+from stylize_tf.images import image_io
 from tests.fakes.picture_files import (
     DISPLAY_P3,
     FORMATS,

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms
 
 from stylize_tf.errors import ImageError
-from stylize_tf.image_files import reason
+from stylize_tf.images.files import reason
 
 Pixels = npt.NDArray[np.float32]
 

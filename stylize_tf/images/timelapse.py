@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stylize_tf.image_io import ImageLike, read
+from stylize_tf.images.image_io import ImageLike, read
 from stylize_tf.machine.atomic_files import replacing, try_replacing
 
 FORMATS = {".webp": "WEBP", ".gif": "GIF"}

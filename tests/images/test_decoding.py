@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from stylize_tf import image_decoding, image_io
+from stylize_tf.images import decoding, image_io
 from tests.fakes.picture_files import (
     DISPLAY_P3,
     SRGB,
@@ -338,7 +338,7 @@ def test_cmyk_profiles_say_what_the_inks_look_like(tmp_path):
     [
         b"garbage",
         bytes(128),
-        image_decoding.srgb_profile()[:300],
+        decoding.srgb_profile()[:300],
         grey_profile(2.2),
         b"\xff" * 300_000,
     ],

@@ -1,0 +1,1 @@
+"""Pixels in and out, and pictures put together to be looked at."""
