@@ -30,8 +30,9 @@ import numpy as np
 
 from benchmarks import arguments as arguments_of
 from benchmarks import common, judge, quality
-from stylize_tf import StyleTransferConfig, Stylizer, weights
+from stylize_tf import StyleTransferConfig, Stylizer
 from stylize_tf.images import color_spaces, image_io
+from stylize_tf.network import weights
 
 PAIRS = (*quality.PAIRS, ("tubingen.jpg", "woman-with-hat-matisse.jpg"))
 OTHER_EXAMPLE = "dots.jpg"

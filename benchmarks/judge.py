@@ -57,7 +57,7 @@ There `w2` with relu5_1 would be .136. Two programs that follow one recipe diffe
 first three columns, so smaller differences between two pictures say nothing of their recipes.
 
 This module shares no code with the package's losses and features; only the weights' file is read
-through `stylize_tf.weights`.
+through `stylize_tf.network.weights`.
 """
 
 from __future__ import annotations
@@ -397,7 +397,7 @@ def _remembered(
 @functools.cache
 def default_judge(weights: str | None = None) -> Judge:
     """The judge with real VGG19 weights, and with `embed` where that network is installed."""
-    from stylize_tf.weights import find
+    from stylize_tf.network.weights import find
 
     path = style_embedding.find_weights()
     embed = None

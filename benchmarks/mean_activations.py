@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stylize_tf import features, pyramid, weights
+from stylize_tf import pyramid
 from stylize_tf.config import style_transfer
 from stylize_tf.images import image_io
+from stylize_tf.network import features, weights
 
 
 def mean_activations(paths: Sequence[str], long_side: int = 384) -> dict[str, float]:

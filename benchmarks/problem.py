@@ -48,8 +48,9 @@ def of_preset(
 
     The style gets the photograph's size if `style_fit` is "resize", else the same long side.
     """
-    from stylize_tf import PRESETS, features, weights
+    from stylize_tf import PRESETS
     from stylize_tf.images import image_io
+    from stylize_tf.network import features, weights
 
     config = PRESETS[preset].replace(**changes)
     content, style = (image_io.read(path) for path in pictures)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 import stylize_tf
-from stylize_tf import features, memory, pyramid, regions, weights
+from stylize_tf import memory, pyramid, regions
 from stylize_tf.balance import balanced, term_weights
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.presets import PRESETS
@@ -26,6 +26,7 @@ from stylize_tf.images import image_io
 from stylize_tf.initial import initial_image
 from stylize_tf.lbfgs import LBFGS
 from stylize_tf.machine import number_formats
+from stylize_tf.network import features, weights
 from stylize_tf.objective import WEIGHTS, Targets, of_regions
 from stylize_tf.optimizers import Adam, Averaged, Losses, Method, ValueAndGradient
 from stylize_tf.pictures import Pictures

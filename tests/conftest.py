@@ -29,7 +29,7 @@ def tiny_network():
 @pytest.fixture(scope="session")
 def vgg_weights():
     """The real weights, wherever they are; only for tests marked `slow`."""
-    from stylize_tf import weights
+    from stylize_tf.network import weights
 
     return weights.find()
 
@@ -45,9 +45,9 @@ def tiny(monkeypatch, tmp_path):
 @pytest.fixture
 def stylize(folder, monkeypatch):
     """Runs the command with a stylizer for tests, which calls `hook` at each step."""
-    from stylize_tf import weights
     from stylize_tf.cli import runtime
     from stylize_tf.cli.stylize import main_with
+    from stylize_tf.network import weights
     from tests.fakes import cli_fakes
 
     def run(*arguments, hook=lambda evaluation: None):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import features, pyramid
+from stylize_tf import pyramid
 from stylize_tf.balance import term_weights
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.network import features
 from stylize_tf.objective import COVERAGE, WEIGHTS
 from stylize_tf.stylizer import Stylizer
 from stylize_tf.terms import build_objective

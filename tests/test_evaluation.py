@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import evaluation, features, tiling
+from stylize_tf import evaluation, tiling
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation import WHOLE, Evaluator, Tiles
+from stylize_tf.network import features
 from stylize_tf.terms import build_objective
 
 CONFIG = StyleTransferConfig(

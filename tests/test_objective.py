@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import features
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.network import features
 from stylize_tf.objective import COVERAGE, Coverage, Objective, Term, of_regions
 from stylize_tf.terms import PATCH_EPSILON, build_objective
 from tests.fakes import twins

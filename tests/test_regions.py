@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from stylize_tf import features, regions
+from stylize_tf import regions
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.masks import Region, covers_all, joined, pair, read
+from stylize_tf.network import features
 from stylize_tf.objective import COVERAGE, of_regions
 from stylize_tf.terms import build_objective
 from tests.fakes import twins

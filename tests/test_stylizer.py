@@ -17,7 +17,7 @@ import tensorflow as tf
 from PIL import Image
 
 import stylize_tf
-from stylize_tf import features, objective, pyramid, run, stylizer, tiling, watching
+from stylize_tf import objective, pyramid, run, stylizer, tiling, watching
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
@@ -25,6 +25,7 @@ from stylize_tf.errors import ConfigError, ImageError, StylizationError, Weights
 from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.images import image_io
 from stylize_tf.lbfgs import LBFGS
+from stylize_tf.network import features
 from stylize_tf.optimizers import Adam, Averaged
 from stylize_tf.run import Iterate
 from stylize_tf.spectral import Spectral

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 import stylize_tf.tiling
-from stylize_tf import features, regions
+from stylize_tf import regions
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.network import features
 from stylize_tf.objective import Objective, Term, of_regions
 from stylize_tf.terms import build_objective
 from stylize_tf.tiling import Tiling, bands, cut

@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     from absl import flags as absl_flags
 
     from stylize_tf.errors import WeightsError
-    from stylize_tf.weights import fetch, models_directory
+    from stylize_tf.network.weights import fetch, models_directory
 
     values = _flags()
     console = Console(sys.stderr)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from stylize_tf import Stylizer
     from stylize_tf.cli.runtime import Runtime
-    from stylize_tf.weights import Weights
+    from stylize_tf.network.weights import Weights
 
 _GRACE_SECONDS = 2.0
 """How long a second signal waits for threads to end their step."""

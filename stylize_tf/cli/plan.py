@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ImageColor
 
 import stylize_tf
-from stylize_tf import fine_style, masks, pyramid, styles, weights
+from stylize_tf import fine_style, masks, pyramid, styles
 from stylize_tf.cli import runtime
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
@@ -38,12 +38,13 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.images import image_io
 from stylize_tf.machine.atomic_files import try_replacing
+from stylize_tf.network import weights
 from stylize_tf.pictures import no_larger
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from stylize_tf.weights import Weights
+    from stylize_tf.network.weights import Weights
 
 _MUCH_SHARED = 0.02
 """Of a picture, that masks may overlap without a word: borders are often soft."""

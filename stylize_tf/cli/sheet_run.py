@@ -26,7 +26,7 @@ from stylize_tf.images.montage import sheet as montage
 if TYPE_CHECKING:
     from stylize_tf import Stylizer
     from stylize_tf.cli.runtime import Runtime
-    from stylize_tf.weights import Weights
+    from stylize_tf.network.weights import Weights
 
 READ_ANEW = frozenset(
     (

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf import weights
 from stylize_tf.cli import folder_run, runtime
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.folder_report import Estimate, Report
 from stylize_tf.cli.stylize import main_with
 from stylize_tf.images import image_io
+from stylize_tf.network import weights
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import Iterate
 

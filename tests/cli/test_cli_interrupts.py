@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf import weights
 from stylize_tf.cli import runtime
 from stylize_tf.cli.interrupts import Interrupted, Interrupts
 from stylize_tf.cli.stylize import main_with
 from stylize_tf.images import image_io
+from stylize_tf.network import weights
 from tests.fakes import cli_fakes
 
 ROOT = Path(__file__).parents[2]

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf import weights
 from stylize_tf.cli import plan, runtime
 from stylize_tf.cli.recipe import Input, Recipe, RecipeError, differences, find_recorded
 from stylize_tf.cli.stylize import main_with
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.images import image_io
+from stylize_tf.network import weights
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import digest
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf import weights
 from stylize_tf.cli import help, runtime, sheet, sheet_run
 from stylize_tf.cli.exits import CommandError, Exit
 from stylize_tf.cli.stylize import main_with
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.images import image_io
+from stylize_tf.network import weights
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import StylizationError
 

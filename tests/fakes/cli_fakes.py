@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from stylize_tf import pyramid, weights
+from stylize_tf import pyramid
 from stylize_tf.cli import runtime
 from stylize_tf.images import image_io
+from stylize_tf.network import weights
 
 WEIGHTS = SimpleNamespace(source="weights for tests", kind="npz", sha256="0" * 64, tensors={})
 

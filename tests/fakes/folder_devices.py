@@ -14,8 +14,9 @@ from typing import Any
 import conftest
 import tensorflow as tf
 
-from stylize_tf import stylizer, weights
+from stylize_tf import stylizer
 from stylize_tf.cli.stylize import run
+from stylize_tf.network import weights
 from tests.fakes.cli_fakes import WEIGHTS
 
 seen = set()

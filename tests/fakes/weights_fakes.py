@@ -8,8 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from stylize_tf import weight_files, weights
-from stylize_tf.weight_files import Pin
+from stylize_tf.network import weight_files, weights
+from stylize_tf.network.weight_files import Pin
 
 ROOT = Path(__file__).resolve().parents[2]
 KERAS_NAME = weight_files.KERAS_FILE.name

@@ -18,9 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from stylize_tf.array_files import Pair, RefusedError, check_regular, looks_like, read_h5, read_npz
 from stylize_tf.errors import WeightsError
 from stylize_tf.machine.atomic_files import replacing
+from stylize_tf.network.array_files import (
+    Pair,
+    RefusedError,
+    check_regular,
+    looks_like,
+    read_h5,
+    read_npz,
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

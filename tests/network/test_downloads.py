@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from stylize_tf import downloads, weights
-from stylize_tf.downloads import DownloadError, download
 from stylize_tf.errors import WeightsError
-from stylize_tf.weights import fetch, find
+from stylize_tf.network import downloads, weights
+from stylize_tf.network.downloads import DownloadError, download
+from stylize_tf.network.weights import fetch, find
 from tests.fakes.weights_fakes import KERAS_NAME, assert_equal, isolate, names
 
 

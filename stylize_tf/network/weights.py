@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from stylize_tf.array_files import RefusedError
-from stylize_tf.downloads import DownloadError, download
 from stylize_tf.errors import WeightsError
 from stylize_tf.machine.atomic_files import replacing
-from stylize_tf.weight_files import (
+from stylize_tf.network.array_files import RefusedError
+from stylize_tf.network.downloads import DownloadError, download
+from stylize_tf.network.weight_files import (
     EIGHT_BIT_FILE,
     KERAS_FILE,
     WHEEL,

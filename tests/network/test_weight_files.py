@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 import pytest
 
-from stylize_tf import array_files, weight_files
 from stylize_tf.errors import WeightsError
-from stylize_tf.weights import find, save_npz
+from stylize_tf.network import array_files, weight_files
+from stylize_tf.network.weights import find, save_npz
 from tests.fakes.weights_fakes import (
     EIGHT_BIT_NAME,
     KERAS_NAME,

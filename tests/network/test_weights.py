@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylize_tf import weight_files, weights
 from stylize_tf.cli import fetch_weights
-from stylize_tf.downloads import DownloadError
 from stylize_tf.errors import WeightsError
-from stylize_tf.weights import fetch, find, save_npz
+from stylize_tf.network import weight_files, weights
+from stylize_tf.network.downloads import DownloadError
+from stylize_tf.network.weights import fetch, find, save_npz
 from tests.fakes.weights_fakes import (
     EIGHT_BIT_NAME,
     KERAS_NAME,
@@ -59,7 +59,7 @@ def fetchers(monkeypatch):
 
 def test_finding_weights_imports_neither_tensorflow_nor_keras():
     code = (
-        "import sys, stylize_tf.weights, stylize_tf.cli.fetch_weights;"
+        "import sys, stylize_tf.network.weights, stylize_tf.cli.fetch_weights;"
         "print(sorted({'tensorflow', 'keras', 'h5py', 'absl'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

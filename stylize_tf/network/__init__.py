@@ -1,0 +1,1 @@
+"""VGG19: its weights from anywhere, and the feature maps of an image."""
