@@ -1,6 +1,6 @@
 """The objective in PyTorch: the other side of every comparison of speed.
 
-Written from the definitions in the docstrings of `stylize_tf.losses` and `stylize_tf.objective`,
+Written from the definitions in the docstrings of `stylize_tf.objective.losses` and `stylize_tf.objective.objective`,
 for the forms that are compared: content `mean`; style `bures`, or `gram` of the forms `mean` and
 `sum`; patches; nine-point total variation; maximum pooling; zero or replicate padding. Nothing here
 imports the package or TensorFlow: PyTorch may be in another Python than they are.
@@ -115,7 +115,7 @@ def bures_target(mean: Tensor, covariance: Tensor, epsilon: float) -> BuresTarge
 
 
 def bures(statistic: tuple[Tensor, Tensor], target: BuresTarget, epsilon: float) -> Tensor:
-    """The root-free Bures distance a channel, as `stylize_tf.losses.bures` defines it."""
+    """The root-free Bures distance a channel, as `stylize_tf.objective.losses.bures` defines it."""
     (mean, covariance), (target_mean, axes, variances) = statistic, target
     rotated = axes.T @ (covariance + epsilon * torch.eye(len(mean))) @ axes
     scale = ((rotated.diagonal().clamp(min=epsilon).sqrt() + variances.sqrt()) / 2) ** 2
@@ -125,7 +125,7 @@ def bures(statistic: tuple[Tensor, Tensor], target: BuresTarget, epsilon: float)
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """The nine-point total variation, as `stylize_tf.losses` defines it."""
+    """The nine-point total variation, as `stylize_tf.objective.losses` defines it."""
     padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
     down, right = padded[:, :, 2:, 1:-1] - image, padded[:, :, 1:-1, 2:] - image
     falling = padded[:, :, 1:, 1:] - padded[:, :, :-1, :-1]

@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from stylize_tf import pyramid
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.objective import COVERAGE, Losses, Targets
-from stylize_tf.terms import build_objective
+from stylize_tf.objective.objective import COVERAGE, Losses, Targets
+from stylize_tf.objective.terms import build_objective
 
 SMALLEST_ENERGY = {"content": 1e-12, "style": 1e-12, "patches": 1e-2}
 """Of a target; what is less is nothing. Patches are of pixels: a painting may well be black."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from stylize_tf.objective import Objective, Targets
+from stylize_tf.objective.objective import Objective, Targets
 from stylize_tf.optimizers import ValueAndGradient
 from stylize_tf.tiling import Segment, Tiling, cut
 

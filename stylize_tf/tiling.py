@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from stylize_tf.objective import Edges, Losses, Objective, Sums, Targets, added
+from stylize_tf.objective.objective import Edges, Losses, Objective, Sums, Targets, added
 from stylize_tf.optimizers import of_any_size
 
 IMAGE = "image"

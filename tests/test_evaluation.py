@@ -9,7 +9,7 @@ from stylize_tf import evaluation, tiling
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation import WHOLE, Evaluator, Tiles
 from stylize_tf.network import features
-from stylize_tf.terms import build_objective
+from stylize_tf.objective.terms import build_objective
 
 CONFIG = StyleTransferConfig(
     content_layers=("block3_conv1",),

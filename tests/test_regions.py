@@ -13,8 +13,8 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.masks import Region, covers_all, joined, pair, read
 from stylize_tf.network import features
-from stylize_tf.objective import COVERAGE, of_regions
-from stylize_tf.terms import build_objective
+from stylize_tf.objective.objective import COVERAGE, of_regions
+from stylize_tf.objective.terms import build_objective
 from tests.fakes import twins
 
 LAYERS = ("image", "block1_conv2", "block1_pool", "block2_conv1", "block3_pool", "block4_conv1")

@@ -17,7 +17,7 @@ import tensorflow as tf
 from PIL import Image
 
 import stylize_tf
-from stylize_tf import objective, pyramid, run, stylizer, tiling, watching
+from stylize_tf import pyramid, run, stylizer, tiling, watching
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
@@ -26,11 +26,12 @@ from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.images import image_io
 from stylize_tf.lbfgs import LBFGS
 from stylize_tf.network import features
+from stylize_tf.objective import objective
+from stylize_tf.objective.terms import build_objective
 from stylize_tf.optimizers import Adam, Averaged
 from stylize_tf.run import Iterate
 from stylize_tf.spectral import Spectral
 from stylize_tf.stylizer import Stylizer, build_method
-from stylize_tf.terms import build_objective
 
 # Two shallow layers, one stage, few steps: what a test does not say is not what it is about.
 PLAIN = StyleTransferConfig(

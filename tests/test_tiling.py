@@ -13,8 +13,8 @@ import stylize_tf.tiling
 from stylize_tf import regions
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.network import features
-from stylize_tf.objective import Objective, Term, of_regions
-from stylize_tf.terms import build_objective
+from stylize_tf.objective.objective import Objective, Term, of_regions
+from stylize_tf.objective.terms import build_objective
 from stylize_tf.tiling import Tiling, bands, cut
 
 UNITS = {f"block{block}_conv1": 0.5 * block for block in range(1, 6)}

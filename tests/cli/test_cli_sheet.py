@@ -462,7 +462,7 @@ def test_what_a_stylizer_compiles_depends_on_nothing_that_a_sheet_takes_for_read
     import tensorflow as tf
 
     from stylize_tf import Stylizer
-    from stylize_tf.terms import build_objective
+    from stylize_tf.objective.terms import build_objective
 
     config = Recording(**changes)
     config.__dict__["read"] = set()

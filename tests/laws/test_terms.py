@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import losses
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.terms import build_objective
+from stylize_tf.objective import losses
+from stylize_tf.objective.terms import build_objective
 from tests.fakes import twins
 
 LAYERS = ("block1_conv1", "block3_conv1")

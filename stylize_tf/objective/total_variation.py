@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from stylize_tf.losses import Mean
+from stylize_tf.objective.losses import Mean
 
 
 def l1(image: tf.Tensor) -> tf.Tensor:

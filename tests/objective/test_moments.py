@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf.moments import moments
+from stylize_tf.objective.moments import moments
 from tests.fakes import twins
 
 FORMATS = [tf.float16, tf.bfloat16, tf.float32]
@@ -88,6 +88,8 @@ def test_maps_larger_than_a_part_are_added_up_part_by_part(rng, monkeypatch, wit
     features, weights = rng.normal(size=(1, 13, 5, 2)), rng.uniform(size=(1, 13, 5, 2))
     arguments = [tf.constant(features)] + ([tf.constant(weights)] if with_weights else [])
     expected = moments(*arguments)
-    monkeypatch.setattr("stylize_tf.moments._PART", 3 * 5 * 2)  # Three rows: four parts and one.
+    monkeypatch.setattr(
+        "stylize_tf.objective.moments._PART", 3 * 5 * 2
+    )  # Three rows: four parts and one.
     for one, other in zip(moments(*arguments), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)

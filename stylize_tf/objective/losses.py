@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from stylize_tf.moments import Moments, full, moments
+from stylize_tf.objective.moments import Moments, full, moments
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:

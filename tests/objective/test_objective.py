@@ -9,8 +9,8 @@ import tensorflow as tf
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.network import features
-from stylize_tf.objective import COVERAGE, Coverage, Objective, Term, of_regions
-from stylize_tf.terms import PATCH_EPSILON, build_objective
+from stylize_tf.objective.objective import COVERAGE, Coverage, Objective, Term, of_regions
+from stylize_tf.objective.terms import PATCH_EPSILON, build_objective
 from tests.fakes import twins
 
 WEIGHTS = ("content_weight", "style_weight", "patch_weight", "total_variation_weight")

@@ -8,10 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from stylize_tf import losses, total_variation
 from stylize_tf.config.style_transfer import PATCH_SIZE, StyleTransferConfig
-from stylize_tf.moments import Moments, full, moments
-from stylize_tf.objective import Edges, Objective, Term
+from stylize_tf.objective import losses, total_variation
+from stylize_tf.objective.moments import Moments, full, moments
+from stylize_tf.objective.objective import Edges, Objective, Term
 
 PATCH_EPSILON = 1.6e-4
 """Added to the variances of patches, of pixels in [0, 1]: a grain of three grey levels."""

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import total_variation
+from stylize_tf.objective import total_variation
 from tests.fakes import twins
 
 TOTAL_VARIATIONS = [total_variation.l1, total_variation.squared, total_variation.nine_point]

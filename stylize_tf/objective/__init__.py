@@ -1,0 +1,1 @@
+"""What is minimized: statistics, distances, terms and their balance."""
