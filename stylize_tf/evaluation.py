@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from stylize_tf.objective.objective import Objective, Targets
-from stylize_tf.optimizers import ValueAndGradient
+from stylize_tf.optimizers.method import ValueAndGradient
 from stylize_tf.tiling import Segment, Tiling, cut
 
 STATISTICS_PIXELS = 2**20

@@ -18,7 +18,7 @@ from stylize_tf.correspondence import paired_regions
 from stylize_tf.images import image_io
 from stylize_tf.masks import shown
 from stylize_tf.objective.objective import COVERAGE, Coverage, Losses, Targets
-from stylize_tf.optimizers import ValueAndGradient
+from stylize_tf.optimizers.method import ValueAndGradient
 from stylize_tf.tiling import IMAGE
 
 FOUND_LAYER = "block4_conv2"

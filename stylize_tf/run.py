@@ -14,7 +14,7 @@ import tensorflow as tf
 from stylize_tf.errors import StylizationError
 from stylize_tf.evaluation import Tiles
 from stylize_tf.objective.objective import Targets
-from stylize_tf.optimizers import ImageOptimizer, Losses, Method, ValueAndGradient
+from stylize_tf.optimizers.method import ImageOptimizer, Losses, Method, ValueAndGradient
 from stylize_tf.pyramid import Stage
 from stylize_tf.watching import Watch, Work
 

@@ -24,15 +24,15 @@ from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.fine_style import configuration as fine_style_configuration
 from stylize_tf.images import image_io
 from stylize_tf.initial import initial_image
-from stylize_tf.lbfgs import LBFGS
 from stylize_tf.machine import number_formats
 from stylize_tf.network import features, weights
 from stylize_tf.objective.objective import WEIGHTS, Targets, of_regions
 from stylize_tf.objective.terms import build_objective
-from stylize_tf.optimizers import Adam, Averaged, Losses, Method, ValueAndGradient
+from stylize_tf.optimizers.lbfgs import LBFGS
+from stylize_tf.optimizers.method import Adam, Averaged, Losses, Method, ValueAndGradient
+from stylize_tf.optimizers.spectral import Spectral
 from stylize_tf.pictures import Pictures
 from stylize_tf.run import Iterate, Prepared, Run, Snapshot, fits
-from stylize_tf.spectral import Spectral
 from stylize_tf.watching import MOST_STEPS
 
 KEPT_STATISTICS = 64

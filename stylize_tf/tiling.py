@@ -23,7 +23,7 @@ import keras
 import tensorflow as tf
 
 from stylize_tf.objective.objective import Edges, Losses, Objective, Sums, Targets, added
-from stylize_tf.optimizers import of_any_size
+from stylize_tf.optimizers.method import of_any_size
 
 IMAGE = "image"
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from stylize_tf.errors import StylizationError
-from stylize_tf.optimizers import ImageOptimizer
+from stylize_tf.optimizers.method import ImageOptimizer
 from stylize_tf.pyramid import Stage
 
 PATIENCE = 100

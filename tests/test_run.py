@@ -12,8 +12,8 @@ from stylize_tf import run, watching
 from stylize_tf.errors import StylizationError
 from stylize_tf.evaluation import Tiles
 from stylize_tf.images import image_io
-from stylize_tf.lbfgs import LBFGS
-from stylize_tf.optimizers import Adam, Averaged
+from stylize_tf.optimizers.lbfgs import LBFGS
+from stylize_tf.optimizers.method import Adam, Averaged
 from stylize_tf.pyramid import Stage
 from stylize_tf.run import Prepared, Run, fits
 

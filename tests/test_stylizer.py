@@ -24,13 +24,13 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError, StylizationError, WeightsError
 from stylize_tf.evaluation import Evaluator, Tiles
 from stylize_tf.images import image_io
-from stylize_tf.lbfgs import LBFGS
 from stylize_tf.network import features
 from stylize_tf.objective import objective
 from stylize_tf.objective.terms import build_objective
-from stylize_tf.optimizers import Adam, Averaged
+from stylize_tf.optimizers.lbfgs import LBFGS
+from stylize_tf.optimizers.method import Adam, Averaged
+from stylize_tf.optimizers.spectral import Spectral
 from stylize_tf.run import Iterate
-from stylize_tf.spectral import Spectral
 from stylize_tf.stylizer import Stylizer, build_method
 
 # Two shallow layers, one stage, few steps: what a test does not say is not what it is about.

@@ -3,10 +3,10 @@ import pytest
 import scipy.fft
 import tensorflow as tf
 
-from stylize_tf import spectral
-from stylize_tf.lbfgs import LBFGS
-from stylize_tf.optimizers import ImageOptimizer
-from stylize_tf.spectral import BANDS, Coordinates, Spectral
+from stylize_tf.optimizers import spectral
+from stylize_tf.optimizers.lbfgs import LBFGS
+from stylize_tf.optimizers.method import ImageOptimizer
+from stylize_tf.optimizers.spectral import BANDS, Coordinates, Spectral
 
 SHAPES = [(1, 8, 8, 3), (1, 5, 12, 3), (1, 1, 7, 3), (1, 6, 4, 1)]
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf import lbfgs
+from stylize_tf.optimizers import lbfgs
 
 BANDS = 24
 """Bands of frequency, each a quarter of an octave; the highest ends at 0.71 cycles a pixel."""

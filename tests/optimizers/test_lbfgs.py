@@ -5,9 +5,9 @@ import pytest
 import scipy.optimize
 import tensorflow as tf
 
-from stylize_tf import lbfgs
-from stylize_tf.lbfgs import LBFGS
-from stylize_tf.optimizers import ImageOptimizer, of_any_size
+from stylize_tf.optimizers import lbfgs
+from stylize_tf.optimizers.lbfgs import LBFGS
+from stylize_tf.optimizers.method import ImageOptimizer, of_any_size
 from tests.fakes import twins
 
 HISTORY = 10

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf.lbfgs import LBFGS
-from stylize_tf.optimizers import Adam, Averaged, ImageOptimizer, compiled, of_any_size
+from stylize_tf.optimizers.lbfgs import LBFGS
+from stylize_tf.optimizers.method import Adam, Averaged, ImageOptimizer, compiled, of_any_size
 from tests.fakes import twins
 
 SHAPE = [1, 4, 5, 3]

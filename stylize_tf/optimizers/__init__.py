@@ -1,0 +1,1 @@
+"""Methods that move an image, given values and gradients."""
