@@ -13,7 +13,7 @@ import tensorflow as tf
 from benchmarks import problem as problems
 from benchmarks import workers
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.evaluation import Evaluator
+from stylize_tf.evaluation.evaluator import Evaluator
 from stylize_tf.network import features
 from stylize_tf.objective import objective
 from stylize_tf.objective.terms import build_objective

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stylize_tf.evaluation import Tiles
+from stylize_tf.evaluation.evaluator import Tiles
 from stylize_tf.machine.atomic_files import replacing
 from stylize_tf.run import Snapshot
 

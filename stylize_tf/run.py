@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf.errors import StylizationError
-from stylize_tf.evaluation import Tiles
+from stylize_tf.evaluation.evaluator import Tiles
 from stylize_tf.objective.objective import Targets
 from stylize_tf.optimizers.method import ImageOptimizer, Losses, Method, ValueAndGradient
 from stylize_tf.pyramid import Stage

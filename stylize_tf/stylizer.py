@@ -14,13 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 import stylize_tf
-from stylize_tf import memory, pyramid, regions
+from stylize_tf import pyramid, regions
 from stylize_tf.balance import balanced, term_weights
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
-from stylize_tf.evaluation import Evaluator, Tiles
+from stylize_tf.evaluation import memory_plan
+from stylize_tf.evaluation.evaluator import Evaluator, Tiles
 from stylize_tf.fine_style import configuration as fine_style_configuration
 from stylize_tf.images import image_io
 from stylize_tf.initial import initial_image
@@ -88,7 +89,7 @@ class Stylizer:
         # What "auto" stands for here and now: it decides the pixels, so recipes tell it.
         self.config = self.config.replace(
             precision=number_formats.resolve(self.config.precision, self._agreement),
-            memory=round(memory.limit(self.config.memory) / 1e9, 3),
+            memory=round(memory_plan.limit(self.config.memory) / 1e9, 3),
         )
         self._style_statistics: dict[tuple[Any, ...], Targets] = {}
         self._of_fine_strokes: tuple[StyleTransferConfig, Stylizer] | None = None
@@ -245,7 +246,7 @@ class Stylizer:
                 evaluate=evaluate,
                 tiles=tiles,
                 method=build_method(self.config, pairs),
-                smaller=lambda tiles: memory.smaller(tiles, stage.height * stage.width),
+                smaller=lambda tiles: memory_plan.smaller(tiles, stage.height * stage.width),
                 finish=lambda image: pictures.finished(image, masks),
             )
 
@@ -332,8 +333,8 @@ class Stylizer:
     def _plan(self, stage: pyramid.Stage, regions: int = 0, held: float = 0.0) -> tuple[Tiles, int]:
         """How a stage is evaluated, and how many curvature pairs it keeps; see `memory.plan`."""
         name = self.config.precision
-        return memory.plan(
-            memory.limit(self.config.memory),
+        return memory_plan.plan(
+            memory_plan.limit(self.config.memory),
             stage.height,
             stage.width,
             self._evaluator(name).segments,

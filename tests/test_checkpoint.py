@@ -8,7 +8,7 @@ import pytest
 from stylize_tf import checkpoint as checkpoints
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.evaluation import Tiles
+from stylize_tf.evaluation.evaluator import Tiles
 from stylize_tf.run import Snapshot
 from stylize_tf.stylizer import Stylizer
 

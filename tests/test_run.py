@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from stylize_tf import run, watching
 from stylize_tf.errors import StylizationError
-from stylize_tf.evaluation import Tiles
+from stylize_tf.evaluation.evaluator import Tiles
 from stylize_tf.images import image_io
 from stylize_tf.optimizers.lbfgs import LBFGS
 from stylize_tf.optimizers.method import Adam, Averaged

@@ -17,12 +17,13 @@ import tensorflow as tf
 from PIL import Image
 
 import stylize_tf
-from stylize_tf import pyramid, run, stylizer, tiling, watching
+from stylize_tf import pyramid, run, stylizer, watching
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError, StylizationError, WeightsError
-from stylize_tf.evaluation import Evaluator, Tiles
+from stylize_tf.evaluation import tiling
+from stylize_tf.evaluation.evaluator import Evaluator, Tiles
 from stylize_tf.images import image_io
 from stylize_tf.network import features
 from stylize_tf.objective import objective

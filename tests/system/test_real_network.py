@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf.config.style_transfer import CLASSIC_STYLE_LAYERS, StyleTransferConfig
-from stylize_tf.evaluation import Evaluator, Tiles
+from stylize_tf.evaluation.evaluator import Evaluator, Tiles
 from stylize_tf.images import image_io
 from stylize_tf.network import features
 from stylize_tf.objective import losses

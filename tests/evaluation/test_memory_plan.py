@@ -6,9 +6,9 @@ import types
 
 import pytest
 
-from stylize_tf import memory
 from stylize_tf.errors import ConfigError
-from stylize_tf.evaluation import Tiles
+from stylize_tf.evaluation import memory_plan
+from stylize_tf.evaluation.evaluator import Tiles
 
 MEGAPIXEL = (1000, 1000)
 
@@ -22,7 +22,7 @@ def segments():
 
 
 def planned(segments, gigabytes, size=MEGAPIXEL, itemsize=4, pairs=10, steps=1000):
-    return memory.plan(gigabytes * 1e9, *size, segments, itemsize, pairs, steps)
+    return memory_plan.plan(gigabytes * 1e9, *size, segments, itemsize, pairs, steps)
 
 
 def refusal(segments, **options):
@@ -40,29 +40,29 @@ def rank(tiles):
 
 
 def test_a_limit_that_is_given_is_taken_in_gigabytes_of_ten_to_the_ninth():
-    assert memory.limit(2.5) == 2.5e9
+    assert memory_plan.limit(2.5) == 2.5e9
 
 
 def test_without_a_limit_it_is_a_share_of_the_machine(monkeypatch):
-    monkeypatch.setattr(memory, "machine_memory", lambda: 20e9)
-    assert memory.limit(0.0) == memory.SHARE * 20e9
+    monkeypatch.setattr(memory_plan, "machine_memory", lambda: 20e9)
+    assert memory_plan.limit(0.0) == memory_plan.SHARE * 20e9
 
 
 def test_the_memory_of_a_container_counts_if_it_is_less_than_the_machines(tmp_path):
     group = tmp_path / "memory.max"
-    of_machine = memory.machine_memory(group)  # There is no such file.
+    of_machine = memory_plan.machine_memory(group)  # There is no such file.
     assert of_machine > 1e8
     for text, expected in (("max\n", of_machine), ("4096\n", 4096.0), ("9" * 18, of_machine)):
         group.write_text(text, encoding="ascii")
-        assert memory.machine_memory(group) == expected
+        assert memory_plan.machine_memory(group) == expected
 
 
 def test_a_machine_that_does_not_tell_is_taken_for_a_small_one(tmp_path, monkeypatch):
     def unknown(name):
         raise ValueError(name)
 
-    monkeypatch.setattr(memory.os, "sysconf", unknown)
-    assert memory.machine_memory(tmp_path / "nothing") == 8e9
+    monkeypatch.setattr(memory_plan.os, "sysconf", unknown)
+    assert memory_plan.machine_memory(tmp_path / "nothing") == 8e9
 
 
 # The plan.
@@ -88,7 +88,7 @@ def test_more_memory_never_gives_smaller_tiles_or_fewer_pairs(segments):
         for before, after in itertools.pairwise(found):
             # Pairs are given up last.
             assert (before[1], rank(before[0])) <= (after[1], rank(after[0]))
-        assert all(min(pairs, memory.FEWEST_PAIRS) <= kept <= pairs for _, kept in found)
+        assert all(min(pairs, memory_plan.FEWEST_PAIRS) <= kept <= pairs for _, kept in found)
 
 
 def test_the_need_of_a_plan_is_within_the_limit(segments):
@@ -97,11 +97,11 @@ def test_the_need_of_a_plan_is_within_the_limit(segments):
         tiles, kept = planned(segments, gigabytes, (3000, 4000), pairs=0)
         assert kept == 0
         pixels = 3000 * 4000
-        ways = list(memory.choices(pixels, len(segments)))
-        needs = [memory.evaluation_bytes(way, pixels, segments, 4) for way in ways]
+        ways = list(memory_plan.choices(pixels, len(segments)))
+        needs = [memory_plan.evaluation_bytes(way, pixels, segments, 4) for way in ways]
         chosen = ways.index(tiles)
         assert needs[chosen] < gigabytes * 1e9
-        fixed = memory.PROCESS + 12 * pixels * memory.VECTORS
+        fixed = memory_plan.PROCESS + 12 * pixels * memory_plan.VECTORS
         assert all(need + fixed > gigabytes * 1e9 for need in needs[:chosen])
 
 
@@ -115,8 +115,8 @@ def test_the_same_limit_gives_the_same_plan(segments):
 def test_larger_pictures_never_need_less(segments):
     needs = []
     for side in (500, 1000, 2000, 4000):
-        for way in memory.choices(side**2, len(segments)):
-            assert memory.evaluation_bytes(way, side**2, segments, 4) > 0
+        for way in memory_plan.choices(side**2, len(segments)):
+            assert memory_plan.evaluation_bytes(way, side**2, segments, 4) > 0
         message = refusal(segments, size=(side, side))
         needs.append(float(message.partition("at least ")[2].partition(" GB")[0]))
     assert needs == sorted(needs)
@@ -124,8 +124,8 @@ def test_larger_pictures_never_need_less(segments):
 
 
 def test_a_lower_format_never_needs_more(segments):
-    for way in memory.choices(10**7, len(segments)):
-        low, full = (memory.evaluation_bytes(way, 10**7, segments, size) for size in (2, 4))
+    for way in memory_plan.choices(10**7, len(segments)):
+        low, full = (memory_plan.evaluation_bytes(way, 10**7, segments, size) for size in (2, 4))
         assert low < full
 
 
@@ -144,7 +144,7 @@ def test_pairs_that_the_steps_do_not_fill_take_no_memory(segments):
 def test_what_is_held_besides_and_long_sides_take_their_room(segments):
     def least(height, width, **options):
         with pytest.raises(ConfigError) as caught:
-            memory.plan(1.0, height, width, segments, 4, 10, 20, **options)
+            memory_plan.plan(1.0, height, width, segments, 4, 10, 20, **options)
         return float(re.search(r"at least ([\d.]+) GB", str(caught.value))[1])
 
     assert least(400, 400, held=3e9) == pytest.approx(least(400, 400) + 3, abs=0.11)
@@ -160,8 +160,8 @@ def test_too_little_is_refused_in_one_line_that_names_what_is_enough(segments):
     assert "`size`" in message
     enough = float(message.partition("at least ")[2].partition(" GB")[0])
     tiles, kept = planned(segments, enough + 0.05, (3000, 4000))
-    assert tiles == list(memory.choices(12 * 10**6, len(segments)))[-1]
-    assert kept == memory.FEWEST_PAIRS
+    assert tiles == list(memory_plan.choices(12 * 10**6, len(segments)))[-1]
+    assert kept == memory_plan.FEWEST_PAIRS
     with pytest.raises(ConfigError):
         planned(segments, enough - 0.05, (3000, 4000))
 
@@ -171,27 +171,27 @@ def test_too_little_is_refused_in_one_line_that_names_what_is_enough(segments):
 
 def test_tiles_get_smaller_until_they_are_the_smallest():
     tiles, seen = Tiles(), []
-    while (tiles := memory.smaller(tiles, 12 * 10**6)) is not None:
+    while (tiles := memory_plan.smaller(tiles, 12 * 10**6)) is not None:
         seen.append(tiles)
     sizes = [x.pixels for x in seen]
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] == memory.TILE_PIXELS
-    assert sizes[-1] == memory.SMALLEST_TILE_PIXELS
+    assert sizes[0] == memory_plan.TILE_PIXELS
+    assert sizes[-1] == memory_plan.SMALLEST_TILE_PIXELS
     assert all(before == 2 * after for before, after in itertools.pairwise(sizes))
     assert all(x.banded for x in seen)
 
 
 def test_a_small_picture_is_not_cut_into_tiles_larger_than_its_half():
-    assert memory.smaller(Tiles(), 400_000).pixels == 200_000
-    assert memory.smaller(Tiles(3, 200_000), 400_000).pixels == 100_000
-    assert memory.smaller(Tiles(), 2 * memory.SMALLEST_TILE_PIXELS - 1) is None
+    assert memory_plan.smaller(Tiles(), 400_000).pixels == 200_000
+    assert memory_plan.smaller(Tiles(3, 200_000), 400_000).pixels == 100_000
+    assert memory_plan.smaller(Tiles(), 2 * memory_plan.SMALLEST_TILE_PIXELS - 1) is None
 
 
 def test_the_ways_to_evaluate_begin_with_the_whole_and_get_smaller(segments):
     for count in (1, 2, 4):
-        ways = list(memory.choices(10**6, count))
+        ways = list(memory_plan.choices(10**6, count))
         assert ways[0] == Tiles()
         assert len(set(ways)) == len(ways)
         assert all(1 <= way.banded <= count for way in ways[1:])
         assert [rank(way) for way in ways] == sorted(map(rank, ways), reverse=True)
-        assert ways[-1].pixels == memory.SMALLEST_TILE_PIXELS
+        assert ways[-1].pixels == memory_plan.SMALLEST_TILE_PIXELS

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stylize_tf.errors import ConfigError
-from stylize_tf.evaluation import Tiles
-from stylize_tf.tiling import Segment
+from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.evaluation.tiling import Segment
 
 SHARE = 0.6
 """Of the machine's memory, that a run takes where nobody says how much it may."""

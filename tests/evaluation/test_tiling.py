@@ -7,15 +7,15 @@ import math
 import keras
 import numpy as np
 import pytest
+import stylize_tf.tiling
 import tensorflow as tf
 
-import stylize_tf.tiling
 from stylize_tf import regions
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.evaluation.tiling import Tiling, bands, cut
 from stylize_tf.network import features
 from stylize_tf.objective.objective import Objective, Term, of_regions
 from stylize_tf.objective.terms import build_objective
-from stylize_tf.tiling import Tiling, bands, cut
 
 UNITS = {f"block{block}_conv1": 0.5 * block for block in range(1, 6)}
 
@@ -185,7 +185,7 @@ def test_the_way_back_goes_by_the_same_bands_as_the_way_forth(tiny_network, rng,
         seen.append(list(bands(*arguments)))
         return iter(seen[-1])
 
-    monkeypatch.setattr(stylize_tf.tiling, "bands", recorded)
+    monkeypatch.setattr(stylize_tf.evaluation.tiling, "bands", recorded)
     tiling.value_and_gradient(image, targets, 900)
     assert len(seen) == 8
     assert seen[4:] == seen[3::-1]

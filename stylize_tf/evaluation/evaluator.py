@@ -7,9 +7,9 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from stylize_tf.evaluation.tiling import Segment, Tiling, cut
 from stylize_tf.objective.objective import Objective, Targets
 from stylize_tf.optimizers.method import ValueAndGradient
-from stylize_tf.tiling import Segment, Tiling, cut
 
 STATISTICS_PIXELS = 2**20
 """Pixels of the bands in which statistics are taken; there is no way back that needs the maps."""

@@ -1,0 +1,1 @@
+"""The objective of a picture, compiled: as a whole and in bands."""
