@@ -14,17 +14,18 @@ import numpy as np
 import tensorflow as tf
 
 import stylize_tf
-from stylize_tf import pyramid, regions
+from stylize_tf import pyramid
 from stylize_tf.balance import balanced, term_weights
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import regions
+from stylize_tf.control.fine_style import configuration as fine_style_configuration
+from stylize_tf.control.initial import initial_image
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.evaluator import Evaluator, Tiles
-from stylize_tf.fine_style import configuration as fine_style_configuration
 from stylize_tf.images import image_io
-from stylize_tf.initial import initial_image
 from stylize_tf.machine import number_formats
 from stylize_tf.network import features, weights
 from stylize_tf.objective.objective import WEIGHTS, Targets, of_regions

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stylize_tf import color
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import color
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import color_spaces, image_io
 from stylize_tf.pictures import Pictures, cropped

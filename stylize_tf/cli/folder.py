@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stylize_tf import masks, pyramid
+from stylize_tf import pyramid
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.flags import CommandLine
@@ -25,6 +25,7 @@ from stylize_tf.cli.recipe import Recipe, RecipeError
 from stylize_tf.cli.sources import find_files, identity
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import masks
 from stylize_tf.errors import ImageError, OutputError
 from stylize_tf.images import image_io
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ImageColor
 
 import stylize_tf
-from stylize_tf import fine_style, masks, pyramid, styles
+from stylize_tf import pyramid
 from stylize_tf.cli import runtime
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
@@ -35,6 +35,7 @@ from stylize_tf.cli.recipe import (
 from stylize_tf.cli.sources import is_pattern
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import fine_style, masks, styles
 from stylize_tf.errors import ConfigError
 from stylize_tf.images import image_io
 from stylize_tf.machine.atomic_files import try_replacing

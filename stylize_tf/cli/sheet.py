@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stylize_tf import masks, styles
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.flags import CommandLine, value_of
@@ -22,6 +21,7 @@ from stylize_tf.cli.plan import Job, Wanted, check_sizes, configured
 from stylize_tf.cli.plan import prepare as prepare_picture
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig, closest
+from stylize_tf.control import masks, styles
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
 

@@ -10,8 +10,8 @@ import pytest
 import stylize_tf.tiling
 import tensorflow as tf
 
-from stylize_tf import regions
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import regions
 from stylize_tf.evaluation.tiling import Tiling, bands, cut
 from stylize_tf.network import features
 from stylize_tf.objective.objective import Objective, Term, of_regions

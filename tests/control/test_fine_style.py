@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from stylize_tf import fine_style, stylizer
+from stylize_tf import stylizer
 from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import fine_style
 from stylize_tf.errors import ImageError
 from stylize_tf.images import color_spaces
 from stylize_tf.stylizer import Stylizer

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stylize_tf import masks
+from stylize_tf.control import masks
 from stylize_tf.errors import ConfigError
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf import styles
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import styles
+from stylize_tf.control.styles import expanded
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
-from stylize_tf.styles import expanded
 from stylize_tf.stylizer import Stylizer
 
 SHORT = StyleTransferConfig(size=48, coarsest_size=32, steps=(3,), precision="float32")

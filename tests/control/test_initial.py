@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control.initial import initial_image, pink_noise, style_statistics
 from stylize_tf.images import image_io
-from stylize_tf.initial import initial_image, pink_noise, style_statistics
 
 KINDS = StyleTransferConfig.__dataclass_fields__["init"].metadata["choices"]
 NOISES = [kind for kind in KINDS if kind not in ("content", "picture")]

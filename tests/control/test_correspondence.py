@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from stylize_tf.correspondence import LEAST_SHARE, paired_regions
+from stylize_tf.control.correspondence import LEAST_SHARE, paired_regions
 
 
 def kinds(numbers, rng, *, gain=1.0, offset=0.0, noise=0.02):

@@ -6,7 +6,7 @@ import pytest
 import scipy.linalg
 
 import stylize_tf
-from stylize_tf import color
+from stylize_tf.control import color
 from stylize_tf.images import color_spaces, image_io
 from tests.fakes import twins
 

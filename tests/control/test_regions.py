@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from stylize_tf import regions
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import regions
+from stylize_tf.control.masks import Region, covers_all, joined, pair, read
 from stylize_tf.errors import ConfigError, ImageError
-from stylize_tf.masks import Region, covers_all, joined, pair, read
 from stylize_tf.network import features
 from stylize_tf.objective.objective import COVERAGE, of_regions
 from stylize_tf.objective.terms import build_objective

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf.correspondence import paired_regions
+from stylize_tf.control.correspondence import paired_regions
+from stylize_tf.control.masks import shown
 from stylize_tf.evaluation.tiling import IMAGE
 from stylize_tf.images import image_io
-from stylize_tf.masks import shown
 from stylize_tf.objective.objective import COVERAGE, Coverage, Losses, Targets
 from stylize_tf.optimizers.method import ValueAndGradient
 

@@ -1,0 +1,1 @@
+"""Art direction: colors, masks, regions, whose strokes, what to start from."""
