@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stylize_tf import pyramid
 from stylize_tf.config import style_transfer
 from stylize_tf.images import image_io
+from stylize_tf.iterative import pyramid
 from stylize_tf.network import features, weights
 
 

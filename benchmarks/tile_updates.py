@@ -24,10 +24,10 @@ from benchmarks import arguments as arguments_of
 from benchmarks import common, quality
 from stylize_tf import StyleTransferConfig, Stylizer
 from stylize_tf.evaluation.tiling import Tiling
+from stylize_tf.iterative.pyramid import Stage
 from stylize_tf.optimizers.lbfgs import LBFGS
 from stylize_tf.optimizers.method import ValueAndGradient
 from stylize_tf.optimizers.spectral import Spectral
-from stylize_tf.pyramid import Stage
 
 SIZE, SMALLER, SWEEPS = 512, 362, 20
 QUARTERS = [(rows, columns) for rows in (0, 1) for columns in (0, 1)]

@@ -1,6 +1,6 @@
 """The objective in PyTorch: the other side of every comparison of speed.
 
-Written from the definitions in the docstrings of `stylize_tf.objective.losses` and `stylize_tf.objective.objective`,
+Written from the definitions in the docstrings of `stylize_tf.objective`,
 for the forms that are compared: content `mean`; style `bures`, or `gram` of the forms `mean` and
 `sum`; patches; nine-point total variation; maximum pooling; zero or replicate padding. Nothing here
 imports the package or TensorFlow: PyTorch may be in another Python than they are.

@@ -13,7 +13,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stylize_tf.checkpoint import Checkpoint
     from stylize_tf.config.presets import PRESETS
     from stylize_tf.config.style_transfer import StyleTransferConfig
     from stylize_tf.errors import (
@@ -23,23 +22,24 @@ if TYPE_CHECKING:
         StylizationError,
         WeightsError,
     )
-    from stylize_tf.run import Iterate
-    from stylize_tf.stylizer import Stylizer, stylize
+    from stylize_tf.iterative.checkpoint import Checkpoint
+    from stylize_tf.iterative.run import Iterate
+    from stylize_tf.iterative.stylizer import Stylizer, stylize
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "PRESETS": "config.presets",
-    "Checkpoint": "checkpoint",
+    "Checkpoint": "iterative.checkpoint",
     "ConfigError": "errors",
     "ImageError": "errors",
-    "Iterate": "run",
+    "Iterate": "iterative.run",
     "OutputError": "errors",
     "StylizationError": "errors",
     "StyleTransferConfig": "config.style_transfer",
-    "Stylizer": "stylizer",
+    "Stylizer": "iterative.stylizer",
     "WeightsError": "errors",
-    "stylize": "stylizer",
+    "stylize": "iterative.stylizer",
 }
 
 __all__ = [

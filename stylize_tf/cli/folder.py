@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stylize_tf import pyramid
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 from stylize_tf.cli.flags import CommandLine
@@ -28,6 +27,7 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import masks
 from stylize_tf.errors import ImageError, OutputError
 from stylize_tf.images import image_io
+from stylize_tf.iterative import pyramid
 
 _NOT_HERE = {
     "output": "--output names one picture, --output_dir a folder for many: leave one out.",

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from stylize_tf import Iterate, Stylizer
-    from stylize_tf.checkpoint import Checkpoint
     from stylize_tf.cli.plan import Job
+    from stylize_tf.iterative.checkpoint import Checkpoint
 
 
 class Painting:
@@ -74,7 +74,7 @@ class Painting:
         folder = self.job.options.checkpoint_dir
         if folder is None:
             return None
-        from stylize_tf.checkpoint import Checkpoint
+        from stylize_tf.iterative.checkpoint import Checkpoint
 
         return Checkpoint(folder, self.job.options.checkpoint_seconds)
 

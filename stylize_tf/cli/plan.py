@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from PIL import ImageColor
 
 import stylize_tf
-from stylize_tf import pyramid
 from stylize_tf.cli import runtime
 from stylize_tf.cli.console import Console
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
@@ -38,9 +37,10 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import fine_style, masks, styles
 from stylize_tf.errors import ConfigError
 from stylize_tf.images import image_io
+from stylize_tf.iterative import pyramid
+from stylize_tf.iterative.pictures import no_larger
 from stylize_tf.machine.atomic_files import try_replacing
 from stylize_tf.network import weights
-from stylize_tf.pictures import no_larger
 
 if TYPE_CHECKING:
     import numpy as np

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from stylize_tf.cli.exits import CommandError, Exit, usage_error
 
 if TYPE_CHECKING:
-    from stylize_tf.stylizer import Stylizer
+    from stylize_tf.iterative.stylizer import Stylizer
 
 DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu")
 """Wheels that install the `tensorflow` folder, one over the other."""
@@ -40,7 +40,7 @@ class Runtime:
     """TensorFlow, imported and set up.
 
     Attributes:
-        stylizer: the class `stylize_tf.stylizer.Stylizer`.
+        stylizer: the class `stylize_tf.iterative.stylizer.Stylizer`.
         failure: the class of its error when no picture can be made.
         placement: from the name of a device, or `auto`, to a context in which this thread's
             TensorFlow works there.
@@ -123,7 +123,7 @@ def load(
                     tf.zeros([1])  # At its first use a device has something to say.
 
             from stylize_tf.errors import StylizationError
-            from stylize_tf.stylizer import Stylizer
+            from stylize_tf.iterative.stylizer import Stylizer
         except ImportError as error:
             raise CommandError(
                 f"TensorFlow cannot be imported: {error}. Reinstall what requirements.txt lists; "

@@ -418,7 +418,7 @@ def test_checkpoints_go_to_their_folder_and_are_removed_when_the_picture_is_writ
     def remove(checkpoint):
         removed.append(Path("photo_painting.png").exists())
 
-    monkeypatch.setattr("stylize_tf.checkpoint.Checkpoint.remove", remove)
+    monkeypatch.setattr("stylize_tf.iterative.checkpoint.Checkpoint.remove", remove)
     flags = ("--checkpoint_dir=kept/here", "--checkpoint_seconds=7")
     assert stylize(*INPUTS, *SHORT, *flags) == 0
     checkpoint = cli_fakes.CHECKPOINTS[-1]
@@ -429,7 +429,9 @@ def test_checkpoints_go_to_their_folder_and_are_removed_when_the_picture_is_writ
 
 
 def test_checkpoint_of_a_run_that_fails_is_not_removed(stylize, folder, monkeypatch):
-    monkeypatch.setattr("stylize_tf.checkpoint.Checkpoint.remove", lambda _: pytest.fail("gone"))
+    monkeypatch.setattr(
+        "stylize_tf.iterative.checkpoint.Checkpoint.remove", lambda _: pytest.fail("gone")
+    )
 
     def fail(evaluation):
         if evaluation == 3:

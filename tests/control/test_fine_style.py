@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from stylize_tf import stylizer
-from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import fine_style
 from stylize_tf.errors import ImageError
 from stylize_tf.images import color_spaces
-from stylize_tf.stylizer import Stylizer
+from stylize_tf.iterative import stylizer
+from stylize_tf.iterative.checkpoint import Checkpoint
+from stylize_tf.iterative.stylizer import Stylizer
 
 SHORT = StyleTransferConfig(size=48, coarsest_size=32, steps=(3,), precision="float32")
 

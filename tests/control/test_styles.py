@@ -9,7 +9,7 @@ from stylize_tf.control import styles
 from stylize_tf.control.styles import expanded
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
-from stylize_tf.stylizer import Stylizer
+from stylize_tf.iterative.stylizer import Stylizer
 
 SHORT = StyleTransferConfig(size=48, coarsest_size=32, steps=(3,), precision="float32")
 

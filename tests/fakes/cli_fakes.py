@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from stylize_tf import pyramid
 from stylize_tf.cli import runtime
 from stylize_tf.images import image_io
+from stylize_tf.iterative import pyramid
 from stylize_tf.network import weights
 
 WEIGHTS = SimpleNamespace(source="weights for tests", kind="npz", sha256="0" * 64, tensors={})
@@ -37,7 +37,7 @@ FINE_STYLES: list[np.ndarray | None] = []
 
 
 class StylizationError(RuntimeError):
-    """As that of `stylize_tf.stylizer`, which cannot be imported without TensorFlow."""
+    """As that of `stylize_tf.iterative.stylizer`, which cannot be imported without TensorFlow."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,26 +5,25 @@ Run as a script; it says on standard error which threads had their pictures on w
 
 from __future__ import annotations
 
-import inspect
 import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
 
-import conftest
 import tensorflow as tf
 
-from stylize_tf import stylizer
 from stylize_tf.cli.stylize import run
+from stylize_tf.iterative import stylizer
 from stylize_tf.network import weights
 from tests.fakes.cli_fakes import WEIGHTS
+from tests.fakes.tiny_network import tiny_network
 
 seen = set()
 
 
 class TinyStylizer(stylizer.Stylizer):
     def __init__(self, config: Any, *, weights: Any) -> None:
-        super().__init__(config, network=inspect.unwrap(conftest.tiny_network)())
+        super().__init__(config, network=tiny_network())
 
     def iterate(self, *pictures: Any, **options: Any) -> Iterator[Any]:
         for iterate in super().iterate(*pictures, **options):

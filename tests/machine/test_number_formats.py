@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.machine import number_formats
-from stylize_tf.stylizer import Stylizer
 
 FORMATS = ("float32", "bfloat16", "float16")
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import pyramid
 from stylize_tf.config.style_transfer import PATCH_SIZE, VGG19_LAYERS, StyleTransferConfig
+from stylize_tf.iterative import pyramid
 from stylize_tf.network import features
 
 LAYERS = ["block1_conv1", "block1_conv2", "block2_pool", "block3_conv4", "block5_conv1"]

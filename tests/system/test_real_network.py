@@ -10,10 +10,10 @@ import tensorflow as tf
 from stylize_tf.config.style_transfer import CLASSIC_STYLE_LAYERS, StyleTransferConfig
 from stylize_tf.evaluation.evaluator import Evaluator, Tiles
 from stylize_tf.images import image_io
+from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.network import features
 from stylize_tf.objective import losses
 from stylize_tf.objective.terms import build_objective
-from stylize_tf.stylizer import Stylizer
 
 pytestmark = pytest.mark.slow
 

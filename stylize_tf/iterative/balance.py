@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf import pyramid
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.iterative import pyramid
 from stylize_tf.objective.objective import COVERAGE, Losses, Targets
 from stylize_tf.objective.terms import build_objective
 

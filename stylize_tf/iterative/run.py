@@ -13,10 +13,10 @@ import tensorflow as tf
 
 from stylize_tf.errors import StylizationError
 from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.iterative.pyramid import Stage
+from stylize_tf.iterative.watching import Watch, Work
 from stylize_tf.objective.objective import Targets
 from stylize_tf.optimizers.method import ImageOptimizer, Losses, Method, ValueAndGradient
-from stylize_tf.pyramid import Stage
-from stylize_tf.watching import Watch, Work
 
 
 def _same(image: np.ndarray) -> np.ndarray:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf import run, watching
 from stylize_tf.errors import StylizationError
 from stylize_tf.evaluation.evaluator import Tiles
 from stylize_tf.images import image_io
+from stylize_tf.iterative import run, watching
+from stylize_tf.iterative.pyramid import Stage
+from stylize_tf.iterative.run import Prepared, Run, fits
 from stylize_tf.optimizers.lbfgs import LBFGS
 from stylize_tf.optimizers.method import Adam, Averaged
-from stylize_tf.pyramid import Stage
-from stylize_tf.run import Prepared, Run, fits
 
 STAGES = (Stage(4, 5, 4), Stage(6, 8, 1), Stage(9, 11, 3))
 METHODS = [

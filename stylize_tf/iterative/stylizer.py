@@ -14,9 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 import stylize_tf
-from stylize_tf import pyramid
-from stylize_tf.balance import balanced, term_weights
-from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import regions
@@ -26,6 +23,12 @@ from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.evaluator import Evaluator, Tiles
 from stylize_tf.images import image_io
+from stylize_tf.iterative import pyramid
+from stylize_tf.iterative.balance import balanced, term_weights
+from stylize_tf.iterative.checkpoint import Checkpoint
+from stylize_tf.iterative.pictures import Pictures
+from stylize_tf.iterative.run import Iterate, Prepared, Run, Snapshot, fits
+from stylize_tf.iterative.watching import MOST_STEPS
 from stylize_tf.machine import number_formats
 from stylize_tf.network import features, weights
 from stylize_tf.objective.objective import WEIGHTS, Targets, of_regions
@@ -33,9 +36,6 @@ from stylize_tf.objective.terms import build_objective
 from stylize_tf.optimizers.lbfgs import LBFGS
 from stylize_tf.optimizers.method import Adam, Averaged, Losses, Method, ValueAndGradient
 from stylize_tf.optimizers.spectral import Spectral
-from stylize_tf.pictures import Pictures
-from stylize_tf.run import Iterate, Prepared, Run, Snapshot, fits
-from stylize_tf.watching import MOST_STEPS
 
 KEPT_STATISTICS = 64
 """Statistics of styles that are kept, one a style and stage, each under 3 MB with VGG19."""

@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from stylize_tf import watching
 from stylize_tf.errors import StylizationError
-from stylize_tf.pyramid import Stage
-from stylize_tf.watching import Watch, Work
+from stylize_tf.iterative import watching
+from stylize_tf.iterative.pyramid import Stage
+from stylize_tf.iterative.watching import Watch, Work
 
 
 class Number:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from stylize_tf import pyramid
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import color, masks
 from stylize_tf.control.masks import shown
 from stylize_tf.control.styles import expanded, is_folder
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io, montage
+from stylize_tf.iterative import pyramid
 
 OVERLAY_SIDE = 1024
 """Long side of the pictures of an overlay, at most, in pixels."""

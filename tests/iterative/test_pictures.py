@@ -9,8 +9,8 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import color
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import color_spaces, image_io
-from stylize_tf.pictures import Pictures, cropped
-from stylize_tf.pyramid import Stage
+from stylize_tf.iterative.pictures import Pictures, cropped
+from stylize_tf.iterative.pyramid import Stage
 
 PLAIN = StyleTransferConfig(mask_feather=0.0)
 STAGE = Stage(20, 30, 1)

@@ -17,22 +17,22 @@ import tensorflow as tf
 from PIL import Image
 
 import stylize_tf
-from stylize_tf import pyramid, run, stylizer, watching
-from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError, StylizationError, WeightsError
 from stylize_tf.evaluation import tiling
 from stylize_tf.evaluation.evaluator import Evaluator, Tiles
 from stylize_tf.images import image_io
+from stylize_tf.iterative import pyramid, run, stylizer, watching
+from stylize_tf.iterative.checkpoint import Checkpoint
+from stylize_tf.iterative.run import Iterate
+from stylize_tf.iterative.stylizer import Stylizer, build_method
 from stylize_tf.network import features
 from stylize_tf.objective import objective
 from stylize_tf.objective.terms import build_objective
 from stylize_tf.optimizers.lbfgs import LBFGS
 from stylize_tf.optimizers.method import Adam, Averaged
 from stylize_tf.optimizers.spectral import Spectral
-from stylize_tf.run import Iterate
-from stylize_tf.stylizer import Stylizer, build_method
 
 # Two shallow layers, one stage, few steps: what a test does not say is not what it is about.
 PLAIN = StyleTransferConfig(

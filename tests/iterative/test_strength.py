@@ -5,8 +5,8 @@ import pytest
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.images import image_io
+from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.objective.terms import build_objective, strength_factor
-from stylize_tf.stylizer import Stylizer
 
 PLAIN = StyleTransferConfig(
     size=32,

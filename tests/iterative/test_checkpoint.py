@@ -5,12 +5,12 @@ import time
 import numpy as np
 import pytest
 
-from stylize_tf import checkpoint as checkpoints
-from stylize_tf.checkpoint import Checkpoint
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation.evaluator import Tiles
-from stylize_tf.run import Snapshot
-from stylize_tf.stylizer import Stylizer
+from stylize_tf.iterative import checkpoint as checkpoints
+from stylize_tf.iterative.checkpoint import Checkpoint
+from stylize_tf.iterative.run import Snapshot
+from stylize_tf.iterative.stylizer import Stylizer
 
 SMALL = {
     "size": 24,

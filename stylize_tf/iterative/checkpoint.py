@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.iterative.run import Snapshot
 from stylize_tf.machine.atomic_files import replacing
-from stylize_tf.run import Snapshot
 
 FORMAT = 1
 """Of the file; others are not read."""

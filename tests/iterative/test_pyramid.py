@@ -3,10 +3,10 @@ import math
 
 import pytest
 
-from stylize_tf import pyramid
 from stylize_tf.config.style_transfer import PATCH_SIZE, StyleTransferConfig
 from stylize_tf.errors import ConfigError
-from stylize_tf.pyramid import Stage, final_size
+from stylize_tf.iterative import pyramid
+from stylize_tf.iterative.pyramid import Stage, final_size
 
 SIZES = [(512, 341), (341, 512), (100, 100), (2000, 17), (7, 300), (129, 128), (3, 3), (9000, 9000)]
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from stylize_tf.errors import StylizationError
+from stylize_tf.iterative.pyramid import Stage
 from stylize_tf.optimizers.method import ImageOptimizer
-from stylize_tf.pyramid import Stage
 
 PATIENCE = 100
 """Steps without a better loss (by a hundred thousandth) after which a stage ends."""
