@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         StylizationError,
         WeightsError,
     )
+    from stylize_tf.images import image_io
     from stylize_tf.iterative.checkpoint import Checkpoint
     from stylize_tf.iterative.run import Iterate
     from stylize_tf.iterative.stylizer import Stylizer, stylize
@@ -39,6 +40,7 @@ _HOMES = {
     "StyleTransferConfig": "config.style_transfer",
     "Stylizer": "iterative.stylizer",
     "WeightsError": "errors",
+    "image_io": "images.image_io",
     "stylize": "iterative.stylizer",
 }
 
@@ -53,6 +55,7 @@ __all__ = [
     "StylizationError",
     "Stylizer",
     "WeightsError",
+    "image_io",
     "stylize",
 ]
 
@@ -60,7 +63,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'stylize_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"stylize_tf.{_HOMES[name]}"), name)
+    home = importlib.import_module(f"stylize_tf.{_HOMES[name]}")
+    return home if _HOMES[name].endswith(f".{name}") else getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -193,7 +193,7 @@ def test_what_is_written_is_the_same_bytes_each_time_and_says_srgb(tmp_path, ext
 
 def test_the_embedded_profile_does_not_change_with_the_clock(tmp_path):
     code = (
-        "import sys; from stylize_tf import image_decoding;"
+        "import sys; from stylize_tf.images import decoding;"
         "sys.stdout.write(decoding.srgb_profile().hex())"
     )
     time.sleep(1 - time.time() % 1)  # Profiles are dated to the second.

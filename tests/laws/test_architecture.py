@@ -290,8 +290,10 @@ def test_the_public_names_are_loaded_from_where_type_checkers_find_them():
     found = {}
     for node in ast.walk(tree_of("")):
         if isinstance(node, ast.ImportFrom) and node.module.startswith("stylize_tf."):
-            home = node.module.removeprefix("stylize_tf.")
-            found |= {alias.name: home for alias in node.names}
+            found |= {
+                alias.name: submodule(node.module, alias.name).removeprefix("stylize_tf.")
+                for alias in node.names
+            }
     assert found == stylize_tf._HOMES
     assert set(found) == set(stylize_tf.__all__)
 
