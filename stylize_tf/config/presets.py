@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stylize_tf.config.style_transfer import CLASSIC_STYLE_LAYERS, StyleTransferConfig
+from stylize_tf.config.layers import CLASSIC_STYLE_LAYERS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 
 # The published recipes, in this project's terms. Three conversions hold for all of them:
 # - Learning rates are for pixels in [0, 1]. 0.003 on images divided by torchvision's standard

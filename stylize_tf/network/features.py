@@ -12,8 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-IMAGE = "image"
-"""Name of the image itself among the feature maps."""
+from stylize_tf.config.layers import IMAGE
 
 MEAN_PIXEL_BGR = (103.939, 116.779, 123.68)
 

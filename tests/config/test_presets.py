@@ -5,8 +5,9 @@ import math
 
 import pytest
 
+from stylize_tf.config.layers import CLASSIC_STYLE_LAYERS
 from stylize_tf.config.presets import PRESETS
-from stylize_tf.config.style_transfer import CLASSIC_STYLE_LAYERS, StyleTransferConfig
+from stylize_tf.config.style_transfer import StyleTransferConfig
 
 
 @pytest.mark.parametrize("name", PRESETS)

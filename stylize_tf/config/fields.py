@@ -1,0 +1,178 @@
+"""Options as fields of a dataclass: the metadata of each says what it may be, and checks it."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from stylize_tf.errors import ConfigError
+
+Field = dataclasses.Field[Any]
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: Iterable[str] | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    units: Mapping[str, float] | None = None,
+    words: Mapping[str, float] | None = None,
+    shown: str | None = None,
+    section: str | None = None,
+    term: str | None = None,
+) -> Any:
+    """A field of a dataclass with all of this in its metadata.
+
+    Args:
+        default: its value where none is given.
+        help: a sentence or more; other options are in backticks.
+        choices: all that a text may be.
+        minimum, maximum: ends of the range of a number, which belong to it.
+        units: what a number may end with, and the factor that it means.
+        words: texts that mean a number.
+        shown: the default as help shows it.
+        section: heading of the options that start with this one.
+        term: the term of the objective that the number weighs, as its module is called.
+    """
+    metadata = {
+        "help": help,
+        "choices": tuple(choices) if choices is not None else None,
+        "minimum": minimum,
+        "maximum": maximum,
+        "units": units or {},
+        "words": words or {},
+        "shown": shown,
+        "section": section,
+        "term": term,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """A base of dataclasses whose fields are made by `option`: all are checked as it is made."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, checked(field, getattr(self, field.name)))
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed and all of it checked again."""
+        unknown_field(changes, type(self))
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data that JSON can hold; `from_dict` takes them back."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {x: list(y) if isinstance(y, tuple) else y for x, y in values.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The configuration whose `to_dict` is `values`; missing fields keep their default."""
+        unknown_field(values, cls)
+        return cls(**values)
+
+
+def type_of(field: Field) -> type:
+    """The type of one value of a field: `bool`, `int`, `float` or `str`; of an item for tuples."""
+    name = str(field.type).removeprefix("tuple[").removesuffix(", ...]")
+    return {"bool": bool, "int": int, "float": float, "str": str}[name]
+
+
+def is_tuple(field: Field) -> bool:
+    """Whether a value of the field is a tuple of items."""
+    return str(field.type).startswith("tuple")
+
+
+def term_fields(config_class: type) -> dict[str, Field]:
+    """Term of the objective -> the field that weighs it, in the order in which they are summed."""
+    fields = dataclasses.fields(config_class)
+    return {field.metadata["term"]: field for field in fields if field.metadata.get("term")}
+
+
+def layer_kinds(config_class: type) -> list[str]:
+    """Every `X` of which there are `X_layers`, and so `X_layer_weights` and `X_weight`."""
+    names = [field.name for field in dataclasses.fields(config_class)]
+    return [name.removesuffix("_layers") for name in names if name.endswith("_layers")]
+
+
+def unknown_field(names: Iterable[str], config_class: type) -> None:
+    """Raises `ConfigError`, naming the closest field, if one of `names` is not a field."""
+    known = [field.name for field in dataclasses.fields(config_class)]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"There is no option `{name}`.{closest(name, known)}")
+
+
+def closest(name: str, choices: Iterable[str]) -> str:
+    """` Did you mean ...?` with the choice that looks like `name`, or an empty string."""
+    matches = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    return f" Did you mean `{matches[0]}`?" if matches else ""
+
+
+def checked(field: Field, value: Any) -> Any:
+    """`value` as the type of the field; a single one is taken as a tuple of one.
+
+    Raises:
+        ConfigError: if it is not what the type and the metadata of the field allow.
+    """
+    if not is_tuple(field):
+        return _checked_one(field, value)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        value = (value,)
+    return tuple(_checked_one(field, item) for item in value)
+
+
+def _checked_one(field: Field, value: Any) -> Any:
+    name, choices, kind = field.name, field.metadata["choices"], type_of(field)
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise ConfigError(f"`{name}` must be true or false; got {value!r}.")
+        return value
+    if kind is str:
+        if value not in choices:
+            raise ConfigError(
+                f"`{name}` must be one of {', '.join(choices)}; got {value!r}."
+                f"{closest(str(value), choices)}"
+            )
+        return str(value)
+    return _checked_number(field, value, kind)
+
+
+def _checked_number(field: Field, value: Any, kind: type) -> Any:
+    name, metadata, hint = field.name, field.metadata, ""
+    if isinstance(value, str):
+        value = _in_units(value, metadata["units"], metadata["words"])
+    word = "a whole number" if kind is int else "a number"
+    if metadata["units"]:
+        hint = f" Its units are {', '.join(metadata['units'])}; or {', '.join(metadata['words'])}."
+    try:
+        number = kind(value)
+        if isinstance(value, bool) or not math.isfinite(number) or float(value) != number:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"`{name}` must be {word}; got {value!r}.{hint}") from None
+    low, high = metadata["minimum"], metadata["maximum"]
+    if (low is not None and number < low) or (high is not None and number > high):
+        limits = f"at least {low:g}" if high is None else f"between {low:.12g} and {high:.12g}"
+        raise ConfigError(f"`{name}` must be {word} {limits}; got {value!r}.")
+    return number
+
+
+def _in_units(text: str, units: Mapping[str, float], words: Mapping[str, float]) -> Any:
+    """The number that a text such as "6GB" or "auto" means; the text itself where it means none."""
+    word = text.strip().lower()
+    if word in words:
+        return words[word]
+    for unit, factor in sorted(units.items(), key=lambda item: -len(item[0])):
+        if word.endswith(unit.lower()):
+            try:
+                return float(word.removesuffix(unit.lower())) * factor
+            except ValueError:
+                return text
+    return text
