@@ -14,12 +14,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from stylize_tf.config.layers import IMAGE
 from stylize_tf.control.correspondence import paired_regions
 from stylize_tf.control.masks import shown
-from stylize_tf.evaluation.tiling import IMAGE
 from stylize_tf.images import image_io
-from stylize_tf.objective.objective import COVERAGE, Coverage, Losses, Targets
-from stylize_tf.optimizers.method import ValueAndGradient
+from stylize_tf.objective.targets import Coverage, Coverages, Losses, Targets, ValueAndGradient
 
 FOUND_LAYER = "block4_conv2"
 FOUND_SIDE = 256
@@ -27,8 +26,8 @@ FOUND_SIDE = 256
 block4_conv1, block4_conv2 and block5_conv1, what paired the parts of pictures best."""
 
 
-def coverage(masks: np.ndarray, extractor: keras.Model) -> Targets:
-    """How much the positions of each layer count in each region: `{COVERAGE: ...}` of targets.
+def coverage(masks: np.ndarray, extractor: keras.Model) -> Coverages:
+    """How much the positions of each layer count in each region.
 
     Args:
         masks: float32, `[1, H, W, R]`, of a picture.
@@ -48,10 +47,8 @@ def coverage(masks: np.ndarray, extractor: keras.Model) -> Targets:
         if name in extractor.output:
             layers[name] = weights
     return {
-        COVERAGE: {
-            name: Coverage(weights, tf.reduce_mean(weights, axis=[0, 1, 2]))
-            for name, weights in layers.items()
-        }
+        name: Coverage(weights, tf.reduce_mean(weights, axis=[0, 1, 2]))
+        for name, weights in layers.items()
     }
 
 

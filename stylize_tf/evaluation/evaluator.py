@@ -8,8 +8,12 @@ import keras
 import tensorflow as tf
 
 from stylize_tf.evaluation.tiling import Segment, Tiling, cut
-from stylize_tf.objective.objective import Objective, Targets
-from stylize_tf.optimizers.method import ValueAndGradient
+from stylize_tf.machine.newest import Newest
+from stylize_tf.objective.objective import Objective
+from stylize_tf.objective.targets import Coverages, OfTerms, Targets, ValueAndGradient
+
+KEPT_STATISTICS = 64
+"""Statistics of paintings that are kept, one a painting and size, each under 3 MB with VGG19."""
 
 STATISTICS_PIXELS = 2**20
 """Pixels of the bands in which statistics are taken; there is no way back that needs the maps."""
@@ -38,23 +42,29 @@ class Evaluator:
     Args:
         name: of the number format of the extractor.
         extractor: from `features.build_extractor`.
-        objective: whose layers the extractor has.
+        objective: whose layers the extractor has; its weights count for nothing.
+
+    Attributes:
+        of_paintings: the newest statistics, by what they are of.
     """
 
     def __init__(self, name: str, extractor: keras.Model, objective: Objective):
         self.name = name
         self.extractor = extractor
         self._objective = objective
+        self.of_paintings: Newest[OfTerms] = Newest(KEPT_STATISTICS)
         self._describing: dict[tuple[str, bool], Tiling] = {}
         self._evaluating: dict[int, Tiling] = {}
 
-    def statistics(self, source: str, image: tf.Tensor, coverage: Targets | None = None) -> Targets:
+    def statistics(
+        self, source: str, image: tf.Tensor, coverage: Coverages | None = None
+    ) -> OfTerms:
         """The statistics of a picture for terms whose targets are from `source`.
 
         Args:
             source: "content" or "style".
             image: float32 `[1, H, W, 3]` in [0, 1].
-            coverage: `{COVERAGE: ...}` of regions of the picture; the statistics are those of each.
+            coverage: of regions of the picture; the statistics are those of each.
         """
         objective = self._objective.of(source)
         if not objective.terms:

@@ -22,10 +22,11 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from stylize_tf.objective.objective import Edges, Losses, Objective, Sums, Targets, added
+from stylize_tf.config.layers import IMAGE
+from stylize_tf.objective.objective import Objective, added, part_of_coverage
+from stylize_tf.objective.targets import Coverages, Losses, OfTerms, Targets
+from stylize_tf.objective.term import Edges
 from stylize_tf.optimizers.method import of_any_size
-
-IMAGE = "image"
 
 
 class Segment(NamedTuple):
@@ -136,15 +137,17 @@ class Tiling:
         self._backward = [of_any_size(partial(self._slope, index)) for index in range(banded)]
         self._end = of_any_size(self._losses_and_slopes)
 
-    def statistics(self, image: tf.Tensor, pixels: int, coverage: Targets | None = None) -> Targets:
+    def statistics(
+        self, image: tf.Tensor, pixels: int, coverage: Coverages | None = None
+    ) -> OfTerms:
         """The statistics of a picture for the terms of the objective; arguments as below.
 
         Args:
             image, pixels: as for `value_and_gradient`.
-            coverage: `{COVERAGE: ...}` of the picture, to describe regions of it.
+            coverage: of the picture, to describe regions of it.
         """
         x, coverage = image, coverage or {}
-        descriptions: Sums = {}
+        descriptions: OfTerms = {}
         for index in range(len(self._segments)):
             own, parts = [], []
             for start, end in self._bands(index, x.shape[1], image.shape[2], pixels):
@@ -161,12 +164,12 @@ class Tiling:
         """The losses and their gradient, as of the whole picture.
 
         Args:
-            image: float32 `[1, H, W, 3]` in [0, 1].
-            targets: of the objective.
+            image: float32 `[N, H, W, 3]` in [0, 1].
+            targets: of the objective, of each of the N pictures or one for all.
             pixels: of the image in one band, about; memory is in proportion to it.
         """
         x, inputs = image, []
-        sums: Sums = {}
+        sums: OfTerms = {}
         for index in range(len(self._segments)):
             own, parts = [], []
             for start, end in self._bands(index, x.shape[1], image.shape[2], pixels):
@@ -205,14 +208,16 @@ class Tiling:
             yield tf.constant(start), tf.constant(end)
 
     def _description(
-        self, index: int, x: tf.Tensor, start: tf.Tensor, end: tf.Tensor, coverage: Targets
-    ) -> tuple[Sums, tf.Tensor]:
+        self, index: int, x: tf.Tensor, start: tf.Tensor, end: tf.Tensor, coverage: Coverages
+    ) -> tuple[OfTerms, tf.Tensor]:
         first, last = _reach(x, start, end, self._segments[index].margin)
         features, edges, output = self._maps(index, x[:, first:last], first, start, end)
-        coverage = self._targets_of(index, coverage, start, end)
+        coverage = part_of_coverage(coverage, self._rows(index, start, end))
         return self._objective.descriptions(features, edges, coverage), output
 
-    def _finished_statistics(self, x: tf.Tensor, descriptions: Sums, coverage: Targets) -> Targets:
+    def _finished_statistics(
+        self, x: tf.Tensor, descriptions: OfTerms, coverage: Coverages
+    ) -> OfTerms:
         if self._rest is not None:
             own = self._objective.descriptions(self._rest(x), coverage=coverage)
             descriptions = _joined(descriptions, own)
@@ -220,11 +225,11 @@ class Tiling:
 
     def _sums(
         self, index: int, x: tf.Tensor, start: tf.Tensor, end: tf.Tensor, targets: Targets
-    ) -> tuple[Sums, tf.Tensor]:
+    ) -> tuple[OfTerms, tf.Tensor]:
         """What a band of the input of a segment adds to the sums, and its part of the output."""
         first, last = _reach(x, start, end, self._segments[index].margin)
         features, edges, output = self._maps(index, x[:, first:last], first, start, end)
-        targets = self._targets_of(index, targets, start, end)
+        targets = self._objective.parts_of(targets, self._rows(index, start, end))
         return self._objective.sums(features, targets, edges), output
 
     def _slope(
@@ -234,7 +239,7 @@ class Tiling:
         start: tf.Tensor,
         end: tf.Tensor,
         targets: Targets,
-        by_sums: Sums,
+        by_sums: OfTerms,
         by_output: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The gradient by the rows above a band, in it and below that are due to the band."""
@@ -244,7 +249,7 @@ class Tiling:
         with tf.GradientTape() as tape:
             tape.watch(band)
             features, edges, output = self._maps(index, band, first, start, end)
-            targets = self._targets_of(index, targets, start, end)
+            targets = self._objective.parts_of(targets, self._rows(index, start, end))
             sums = self._objective.sums(features, targets, edges)
         by_output = by_output[:, start // segment.step : end // segment.step]
         by_own = {
@@ -276,17 +281,16 @@ class Tiling:
             features[IMAGE] = band[:, start - first - above : end - first + below]
         return features, Edges(above, below), output
 
-    def _targets_of(
-        self, index: int, targets: Targets, start: tf.Tensor, end: tf.Tensor
-    ) -> Targets:
+    def _rows(self, index: int, start: tf.Tensor, end: tf.Tensor) -> dict[str, slice]:
+        """The rows of the maps of a segment that come from these rows of its input."""
         steps = self._segments[index].strides.items()
         rows = {name: slice(start // step, end // step) for name, step in steps}
         if index == 0:
             rows[IMAGE] = slice(start, end)
-        return self._objective.parts_of(targets, rows)
+        return rows
 
     def _losses_and_slopes(
-        self, x: tf.Tensor, targets: Targets, sums: Sums, pixels: tf.Tensor
+        self, x: tf.Tensor, targets: Targets, sums: OfTerms, pixels: tf.Tensor
     ) -> Any:
         """Losses; their scale, and so scaled the gradients by the whole segments' input and sums.
 
@@ -316,8 +320,8 @@ def _reach(
     return tf.maximum(start - margin, 0), tf.minimum(end + margin, tf.shape(x)[1])
 
 
-def _joined(sums: Sums, others: Sums) -> Sums:
-    """Sums of different layers together."""
+def _joined(sums: OfTerms, others: OfTerms) -> OfTerms:
+    """OfTerms of different layers together."""
     return {term: {**sums.get(term, {}), **layers} for term, layers in others.items()} | {
         term: layers for term, layers in sums.items() if term not in others
     }

@@ -16,9 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-Losses = dict[str, tf.Tensor]
-ValueAndGradient = Callable[[tf.Tensor, Any], tuple[Losses, tf.Tensor]]
-"""(image, targets) -> (weighted scalars by name, gradient of their sum by the image)."""
+from stylize_tf.objective.targets import Losses, ValueAndGradient
 
 
 class Method(Protocol):
@@ -120,9 +118,9 @@ def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
 
 
 def of_any_size(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`tf.function` with one trace for maps `[1, H, W, C]` of all sizes.
+    """`tf.function` with one trace for maps `[N, H, W, C]` of all heights and widths.
 
-    Another number of channels, format or shape of other tensors makes another trace.
+    Another number of pictures or channels, format or shape of other tensors makes another trace.
     """
     traced: dict[tuple[tf.TensorSpec, ...], Callable[..., Any]] = {}
 
@@ -138,7 +136,9 @@ def of_any_size(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _spec(tensor: tf.Tensor) -> tf.TensorSpec:
     shape = tensor.shape
-    return tf.TensorSpec([1, None, None, shape[3]] if shape.rank == 4 else shape, tensor.dtype)
+    return tf.TensorSpec(
+        [shape[0], None, None, shape[3]] if shape.rank == 4 else shape, tensor.dtype
+    )
 
 
 class AdamState(NamedTuple):

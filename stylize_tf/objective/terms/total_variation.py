@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from stylize_tf.objective.losses import Mean
+from stylize_tf.config.layers import IMAGE
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.objective.statistics import Mean
+from stylize_tf.objective.term import Part, Term
 
 
 def l1(image: tf.Tensor) -> tf.Tensor:
@@ -101,3 +105,40 @@ def of_sums(sums: Sequence[Mean], form: str) -> tf.Tensor:
     if form != "nine_point":
         return axial
     return axial * (2 / 3) + (sums[2].value() + sums[3].value()) / 6
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TotalVariation(Term):
+    """How rough the picture itself is; it has no target.
+
+    Neighbors in a picture of twice the size differ by half as much, and squared by a quarter, so
+    the weight grows with the size.
+
+    Attributes:
+        form: "l1", "squared" or "nine_point".
+    """
+
+    form: str
+
+    def sums(self, part: Part) -> tuple[Mean, ...]:
+        """Those of the pairs of neighbors."""
+        return neighbor_sums(part.features, self.form, *part.edges)
+
+    def distance(self, statistic: tuple[Mean, ...], target: None) -> tf.Tensor:
+        """The total variation."""
+        return of_sums(statistic, self.form)
+
+
+def of(config: StyleTransferConfig) -> TotalVariation | None:
+    """The term that a configuration asks for."""
+    if not config.total_variation_weight:
+        return None
+    return TotalVariation(
+        name="total_variation",
+        source="none",
+        layer_weights=((IMAGE, 1.0),),
+        weight=config.total_variation_weight,
+        # "l1" has no squares.
+        growth=config.total_variation_growth / (2 if config.total_variation == "l1" else 1),
+        form=config.total_variation,
+    )

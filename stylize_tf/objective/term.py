@@ -1,0 +1,115 @@
+"""A summand of the objective, and what it sees of a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import tensorflow as tf
+
+WHOLE_WEIGHT_SIDE = 512
+"""Long side in pixels at which terms that grow with the picture have the weight they are given."""
+
+
+class Edges(NamedTuple):
+    """Rows at the top and at the bottom of a part of the image that belong to its neighbors.
+
+    Terms on the image itself compare pixels with those around them, so they are given one row
+    beyond each side of a part, where there is one; its pairs and patches are counted once.
+    """
+
+    above: Any
+    below: Any
+
+
+WHOLE = Edges(0, 0)
+"""Of a map that is not a part of another."""
+
+
+class Part(NamedTuple):
+    """A map of a layer, or some rows of one, as a term sees it.
+
+    Attributes:
+        features: `[N, h, W, C]`.
+        unit: number that the features of the layer are divided by.
+        target: of the layer; where it is a map, the same rows of it. None where none is known yet.
+        edges: rows of the neighbors among the features, where they are pixels.
+        weights: `[1, h, W, R]`, how much the positions count in each region; None without regions.
+    """
+
+    features: tf.Tensor
+    unit: float = 1.0
+    target: Any = None
+    edges: Edges = WHOLE
+    weights: tf.Tensor | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Term:
+    """One summand: `weight * sum(layer_weight * distance(statistic(sums), target))` over layers.
+
+    What it needs of a map are sums over positions, so that they can be had from parts of the map,
+    and added up. A subclass is a frozen dataclass that overrides the functions below; terms that
+    are equal share what is compiled, so its fields must be all that the functions depend on.
+
+    Attributes:
+        name: key in `Losses` and `Targets`.
+        source: "content" or "style", whose features give the targets; "none" where there is none.
+        layer_weights: pairs of a layer and its weight within the term.
+        weight: of the whole term; data, as are the other fields that do not compare.
+        growth: how the weight grows with the picture: with this power of its long side over
+            `WHOLE_WEIGHT_SIDE`,
+        grown_side: up to a picture of this long side.
+        smallest_energy: what is less of a target's distance from a picture without features is
+            nothing; the weight is in units of that distance. None: it is in no such units.
+        target_is_map: whether targets are maps in place of statistics, compared by position.
+        has_regions: whether the statistics can be those of regions, with R in place of N.
+        balances_regions: whether regions count alike in units of this term's energies.
+    """
+
+    name: str
+    source: str
+    layer_weights: tuple[tuple[str, float], ...]
+    weight: float = dataclasses.field(default=1.0, compare=False)
+    growth: float = dataclasses.field(default=0.0, compare=False)
+    grown_side: float = dataclasses.field(default=math.inf, compare=False)
+    smallest_energy: float | None = dataclasses.field(default=None, compare=False)
+    target_is_map: ClassVar[bool] = False
+    has_regions: ClassVar[bool] = False
+    balances_regions: ClassVar[bool] = False
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that it reads."""
+        return tuple(layer for layer, _ in self.layer_weights)
+
+    def size_factor(self, long_side: float) -> float:
+        """The factor of the weight for a picture, or a stage, of this long side in pixels."""
+        return float((min(long_side, self.grown_side) / WHOLE_WEIGHT_SIDE) ** self.growth)
+
+    def sums(self, part: Part) -> Any:
+        """Tensors to add up over the parts of a map."""
+        raise NotImplementedError
+
+    def statistic(self, sums: Any) -> Any:
+        """What the sums over a whole map say of it: a nest of tensors."""
+        return sums
+
+    def blend(self, statistics: Sequence[Any], shares: Sequence[float]) -> Any:
+        """The statistic of several pictures together, in shares that add up to 1."""
+        return statistics[0]
+
+    def target(self, statistic: Any) -> Any:
+        """What the distance compares with; computed once, so it may be costly."""
+        return statistic
+
+    def distance(self, statistic: Any, target: Any) -> tf.Tensor:
+        """Scalar >= 0, of a batch the mean; 0 at the target."""
+        raise NotImplementedError
+
+
+def layer_weights(layers: Sequence[str], weights: Sequence[float]) -> tuple[tuple[str, float], ...]:
+    """Pairs of a layer and its weight; without weights the layers are averaged."""
+    return tuple(zip(layers, weights or [1 / len(layers)] * len(layers), strict=True))

@@ -1,0 +1,1 @@
+"""One file a term: `of(config)` gives the term, `None` where its weight is 0."""

@@ -1,0 +1,64 @@
+"""How far the features are from the photograph's."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import tensorflow as tf
+
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.objective.moments import full
+from stylize_tf.objective.statistics import Mean
+from stylize_tf.objective.term import WHOLE_WEIGHT_SIDE, Part, Term, layer_weights
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Content(Term):
+    """Gatys et al. (2016), Eq. (1); a target of another size is resized to the picture's map.
+
+    Great forms of the painting need room at the coarse stages; what content they lose the finer
+    ones restore. So the weight grows with the stage, and a small picture is as a large one is on
+    its way: it shows what that will look like.
+
+    Attributes:
+        form: "mean", or "half_sum" as in the paper.
+    """
+
+    form: str = "mean"
+    target_is_map: ClassVar[bool] = True
+
+    def sums(self, part: Part) -> Mean:
+        """Of the squared differences."""
+        difference = full(part.features) - full(_at_size_of(part.features, part.target))
+        return Mean.of(tf.square(difference / part.unit))
+
+    def distance(self, squares: Mean, target: tf.Tensor) -> tf.Tensor:
+        """`mean((F - F*)^2)`, or `sum((F - F*)^2) / 2`."""
+        if self.form == "mean":
+            return squares.total / squares.count
+        return squares.total / (2 * tf.cast(tf.shape(target)[0], squares.total.dtype))
+
+
+def _at_size_of(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    size = tf.shape(features)[1:3]
+    same = tf.reduce_all(tf.equal(size, tf.shape(target)[1:3]))
+    target = full(target)
+    resized = tf.cond(same, lambda: target, lambda: tf.image.resize(target, size, antialias=True))
+    return tf.ensure_shape(resized, [None, None, None, target.shape[3]])
+
+
+def of(config: StyleTransferConfig) -> Content | None:
+    """The term that a configuration asks for."""
+    if not config.content_weight or not config.content_layers:
+        return None
+    return Content(
+        name="content",
+        source="content",
+        layer_weights=layer_weights(config.content_layers, config.content_layer_weights),
+        weight=config.content_weight,
+        growth=config.content_growth,
+        grown_side=WHOLE_WEIGHT_SIDE,
+        smallest_energy=1e-12,
+        form=config.content_form,
+    )
