@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stylize_tf.config import style_transfer
+from stylize_tf.config.layers import VGG19_LAYERS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.images import image_io
 from stylize_tf.iterative import pyramid
 from stylize_tf.network import features, weights
@@ -21,18 +22,14 @@ from stylize_tf.network import features, weights
 
 def mean_activations(paths: Sequence[str], long_side: int = 384) -> dict[str, float]:
     """Layer -> mean over channels, positions and pictures of VGG19's maps, max pooling."""
-    extractor = features.build_extractor(
-        features.vgg19(weights.find().tensors), style_transfer.VGG19_LAYERS
-    )
+    extractor = features.build_extractor(features.vgg19(weights.find().tensors), VGG19_LAYERS)
     means = []
     for path in paths:
         image = image_io.read(path)
-        size = pyramid.final_size(
-            style_transfer.StyleTransferConfig(size=long_side), *image.shape[1:3]
-        )
+        size = pyramid.final_size(StyleTransferConfig(size=long_side), *image.shape[1:3])
         maps = extractor(image_io.resize(image, *size))
-        means.append([float(np.mean(maps[name])) for name in style_transfer.VGG19_LAYERS])
-    return dict(zip(style_transfer.VGG19_LAYERS, np.mean(means, axis=0).tolist(), strict=True))
+        means.append([float(np.mean(maps[name])) for name in VGG19_LAYERS])
+    return dict(zip(VGG19_LAYERS, np.mean(means, axis=0).tolist(), strict=True))
 
 
 if __name__ == "__main__":

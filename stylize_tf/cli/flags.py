@@ -20,7 +20,8 @@ from absl import flags as absl_flags
 
 from stylize_tf.cli.exits import usage_error
 from stylize_tf.cli.options import Options, boolean
-from stylize_tf.config.style_transfer import StyleTransferConfig, type_of
+from stylize_tf.config.fields import type_of
+from stylize_tf.config.style_transfer import StyleTransferConfig
 
 _KINDS = (StyleTransferConfig, Options)
 

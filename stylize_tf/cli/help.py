@@ -12,8 +12,9 @@ from typing import Any
 from stylize_tf.cli.exits import MEANINGS
 from stylize_tf.cli.flags import with_flag_names
 from stylize_tf.cli.options import FILES, MACHINE, Options
+from stylize_tf.config.fields import type_of
 from stylize_tf.config.presets import PRESETS
-from stylize_tf.config.style_transfer import StyleTransferConfig, type_of
+from stylize_tf.config.style_transfer import StyleTransferConfig
 
 FIRST = (
     "content",

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from stylize_tf.cli.runtime import parse_devices
+from stylize_tf.config.fields import closest
 from stylize_tf.config.presets import PRESETS
-from stylize_tf.config.style_transfer import closest
 
 FILES, MACHINE = "Pictures in and out", "The machine"
 

@@ -84,7 +84,7 @@ class Painting:
         pictures = self._stylizer.pictures(
             job.content,
             job.styles,
-            job.initial,
+            initial=job.initial,
             content_masks=job.content_masks,
             style_masks=job.style_masks,
             fine_style=job.fine_style,

@@ -19,8 +19,9 @@ from stylize_tf.cli.options import Options
 from stylize_tf.cli.outputs import Output
 from stylize_tf.cli.plan import Job, Wanted, check_sizes, configured
 from stylize_tf.cli.plan import prepare as prepare_picture
+from stylize_tf.config.fields import closest
 from stylize_tf.config.presets import PRESETS
-from stylize_tf.config.style_transfer import StyleTransferConfig, closest
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import masks, styles
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io

@@ -80,8 +80,7 @@ class _Stylizers:
             for name, auto in _AUTO.items():
                 if getattr(config, name) == auto:
                     self._measured[name] = getattr(self._stylizer.config, name)
-        self._stylizer.config = self.measured(config)
-        return self._stylizer
+        return self._stylizer.replace(**self.measured(config).to_dict())
 
 
 def compiled_by(config: StyleTransferConfig) -> tuple[Any, ...]:

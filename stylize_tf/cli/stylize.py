@@ -140,7 +140,7 @@ def _stylize(command_line: CommandLine, console: Console, interrupts: Interrupts
     with backend.placement(job.options.device.split(",")[0]):
         try:
             stylizer = backend.stylizer(job.config, weights=job.weights)
-            stylizer.config = _on_time(stylizer.config, started)
+            stylizer = stylizer.replace(**_on_time(stylizer.config, started).to_dict())
             return _OnePicture(Painting(job, stylizer), console, interrupts, started).make()
         except backend.failure as error:
             raise CommandError(str(error), Exit.FAILED) from error

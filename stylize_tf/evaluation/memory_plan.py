@@ -1,19 +1,13 @@
-"""How much memory a run may take, and the plan that keeps within it."""
+"""The plan that keeps a run within a limit of memory."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation.evaluator import Tiles
 from stylize_tf.evaluation.tiling import Segment
-
-SHARE = 0.6
-"""Of the machine's memory, that a run takes where nobody says how much it may."""
 
 PROCESS = 1.0e9
 """Bytes of Python, TensorFlow and the network, before there is a picture."""
@@ -24,8 +18,6 @@ TILE_PIXELS = 2**20
 SMALLEST_TILE_PIXELS = 2**15
 """Pixels of the smallest tile: below, margins and calls take most of the time."""
 
-_ALL_BUT_LAST = 3
-
 FEWEST_PAIRS = 3
 """Curvature pairs that L-BFGS should have at least."""
 
@@ -33,27 +25,6 @@ FEWEST_PAIRS = 3
 VECTORS = 14
 """Images in float32 that a run holds beside the pairs of L-BFGS: the photograph, the points and
 gradients of an optimizer, and what a step needs in passing."""
-
-
-def limit(memory: float) -> float:
-    """Bytes that a run may take.
-
-    Args:
-        memory: in GB (10^9 bytes); 0 takes a share of the machine's memory, or of its container's.
-    """
-    return memory * 1e9 if memory else SHARE * machine_memory()
-
-
-def machine_memory(group: Path = Path("/sys/fs/cgroup/memory.max")) -> float:
-    """Bytes of the machine, or of the container if that has less; 8 GB where nobody tells."""
-    sizes = []
-    try:
-        sizes.append(float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):  # Not a Unix.
-        sizes.append(8e9)
-    with contextlib.suppress(OSError, ValueError):  # No such group, or "max".
-        sizes.append(float(group.read_text(encoding="ascii")))
-    return min(sizes)
 
 
 def plan(
@@ -64,6 +35,8 @@ def plan(
     itemsize: int,
     pairs: int,
     steps: int,
+    *,
+    cosines: bool = False,
     regions: int = 0,
     held: float = 0.0,
 ) -> tuple[Tiles, int]:
@@ -79,6 +52,7 @@ def plan(
         itemsize: bytes of a number of the maps.
         pairs: of images, that the optimizer would keep; 0 for other methods than L-BFGS.
         steps: of the optimizer: it has a pair less than that at most.
+        cosines: whether the optimizer keeps those of both axes, see `spectral.Coordinates`.
         regions: of the picture that have masks.
         held: bytes that are taken besides.
 
@@ -90,9 +64,9 @@ def plan(
     least = math.inf
     for kept in range(pairs, fewest - 1, -1):
         optimizer: float = 12 * pixels * (VECTORS + regions + 2 * min(kept, steps - 1))
-        # Cosines of both axes, see `spectral.Coordinates`, and their copy: what a thin picture has
-        # more of them than one of 3:4, whose are among `VECTORS`.
-        optimizer += max(0, 8 * (height**2 + width**2) - 50 / 3 * pixels) if pairs else 0
+        # Cosines and their copy: what a thin picture has more of them than one of 3:4, whose are
+        # among `VECTORS`.
+        optimizer += max(0, 8 * (height**2 + width**2) - 50 / 3 * pixels) if cosines else 0
         for tiles in choices(pixels, len(segments)):
             need = PROCESS + held + optimizer + evaluation_bytes(tiles, pixels, segments, itemsize)
             least = min(least, need)
@@ -115,10 +89,10 @@ def choices(pixels: int, segments: int) -> Iterator[Tiles]:
         size //= 2
 
 
-def smaller(tiles: Tiles, pixels: int) -> Tiles | None:
+def smaller(tiles: Tiles, pixels: int, segments: int) -> Tiles | None:
     """What to try when memory has run out, for a picture of so many pixels; None if nothing is."""
     size = min(tiles.pixels if tiles.banded else 2 * TILE_PIXELS, pixels) // 2
-    return Tiles(_ALL_BUT_LAST, size) if size >= SMALLEST_TILE_PIXELS else None
+    return Tiles(max(segments - 1, 1), size) if size >= SMALLEST_TILE_PIXELS else None
 
 
 def evaluation_bytes(

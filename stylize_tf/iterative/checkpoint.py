@@ -9,12 +9,11 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from stylize_tf.evaluation.evaluator import Tiles
-from stylize_tf.iterative.run import Snapshot
 from stylize_tf.machine.atomic_files import replacing
 
 FORMAT = 1
@@ -22,6 +21,27 @@ FORMAT = 1
 
 _SUFFIX = ".checkpoint"
 _MOST_OF_THE_TIME = 0.05
+
+
+class Snapshot(NamedTuple):
+    """All that decides how a run goes on after a step; equal snapshots give equal pictures.
+
+    Attributes:
+        stage, step: the last step made, both from 1.
+        schedule: steps of each stage.
+        tiles: how the picture is evaluated.
+        watch: the numbers of `Watch`.
+        losses: of the step, before it.
+        state: of the optimization method, as a flat list.
+    """
+
+    stage: int
+    step: int
+    schedule: tuple[int, ...]
+    tiles: Tiles
+    watch: tuple[float, ...]
+    losses: dict[str, float]
+    state: list[np.ndarray]
 
 
 class Checkpoint:

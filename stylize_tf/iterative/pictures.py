@@ -14,10 +14,11 @@ import numpy as np
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import color, masks
 from stylize_tf.control.masks import shown
-from stylize_tf.control.styles import expanded, is_folder
-from stylize_tf.errors import ConfigError, ImageError
+from stylize_tf.control.styles import expanded
+from stylize_tf.errors import ImageError
 from stylize_tf.images import image_io, montage
 from stylize_tf.iterative import pyramid
+from stylize_tf.iterative.sources import Sources
 
 OVERLAY_SIDE = 1024
 """Long side of the pictures of an overlay, at most, in pixels."""
@@ -34,12 +35,7 @@ class Pictures:
 
     Args:
         config: how.
-        content: the photograph.
-        styles: the paintings; folders of some count as one each, see `styles.expanded`.
-        initial: the picture to start from, if `config.init` is "picture".
-        content_masks: one or several, of regions of the photograph; "alpha" for its transparency.
-        style_masks: of the paintings; see `masks.pair`.
-        fine_style: a painting that lends its fine strokes to the others, or None.
+        sources: what the run was given.
         find_regions: finds masks where `config.regions` asks for them.
 
     Attributes:
@@ -58,25 +54,14 @@ class Pictures:
     def __init__(
         self,
         config: StyleTransferConfig,
-        content: image_io.ImageLike,
-        styles: Sequence[image_io.ImageLike],
-        initial: image_io.ImageLike | None = None,
-        content_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
-        style_masks: image_io.ImageLike | Sequence[image_io.ImageLike] = (),
-        fine_style: image_io.ImageLike | None = None,
+        sources: Sources,
         *,
         find_regions: FindRegions | None = None,
     ):
+        sources.check(config)
         self._config = config
-        content_masks, style_masks = _as_list(content_masks), _as_list(style_masks)
-        has_folder = any(map(is_folder, styles))
-        if has_folder and (len(content_masks) > 1 or len(style_masks) or config.auto_regions):
-            raise ConfigError(
-                "`style` must not be a folder with several `content_masks`, with `style_masks` or "
-                "with `regions`: they go with a painting each."
-            )
-        styles, blend_weights = expanded(styles, config.style_blend_weights)
-        photograph = image_io.read(content, name="content")
+        styles, blend_weights = expanded(sources.styles, config.style_blend_weights)
+        photograph = image_io.read(sources.content, name="content")
         seen = cropped(photograph, 1.0) if config.crop == "square" else photograph
         paintings, shapes = [], []
         for style in styles:
@@ -85,57 +70,51 @@ class Pictures:
             # One by one, so that those of a folder are never in memory as large as they are.
             keep = config.auto_regions  # They are found in the painting as it is.
             paintings.append(painting if keep else no_larger(painting, seen, config))
-        self.start = None if initial is None else image_io.read(initial, name="initial")
-        self.fine_style = (
-            None if fine_style is None else image_io.read(fine_style, name="fine_style")
+        self.start, self.fine_style = (
+            None if image is None else image_io.read(image, name=name)
+            for name, image in (("initial", sources.initial), ("fine_style", sources.fine_style))
         )
         self._finely: dict[int, np.ndarray] = {}
-        if (config.init == "picture") != (initial is not None):
-            raise ConfigError(
-                '`initial`, the picture to start from, and `init` "picture" must be given together.'
-            )
-        if config.style_blend_weights and len(content_masks) > 1:
-            raise ConfigError(
-                "`style_blend_weights` must be left out with several `content_masks`: every region "
-                "has a painting of its own."
-            )
         self.shares = _shares(blend_weights, len(paintings))
-        masks.check_counts(
-            len(paintings),
-            len(content_masks),
-            len(style_masks),
-            auto_regions=config.auto_regions,
-        )
         of_content = [
-            masks.read(mask, content, photograph.shape[1:3], "content_mask")
-            for mask in content_masks
+            masks.read(mask, sources.content, photograph.shape[1:3], "content_mask")
+            for mask in sources.content_masks
         ]
-        owners = [masks.owner(number, len(paintings)) for number in range(len(style_masks))]
-        of_styles = [
-            masks.read(mask, styles[owner], shapes[owner], "style_mask")
-            for mask, owner in zip(style_masks, owners, strict=True)
-        ]
+        of_styles = []
+        for number, mask in enumerate(sources.style_masks):
+            owner = masks.owner(number, len(paintings))
+            of_styles.append(masks.read(mask, styles[owner], shapes[owner], "style_mask"))
         self.regions = masks.pair(len(paintings), self.shares, len(of_content), of_styles)
-        if masks.covers_all(of_content):
-            of_content = []
-        if config.crop == "square":
-            photograph = cropped(photograph, 1.0)
-            of_content = [_cropped_mask(mask, 1.0, "content_mask") for mask in of_content]
-        if config.style_fit == "crop":
-            for mask in of_styles:
-                _cropped_mask(mask, photograph.shape[2] / photograph.shape[1], "style_mask")
+        of_content = self._seen_of_masks(of_content, of_styles, seen)
         if config.auto_regions and find_regions is not None:
             # In what will be seen of both, so that cropping cuts no region off.
-            painting = fitting(paintings[0], photograph.shape[2] / photograph.shape[1], config)
+            painting = fitting(paintings[0], seen.shape[2] / seen.shape[1], config)
             of_content, of_styles = (
                 np.split(found, config.auto_regions, axis=3)
-                for found in find_regions(photograph, painting)
+                for found in find_regions(seen, painting)
             )
             self.regions = masks.pair(1, self.shares, len(of_content), of_styles)
             paintings = [no_larger(x, seen, config) for x in paintings]
         self._masks, self.mask_count = of_content, len(of_content)
-        self._own_colors = photograph
-        self.photograph, self.paintings = self._colored(photograph, paintings)
+        self._own_colors = seen
+        self.photograph, self.paintings = self._colored(seen, paintings)
+
+    def _seen_of_masks(
+        self, of_content: list[np.ndarray], of_styles: list[np.ndarray], seen: np.ndarray
+    ) -> list[np.ndarray]:
+        """The masks of what is seen of the photograph; none where one covers all of it.
+
+        Raises:
+            ImageError: if cropping leaves nothing of one, or of one of the paintings.
+        """
+        if masks.covers_all(of_content):
+            of_content = []
+        if self._config.crop == "square":
+            of_content = [_cropped_mask(mask, 1.0, "content_mask") for mask in of_content]
+        if self._config.style_fit == "crop":
+            for mask in of_styles:
+                _cropped_mask(mask, seen.shape[2] / seen.shape[1], "style_mask")
+        return of_content
 
     def _colored(
         self, photograph: np.ndarray, paintings: list[np.ndarray]
@@ -335,14 +314,6 @@ def _cropped_mask(mask: np.ndarray, aspect: float, name: str) -> np.ndarray:
             f"white nearer to the center."
         )
     return mask
-
-
-def _as_list(
-    masks: image_io.ImageLike | Sequence[image_io.ImageLike],
-) -> list[image_io.ImageLike]:
-    if isinstance(masks, Sequence) and not isinstance(masks, str):
-        return list(masks)
-    return [masks]
 
 
 def _shares(blend_weights: Sequence[float], count: int) -> list[float]:

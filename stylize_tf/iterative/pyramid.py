@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from stylize_tf.config.style_transfer import LONGEST_SIDE, PATCH_SIZE, StyleTransferConfig
+from stylize_tf.config.fields import layer_kinds
+from stylize_tf.config.layers import PATCH_SIZE
+from stylize_tf.config.style_transfer import LONGEST_SIDE, StyleTransferConfig
 from stylize_tf.errors import ConfigError
-
-FULL_CONTENT_SIDE = 512
-"""Long side in pixels from which on a stage, or a picture, has the whole content weight, and at
-which the total variation has its own."""
 
 
 class Stage(NamedTuple):
@@ -51,14 +49,11 @@ def smallest_size(config: StyleTransferConfig) -> int:
 
     Each of VGG's five poolings halves the map, rounding down.
     """
-    layers = (
-        *(config.content_layers if config.content_weight else ()),
-        *(config.style_layers if config.style_weight else ()),
-    )
     poolings = [0]
-    for name in layers:
-        block, _, kind = name.partition("_")
-        poolings.append(int(block.removeprefix("block")) - (kind != "pool"))
+    for kind in layer_kinds(StyleTransferConfig):
+        for name in getattr(config, f"{kind}_layers") if getattr(config, f"{kind}_weight") else ():
+            block, _, what = name.partition("_")
+            poolings.append(int(block.removeprefix("block")) - (what != "pool"))
     return max(PATCH_SIZE, 2 ** max(poolings))
 
 
@@ -90,27 +85,6 @@ def style_size(
             f"`style_fit` crop."
         )
     return _rounded(height * scale), _rounded(width * scale)
-
-
-def content_factor(config: StyleTransferConfig, stage: Stage) -> float:
-    """The factor of the content's weight at a stage, from near 0 to 1.
-
-    `(long side / 512) ** config.content_growth`; stages of 512 pixels and more have all of it.
-    Great forms of the painting need room at the coarse stages; what content they lose the finer
-    ones restore. A small picture is as a large one is on its way, so that it shows what that will
-    look like.
-    """
-    return float(min(1.0, stage.long_side / FULL_CONTENT_SIDE) ** config.content_growth)
-
-
-def total_variation_factor(config: StyleTransferConfig, stage: Stage) -> float:
-    """The factor of the weight of the total variation at a stage; 1 at 512 pixels.
-
-    Neighbors in a picture of twice the size differ by half as much, and squared by a quarter; "l1"
-    has no squares.
-    """
-    power = config.total_variation_growth / (2 if config.total_variation == "l1" else 1)
-    return float((stage.long_side / FULL_CONTENT_SIDE) ** power)
 
 
 def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage]:

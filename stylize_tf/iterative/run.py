@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from stylize_tf.errors import StylizationError
 from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.iterative.checkpoint import Snapshot
+from stylize_tf.iterative.preparation import Preparation
 from stylize_tf.iterative.pyramid import Stage
 from stylize_tf.iterative.watching import Watch, Work
-from stylize_tf.objective.objective import Targets
-from stylize_tf.optimizers.method import ImageOptimizer, Losses, Method, ValueAndGradient
+from stylize_tf.objective.targets import Losses
+from stylize_tf.optimizers.method import ImageOptimizer
 
 
 def _same(image: np.ndarray) -> np.ndarray:
@@ -39,7 +40,7 @@ class Iterate:
         remaining: estimated seconds that the other steps take.
         messages: what the guards did, in plain words; mostly empty.
         picture: what `image` is made from, on the device; pixels may leave [0, 1].
-        finish: what makes it the picture that is shown, see `Prepared`.
+        finish: what makes it the picture that is shown.
     """
 
     stage: int
@@ -72,94 +73,21 @@ class Iterate:
         return np.clip(self.finish(np.clip(self.picture.numpy(), 0, 1)), 0, 1)
 
 
-class Snapshot(NamedTuple):
-    """All that decides how a run goes on after a step; equal snapshots give equal pictures.
-
-    Attributes:
-        stage, step: the last step made, both from 1.
-        schedule: steps of each stage.
-        tiles: how the picture is evaluated.
-        watch: the numbers of `Watch`.
-        losses: of the step, before it.
-        state: of the optimization method, as a flat list.
-    """
-
-    stage: int
-    step: int
-    schedule: tuple[int, ...]
-    tiles: Tiles
-    watch: tuple[float, ...]
-    losses: dict[str, float]
-    state: list[np.ndarray]
-
-
-class Prepared(NamedTuple):
-    """What a stage needs.
-
-    Attributes:
-        targets: of the objective, at this size.
-        evaluate: makes the function to minimize, for tiles.
-        tiles: how to evaluate, first.
-        method: of optimization.
-        smaller: other tiles for when memory runs out, ever smaller.
-        finish: the picture as it is shown, of the one that is optimized: arrays `[1, H, W, 3]`.
-    """
-
-    targets: Targets
-    evaluate: Callable[[Tiles], ValueAndGradient]
-    tiles: Tiles
-    method: Method
-    smaller: Callable[[Tiles], Tiles | None]
-    finish: Callable[[np.ndarray], np.ndarray] = _same
-
-
-def fits(snapshot: Snapshot, stages: Sequence[Stage], method: Method) -> bool:
-    """Whether a snapshot is one of a run through these stages."""
-    if len(snapshot.schedule) != len(stages) or not 1 <= snapshot.stage <= len(stages):
-        return False
-    stage = stages[snapshot.stage - 1]
-    blank = method.initial(tf.zeros([1, stage.height, stage.width, 3]))
-    shapes = [(tensor.shape, tensor.dtype) for tensor in tf.nest.flatten(blank)]
-    return shapes == [(array.shape, array.dtype) for array in snapshot.state]
-
-
 class Run:
     """The stages of one picture.
 
     Args:
-        stages: coarse to fine.
-        prepare: what a stage needs, by its number from 1.
-        initial: the picture to start from, float32 `[1, H, W, 3]`, at the size of the first stage.
-        resized: a picture at the size of a stage.
-        costs: of a step of each stage, in any unit.
+        preparation: what it takes.
         time_budget: seconds that the steps may take from now on; 0 for as long as it takes.
-        snapshot: where to go on; None begins.
-        save: called with each snapshot that may be worth saving, made when asked for, and with
-            whether it is the last; returns what there is to say.
-        opening: what there is to say with the first iterate.
     """
 
-    def __init__(
-        self,
-        stages: Sequence[Stage],
-        prepare: Callable[[int], Prepared],
-        initial: Callable[[], np.ndarray],
-        resized: Callable[[np.ndarray, Stage], np.ndarray],
-        costs: Sequence[float] | None = None,
-        time_budget: float = 0.0,
-        snapshot: Snapshot | None = None,
-        save: Callable[[Callable[[], Snapshot], bool], str] | None = None,
-        opening: str = "",
-    ):
-        self._work = Work(stages, costs, time_budget)
-        self._prepare = prepare
-        self._initial = initial
-        self._resized = resized
-        self._resumed = snapshot
-        self._save = save
-        self._opening = (opening,) if opening else ()
-        if snapshot is not None:
-            self._work.resume(snapshot.schedule)
+    def __init__(self, preparation: Preparation, time_budget: float = 0.0):
+        self._work = Work(preparation.stages, preparation.costs, time_budget)
+        self._preparation = preparation
+        self._resumed = preparation.snapshot
+        self._opening = (preparation.opening,) if preparation.opening else ()
+        if self._resumed is not None:
+            self._work.resume(self._resumed.schedule)
         self._optimizer: ImageOptimizer
         self._stage = self._step = 0
         self._tiles = Tiles()
@@ -202,10 +130,9 @@ class Run:
                 is_last = step >= self._work.stages[number - 1].steps
                 messages, ended = self._watch.look(is_last)
                 messages = (*said, *messages)
-                if self._save is not None:
-                    is_all = number == len(self._work.stages) and (ended or is_last)
-                    warning = self._save(self.snapshot, is_all)
-                    messages += (warning,) if warning else ()
+                is_all = number == len(self._work.stages) and (ended or is_last)
+                warning = self._preparation.save(self.snapshot, is_all)
+                messages += (warning,) if warning else ()
                 yield self._iterate(messages, seconds)
                 clock = time.perf_counter()  # What was done with the iterate is not our time.
                 if ended or is_last:
@@ -214,15 +141,15 @@ class Run:
     def _begin(self, number: int, stage: Stage) -> int:
         """Sets up a stage, and says how many of its steps were made before."""
         self._stage, self._step = number, 0
-        prepared = self._prepared = self._prepare(number)
+        prepared = self._prepared = self._preparation.stage(number)
         self._tiles = prepared.tiles
         if self._resumed is None:
             previous = self._optimizer if number > 1 else None
             if previous is None:
-                image = self._initial()
+                image = self._preparation.initial()
             else:
                 image = np.clip(previous.result().numpy(), 0, 1)
-                image = np.clip(self._resized(image, stage), 0, 1)
+                image = np.clip(self._preparation.enlarged(image, stage), 0, 1)
             self._optimizer = ImageOptimizer(
                 prepared.evaluate(self._tiles), prepared.method, tf.constant(image), previous
             )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from stylize_tf.config.fields import term_fields
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import StylizationError
 from stylize_tf.iterative.pyramid import Stage
 from stylize_tf.optimizers.method import ImageOptimizer
@@ -58,10 +60,10 @@ class Watch:
         self._best = best if improved else self._best
         gives_up = self._in_a_row >= GIVE_UP
         if math.isinf(best) and (gives_up or is_last):
+            weights = term_fields(StyleTransferConfig).values()
             raise StylizationError(
-                "The loss is not finite even for the starting picture. Lower the weights "
-                "(content_weight, style_weight, total_variation_weight) or start from another "
-                "picture."
+                f"The loss is not finite even for the starting picture. Lower the weights "
+                f"({', '.join(f'`{x.name}`' for x in weights)}) or start from another picture."
             )
         if best == 0:
             return ("The loss is 0: this stage has converged.",), True

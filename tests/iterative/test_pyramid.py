@@ -3,7 +3,8 @@ import math
 
 import pytest
 
-from stylize_tf.config.style_transfer import PATCH_SIZE, StyleTransferConfig
+from stylize_tf.config.layers import PATCH_SIZE
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.iterative import pyramid
 from stylize_tf.iterative.pyramid import Stage, final_size

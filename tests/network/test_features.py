@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf.config.style_transfer import PATCH_SIZE, VGG19_LAYERS, StyleTransferConfig
+from stylize_tf.config.layers import PATCH_SIZE, VGG19_LAYERS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.iterative import pyramid
 from stylize_tf.network import features
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf.config.style_transfer import CLASSIC_STYLE_LAYERS, StyleTransferConfig
+from stylize_tf.config.layers import CLASSIC_STYLE_LAYERS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation.evaluator import Evaluator, Tiles
 from stylize_tf.images import image_io
 from stylize_tf.iterative.stylizer import Stylizer

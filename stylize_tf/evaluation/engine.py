@@ -1,0 +1,102 @@
+"""The network, and what is compiled of it: shared by all who use the same network."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+
+import keras
+import numpy as np
+
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.evaluation.evaluator import Evaluator
+from stylize_tf.machine.newest import Newest
+from stylize_tf.network import features, weights
+from stylize_tf.objective.balance import build_objective
+from stylize_tf.objective.objective import Objective
+
+KEPT_EVALUATORS = 16
+"""Objectives whose compiled functions are kept: with VGG19 they take 70 MB each."""
+
+KEPT_PAINTINGS = 16
+"""Pictures that were made of paintings, each as large as the finished one."""
+
+
+class Engine:
+    """A network and its compiled functions, kept by what they compile.
+
+    Two configurations that differ only in what is data to the compiled functions (sizes, weights of
+    terms, optimizers, colors) share them. One engine may serve many `Stylizer`s, in turn.
+
+    Args:
+        network: a chain of convolutions and poolings, see `features.build_extractor`.
+        units: mean activation of each layer by its name, for `config.normalize_features`; 1 where
+            missing.
+
+    Attributes:
+        network: as given.
+        paintings: that were made on the way to others, by what they were made from.
+        formats: number formats that were chosen, by device.
+    """
+
+    def __init__(self, network: keras.Model, units: Mapping[str, float] | None = None):
+        self.network = network
+        self.paintings: Newest[np.ndarray] = Newest(KEPT_PAINTINGS)
+        self.formats: Newest[str] = Newest(KEPT_PAINTINGS)
+        self._units = units or {}
+        self._evaluators: Newest[Evaluator] = Newest(KEPT_EVALUATORS)
+
+    @classmethod
+    def vgg19(cls, found: weights.Weights | str | os.PathLike[str] | None = None) -> Engine:
+        """That of VGG19.
+
+        Args:
+            found: from `weights.find()`, or the path of a file of weights; looked for if None.
+
+        Raises:
+            WeightsError: if the weights cannot be had.
+        """
+        if not isinstance(found, weights.Weights):
+            found = weights.find(found)
+        return cls(features.vgg19(found.tensors), features.MEAN_ACTIVATIONS)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the network's weights."""
+        digest = hashlib.sha256()
+        for weight in self.network.weights:
+            digest.update(np.ascontiguousarray(weight.numpy()).data)
+        return digest.hexdigest()
+
+    def extractor(self, layers: Iterable[str], config: StyleTransferConfig) -> keras.Model:
+        """A model from an image to the maps of some layers, in float32 and with max pooling."""
+        return features.build_extractor(self.network, layers, padding=config.padding)
+
+    def objective(self, config: StyleTransferConfig) -> Objective:
+        """What a configuration asks to be minimized, with its weights."""
+        return build_objective(config, self._units)
+
+    def evaluator(self, config: StyleTransferConfig, precision: str | None = None) -> Evaluator:
+        """What evaluates pictures by the objective of a configuration.
+
+        Args:
+            config: whose terms, pooling and padding count.
+            precision: number format of the convolutions; that of the configuration if None.
+        """
+        objective = self.objective(config)
+        name = precision or config.precision
+
+        def make() -> Evaluator:
+            extractor = features.build_extractor(
+                self.network,
+                objective.layers(),
+                pooling=config.pooling,
+                padding=config.padding,
+                precision=name,
+            )
+            return Evaluator(name, extractor, objective)
+
+        key = (objective.key, config.pooling, config.padding, name)
+        return self._evaluators.get(key, make)

@@ -1,0 +1,233 @@
+"""What a run takes, prepared stage by stage: plans, targets, methods, and where it goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+import stylize_tf
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import regions
+from stylize_tf.control.initial import initial_image
+from stylize_tf.evaluation import memory_plan
+from stylize_tf.evaluation.engine import Engine
+from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.iterative import pyramid
+from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot
+from stylize_tf.iterative.methods import METHODS, build_method
+from stylize_tf.iterative.pictures import Pictures
+from stylize_tf.iterative.watching import MOST_STEPS
+from stylize_tf.machine import memory
+from stylize_tf.objective.balance import balanced_regions, balanced_weights
+from stylize_tf.objective.objective import of_regions
+from stylize_tf.objective.targets import Losses, OfTerms, Targets, ValueAndGradient
+from stylize_tf.optimizers.method import Method
+
+BANDED_COST = 1.5
+"""Of a pixel that is evaluated in bands, against one of a whole picture: 1.2 to 1.9."""
+
+EXTRA_COST = 4096
+"""Pixels whose evaluation takes the time that a step takes beside its pixels."""
+
+
+class Prepared(NamedTuple):
+    """What a stage needs.
+
+    Attributes:
+        targets: of the objective, at this size.
+        evaluate: makes the function to minimize, for tiles.
+        tiles: how to evaluate, first.
+        method: of optimization.
+        smaller: other tiles for when memory runs out, ever smaller.
+        finish: the picture as it is shown, of the one that is optimized: arrays `[1, H, W, 3]`.
+    """
+
+    targets: Targets
+    evaluate: Callable[[Tiles], ValueAndGradient]
+    tiles: Tiles
+    method: Method
+    smaller: Callable[[Tiles], Tiles | None]
+    finish: Callable[[np.ndarray], np.ndarray] = lambda image: image
+
+
+class Preparation:
+    """The steps of preparing a run; everything that may be known is known at once.
+
+    Args:
+        config: how, without "auto".
+        engine: what is compiled.
+        pictures: of the run.
+        checkpoint: where it saves its state, and may go on.
+
+    Attributes:
+        stages: coarse to fine.
+        costs: of a step of each stage, in pixels that are evaluated as a whole.
+        snapshot: where an equal run stood that was killed; None begins.
+        opening: what there is to say about that.
+
+    Raises:
+        ConfigError: if memory does not suffice, or the picture is too small or too large.
+        OSError: if the folder of the checkpoint cannot be made.
+    """
+
+    def __init__(
+        self,
+        config: StyleTransferConfig,
+        engine: Engine,
+        pictures: Pictures,
+        checkpoint: Checkpoint | None = None,
+    ):
+        self._config = config
+        self._engine = engine
+        self._pictures = pictures
+        self._checkpoint = checkpoint
+        self._evaluator = engine.evaluator(config)
+        self._objective = engine.objective(config)
+        size = pyramid.final_size(config, *pictures.photograph.shape[1:3])
+        self.stages = list(pyramid.stages(config, size))
+        # All of them before the first step: what does not fit is known at once.
+        self._plans = [self._plan(stage) for stage in self.stages]
+        self.costs = [
+            stage.height * stage.width * (BANDED_COST if tiles.banded else 1) + EXTRA_COST
+            for stage, (tiles, _) in zip(self.stages, self._plans, strict=True)
+        ]
+        self.snapshot: Snapshot | None = None
+        self.opening = ""
+        if checkpoint is not None:
+            self.snapshot, self.opening = checkpoint.find(self._recipe(), self._fits)
+
+    def _plan(self, stage: pyramid.Stage) -> tuple[Tiles, int]:
+        """How a stage is evaluated, and how many curvature pairs it keeps."""
+        config, pictures = self._config, self._pictures
+        entry = METHODS[config.optimizer]
+        return memory_plan.plan(
+            memory.limit(config.memory),
+            stage.height,
+            stage.width,
+            self._evaluator.segments,
+            itemsize=4 if config.precision == "float32" else 2,
+            pairs=entry.pairs(config),
+            steps=stage.steps * (MOST_STEPS if config.time_budget else 1),
+            cosines=entry.cosines(config),
+            regions=pictures.mask_count,
+            held=sum(painting.nbytes for painting in pictures.paintings[1:]),
+        )
+
+    def _recipe(self) -> dict[str, Any]:
+        """All that decides the pixels of a run."""
+        config = self._config
+        return {
+            # Steps that a budget made are in the checkpoint; what is left of it differs each time.
+            "config": {**config.to_dict(), "time_budget": bool(config.time_budget)},
+            "images": self._pictures.digests,
+            "network": self._engine.digest,
+            "versions": {x: importlib.metadata.version(x) for x in ("keras", "numpy", "pillow")}
+            | {"stylize_tf": stylize_tf.__version__, "tensorflow": tf.__version__},
+        }
+
+    def _fits(self, snapshot: Snapshot) -> bool:
+        """Whether a snapshot is one of a run through these stages."""
+        if len(snapshot.schedule) != len(self.stages):
+            return False
+        if not 1 <= snapshot.stage <= len(self.stages):
+            return False
+        stage = self.stages[snapshot.stage - 1]
+        method = build_method(self._config, self._plans[snapshot.stage - 1][1])
+        blank = method.initial(tf.zeros([1, stage.height, stage.width, 3]))
+        shapes = [(tensor.shape, tensor.dtype) for tensor in tf.nest.flatten(blank)]
+        return shapes == [(array.shape, array.dtype) for array in snapshot.state]
+
+    def save(self, current: Callable[[], Snapshot], is_last: bool) -> str:
+        """Saves where the run stands, if it is time to; returns what there is to say."""
+        if self._checkpoint is None or not (is_last or self._checkpoint.is_due()):
+            return ""
+        return self._checkpoint.save(current())
+
+    def initial(self) -> np.ndarray:
+        """The picture that the first stage starts from: float32 `[1, H, W, 3]`."""
+        pictures, first = self._pictures, self.stages[0]
+        main = pictures.painting_at(pictures.main_painting, first, self.stages[-1])
+        generator = np.random.default_rng(self._config.seed)
+        photograph = pictures.photograph_at(first)
+        return initial_image(self._config.init, photograph, main, pictures.start, generator)
+
+    def enlarged(self, image: np.ndarray, stage: pyramid.Stage) -> np.ndarray:
+        """The picture of a smaller stage at the size of a stage."""
+        return self._pictures.enlarged(image, stage)
+
+    def stage(self, number: int) -> Prepared:
+        """What a stage needs, by its number from 1."""
+        stage = self.stages[number - 1]
+        tiles, pairs = self._plans[number - 1]
+        photograph = self._pictures.photograph_at(stage)
+        masks = self._pictures.masks_at(stage) if self._pictures.mask_count else None
+        evaluate: Callable[[Tiles], ValueAndGradient] = self._evaluator.value_and_gradient
+        if masks is not None:
+            seen = tf.constant(photograph), tf.constant(masks.sum(axis=3, keepdims=True))
+            evaluate = lambda tiles: regions.within(  # noqa: E731
+                self._evaluator.value_and_gradient(tiles), *seen
+            )
+        segments = len(self._evaluator.segments)
+        return Prepared(
+            targets=self._targets(photograph, masks, stage),
+            evaluate=evaluate,
+            tiles=tiles,
+            method=build_method(self._config, pairs),
+            smaller=lambda x: memory_plan.smaller(x, stage.height * stage.width, segments),
+            finish=lambda image: self._pictures.finished(image, masks),
+        )
+
+    def _targets(
+        self, photograph: np.ndarray, masks: np.ndarray | None, stage: pyramid.Stage
+    ) -> Targets:
+        """What the picture is compared with at a stage.
+
+        Args:
+            photograph: at the size of the stage, as are
+            masks: of the regions, or None where there is one region, all of the picture.
+            stage: which one.
+        """
+        objective, pictures = self._objective, self._pictures
+        of_style, energies = [], []
+        for region in pictures.regions:
+            statistics = []
+            for number, mask in zip(region.paintings, region.masks, strict=True):
+                painting = pictures.painting_at(number, stage, self.stages[-1])
+                part = None if mask is None else pictures.style_mask_at(mask, stage, painting)
+                statistics.append(self._statistics_of_style(painting, part))
+            of_style.append(objective.targets(statistics, region.shares))
+            energies.append(self._energies(statistics[0], of_style[-1]))
+        coverage = {}
+        if masks is not None:
+            coverage = regions.coverage(masks, self._evaluator.extractor)
+            coverage = balanced_regions(objective, coverage, energies)
+        own = self._evaluator.statistics("content", photograph)
+        of_content = objective.targets([own])
+        energies.append(self._energies(own, of_content))
+        return Targets(
+            {**of_regions(of_style), **of_content},
+            balanced_weights(objective, stage.long_side, energies),
+            coverage,
+        )
+
+    def _energies(self, statistics: OfTerms, targets: OfTerms) -> Losses:
+        if not self._config.normalize_terms:
+            return {}
+        return self._objective.energies(statistics, targets)
+
+    def _statistics_of_style(self, style: np.ndarray, mask: np.ndarray | None) -> OfTerms:
+        """Of a painting `[1, H, W, 3]`, or of the part of it under a mask `[1, H, W, 1]`."""
+        evaluator = self._evaluator
+
+        def make() -> OfTerms:
+            coverage = None if mask is None else regions.coverage(mask, evaluator.extractor)
+            return evaluator.statistics("style", style, coverage)
+
+        images = [style] if mask is None else [style, mask]
+        digests = [hashlib.sha256(x.tobytes()).hexdigest() for x in images]
+        return evaluator.of_paintings.get((*digests, style.shape), make)
