@@ -23,10 +23,10 @@ import keras
 import tensorflow as tf
 
 from stylize_tf.config.layers import IMAGE
+from stylize_tf.machine.tracing import of_any_size
 from stylize_tf.objective.objective import Objective, added, part_of_coverage
 from stylize_tf.objective.targets import Coverages, Losses, OfTerms, Targets
 from stylize_tf.objective.term import Edges
-from stylize_tf.optimizers.method import of_any_size
 
 
 class Segment(NamedTuple):

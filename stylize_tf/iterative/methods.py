@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.optimizers.adam import Adam
+from stylize_tf.optimizers.averaged import Averaged
 from stylize_tf.optimizers.lbfgs import LBFGS
-from stylize_tf.optimizers.method import Adam, Averaged, Method
+from stylize_tf.optimizers.method import Method
 from stylize_tf.optimizers.spectral import Spectral
 
 

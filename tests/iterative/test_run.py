@@ -14,8 +14,9 @@ from stylize_tf.images import image_io
 from stylize_tf.iterative import run, watching
 from stylize_tf.iterative.pyramid import Stage
 from stylize_tf.iterative.run import Prepared, Run, fits
+from stylize_tf.optimizers.adam import Adam
+from stylize_tf.optimizers.averaged import Averaged
 from stylize_tf.optimizers.lbfgs import LBFGS
-from stylize_tf.optimizers.method import Adam, Averaged
 
 STAGES = (Stage(4, 5, 4), Stage(6, 8, 1), Stage(9, 11, 3))
 METHODS = [

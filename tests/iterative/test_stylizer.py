@@ -30,8 +30,9 @@ from stylize_tf.iterative.stylizer import Stylizer, build_method
 from stylize_tf.network import features
 from stylize_tf.objective import objective
 from stylize_tf.objective.terms import build_objective
+from stylize_tf.optimizers.adam import Adam
+from stylize_tf.optimizers.averaged import Averaged
 from stylize_tf.optimizers.lbfgs import LBFGS
-from stylize_tf.optimizers.method import Adam, Averaged
 from stylize_tf.optimizers.spectral import Spectral
 
 # Two shallow layers, one stage, few steps: what a test does not say is not what it is about.

@@ -5,9 +5,10 @@ import pytest
 import scipy.optimize
 import tensorflow as tf
 
+from stylize_tf.machine.tracing import of_any_size
 from stylize_tf.optimizers import lbfgs
 from stylize_tf.optimizers.lbfgs import LBFGS
-from stylize_tf.optimizers.method import ImageOptimizer, of_any_size
+from stylize_tf.optimizers.method import ImageOptimizer
 from tests.fakes import twins
 
 HISTORY = 10
