@@ -27,6 +27,14 @@ def tiny_network():
 
 
 @pytest.fixture(scope="session")
+def tiny_engine(tiny_network):
+    """What is compiled of it, shared by all tests that count no traces."""
+    from stylize_tf.evaluation.engine import Engine
+
+    return Engine(tiny_network)
+
+
+@pytest.fixture(scope="session")
 def vgg_weights():
     """The real weights, wherever they are; only for tests marked `slow`."""
     from stylize_tf.network import weights

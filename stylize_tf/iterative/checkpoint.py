@@ -7,14 +7,17 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.iterative.pyramid import Stage
 from stylize_tf.machine.atomic_files import replacing
+from stylize_tf.optimizers.method import Method
 
 FORMAT = 1
 """Of the file; others are not read."""
@@ -42,6 +45,16 @@ class Snapshot(NamedTuple):
     watch: tuple[float, ...]
     losses: dict[str, float]
     state: list[np.ndarray]
+
+
+def fits(snapshot: Snapshot, stages: Sequence[Stage], method: Method) -> bool:
+    """Whether a snapshot is one of a run through these stages."""
+    if len(snapshot.schedule) != len(stages) or not 1 <= snapshot.stage <= len(stages):
+        return False
+    stage = stages[snapshot.stage - 1]
+    blank = method.initial(tf.zeros([1, stage.height, stage.width, 3]))
+    shapes = [(tensor.shape, tensor.dtype) for tensor in tf.nest.flatten(blank)]
+    return shapes == [(array.shape, array.dtype) for array in snapshot.state]
 
 
 class Checkpoint:

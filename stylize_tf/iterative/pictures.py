@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.control import color, masks
+from stylize_tf.control import masks
+from stylize_tf.control.color_modes import MODES, Colored
 from stylize_tf.control.masks import shown
 from stylize_tf.control.styles import expanded
 from stylize_tf.errors import ImageError
@@ -97,7 +98,11 @@ class Pictures:
             paintings = [no_larger(x, seen, config) for x in paintings]
         self._masks, self.mask_count = of_content, len(of_content)
         self._own_colors = seen
-        self.photograph, self.paintings = self._colored(seen, paintings)
+        self._mode = MODES[config.color]
+        colored = Colored(seen, paintings, self.start)
+        if self._mode.prepare is not None:
+            colored = self._mode.prepare(colored, config)
+        self.photograph, self.paintings, self.start = colored
 
     def _seen_of_masks(
         self, of_content: list[np.ndarray], of_styles: list[np.ndarray], seen: np.ndarray
@@ -115,25 +120,6 @@ class Pictures:
             for mask in of_styles:
                 _cropped_mask(mask, seen.shape[2] / seen.shape[1], "style_mask")
         return of_content
-
-    def _colored(
-        self, photograph: np.ndarray, paintings: list[np.ndarray]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Photograph and paintings with the colors that are optimized."""
-        config = self._config
-        if config.color == "match":
-            return photograph, [
-                color.match_colors(x, photograph, config.color_match, config.color_amount)
-                for x in paintings
-            ]
-        if config.color == "luminance":
-            grey, *others = [
-                color.luminance(x, config.color_space) for x in (photograph, *paintings)
-            ]
-            if self.start is not None:
-                self.start = color.luminance(self.start, config.color_space)
-            return grey, [color.match_lightness(x, grey, config.color_amount) for x in others]
-        return photograph, paintings
 
     @property
     def digests(self) -> list[str]:
@@ -249,16 +235,13 @@ class Pictures:
             Of the same shape: with the photograph outside of the regions, and its colors if they
             are to be kept; at a strength of 0 the photograph itself, wherever it began.
         """
-        config = self._config
-        keeps_colors = config.color in ("content", "luminance")
-        if masks is None and not keeps_colors and config.strength:
+        if masks is None and self._mode.finish is None and self._config.strength:
             return image
         photograph = image_io.resize(self._own_colors, *image.shape[1:3]).clip(0, 1)
-        if not config.strength:
+        if not self._config.strength:
             return photograph
-        if keeps_colors:
-            amount = config.color_amount if config.color == "content" else 1.0
-            image = color.keep_colors(image, photograph, config.color_space, amount)
+        if self._mode.finish is not None:
+            image = self._mode.finish(image, photograph, self._config)
         if masks is not None:
             image = shown(image, photograph, masks.sum(axis=3, keepdims=True))
         return image

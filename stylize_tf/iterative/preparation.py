@@ -18,7 +18,7 @@ from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.evaluator import Tiles
 from stylize_tf.iterative import pyramid
-from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot
+from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot, fits
 from stylize_tf.iterative.methods import METHODS, build_method
 from stylize_tf.iterative.pictures import Pictures
 from stylize_tf.iterative.watching import MOST_STEPS
@@ -131,16 +131,10 @@ class Preparation:
         }
 
     def _fits(self, snapshot: Snapshot) -> bool:
-        """Whether a snapshot is one of a run through these stages."""
-        if len(snapshot.schedule) != len(self.stages):
-            return False
-        if not 1 <= snapshot.stage <= len(self.stages):
-            return False
-        stage = self.stages[snapshot.stage - 1]
-        method = build_method(self._config, self._plans[snapshot.stage - 1][1])
-        blank = method.initial(tf.zeros([1, stage.height, stage.width, 3]))
-        shapes = [(tensor.shape, tensor.dtype) for tensor in tf.nest.flatten(blank)]
-        return shapes == [(array.shape, array.dtype) for array in snapshot.state]
+        """Whether a snapshot is one of this run."""
+        number = min(snapshot.stage, len(self.stages))
+        method = build_method(self._config, self._plans[number - 1][1])
+        return fits(snapshot, self.stages, method)
 
     def save(self, current: Callable[[], Snapshot], is_last: bool) -> str:
         """Saves where the run stands, if it is time to; returns what there is to say."""

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from stylize_tf.iterative.balance import term_weights
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.iterative import pyramid
-from stylize_tf.iterative.balance import term_weights
 from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.network import features
+from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.objective import COVERAGE, WEIGHTS
-from stylize_tf.objective.terms import build_objective
 
 CONFIG = StyleTransferConfig(size=48, coarsest_size=0, steps=(4,), precision="float32")
 STYLE_LOSSES = [

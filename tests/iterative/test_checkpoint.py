@@ -8,8 +8,7 @@ import pytest
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation.evaluator import Tiles
 from stylize_tf.iterative import checkpoint as checkpoints
-from stylize_tf.iterative.checkpoint import Checkpoint
-from stylize_tf.iterative.run import Snapshot
+from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot
 from stylize_tf.iterative.stylizer import Stylizer
 
 SMALL = {
@@ -35,8 +34,8 @@ def pictures(rng):
 
 
 @pytest.fixture
-def small(tiny_network):
-    return Stylizer(StyleTransferConfig(**SMALL), network=tiny_network)
+def small(tiny_engine):
+    return Stylizer(StyleTransferConfig(**SMALL), engine=tiny_engine)
 
 
 class Eager(Checkpoint):
@@ -75,16 +74,16 @@ def killed(stylizer, pictures, folder, steps):
 
 @pytest.mark.parametrize("options", METHODS.values(), ids=METHODS.keys())
 def test_a_run_killed_after_any_step_ends_with_the_same_picture(
-    tiny_network, pictures, tmp_path, options
+    tiny_engine, pictures, tmp_path, options
 ):
-    stylizer = Stylizer(StyleTransferConfig(**SMALL, **options), network=tiny_network)
+    stylizer = Stylizer(StyleTransferConfig(**SMALL, **options), engine=tiny_engine)
     whole = list(stylizer.iterate(*pictures))
     assert len(whole) == 7
     for steps in range(1, len(whole) + 1):
         folder = tmp_path / str(steps)
         killed(stylizer, pictures, folder, steps)
         # A new one, as a new process would have.
-        again = Stylizer(StyleTransferConfig(**SMALL, **options), network=tiny_network)
+        again = Stylizer(StyleTransferConfig(**SMALL, **options), engine=tiny_engine)
         rest = list(again.iterate(*pictures, checkpoint=Checkpoint(folder)))
         assert "Goes on from a checkpoint" in rest[0].messages[0]
         # The step that had been made is told again, for who wants its picture.
@@ -137,10 +136,10 @@ def test_every_number_survives(rng, tmp_path):
     assert [x.dtype for x in found.state] == [np.float32, np.int32]
 
 
-def test_another_picture_option_or_network_finds_no_checkpoint(small, tiny_network, rng, tmp_path):
+def test_another_picture_option_or_network_finds_no_checkpoint(small, tiny_engine, rng, tmp_path):
     content, style = rng.random([24, 18, 3], np.float32), rng.random([20, 24, 3], np.float32)
     killed(small, (content, style), tmp_path, 3)
-    changed = Stylizer(StyleTransferConfig(**{**SMALL, "seed": 1}), network=tiny_network)
+    changed = Stylizer(StyleTransferConfig(**{**SMALL, "seed": 1}), engine=tiny_engine)
     for stylizer, pictures in (
         (small, (style, content)),
         (small, (content, 1 - style)),

@@ -7,10 +7,12 @@ import pytest
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import color
+from stylize_tf.control.color_modes import MODES
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import color_spaces, image_io
 from stylize_tf.iterative.pictures import Pictures, cropped
 from stylize_tf.iterative.pyramid import Stage
+from stylize_tf.iterative.sources import Sources
 
 PLAIN = StyleTransferConfig(mask_feather=0.0)
 STAGE = Stage(20, 30, 1)
@@ -37,13 +39,8 @@ def right_half(height, width):
 
 
 def given(content, styles, content_masks=(), style_masks=(), **options):
-    return Pictures(
-        PLAIN.replace(**options),
-        content,
-        styles,
-        content_masks=content_masks,
-        style_masks=style_masks,
-    )
+    sources = Sources.of(content, styles, None, content_masks, style_masks)
+    return Pictures(PLAIN.replace(**options), sources)
 
 
 # Masks.
@@ -208,7 +205,7 @@ def test_regions_are_found_in_the_painting_as_it_is(rng, photograph):
         return np.ones((1, 4, 6, 2), np.float32), np.ones((1, 6, 4, 2), np.float32)
 
     config = PLAIN.replace(size=60, regions="auto:2")
-    found = Pictures(config, photograph, [large], find_regions=find)
+    found = Pictures(config, Sources(photograph, (large,)), find_regions=find)
     assert seen == [large.shape]
     assert found.paintings[0].shape[1:3] == (60, 40)
 
@@ -253,7 +250,7 @@ def test_digests_tell_every_picture_and_its_part(rng):
     assert [tuple(given(content, *run).digests) for run in runs] == found
     assert tuple(given(style, [style]).digests) not in found
     begun = [
-        Pictures(PLAIN.replace(init="picture"), content, [style], initial).digests
+        Pictures(PLAIN.replace(init="picture"), Sources(content, (style,), initial)).digests
         for initial in (style, other)
     ]
     assert begun[0] != begun[1]
@@ -266,6 +263,7 @@ def test_choices_of_colors_are_those_of_the_module():
     choices = {
         field.name: field.metadata["choices"] for field in dataclasses.fields(StyleTransferConfig)
     }
+    assert choices["color"] == tuple(MODES)
     assert choices["color_space"] == tuple(color.SPACES)
     assert set(choices["color_match"]) == set(color.METHODS)
 

@@ -214,18 +214,3 @@ def test_a_photograph_too_thin_for_any_size_is_to_be_cropped():
 def test_a_style_too_thin_to_be_enlarged_is_refused_with_both_sides():
     with pytest.raises(ConfigError, match=r"`style`.*thin.*5000x1 pixels.*80000 long for 16 wide"):
         style_size(1, 5000, layer="block5_conv1")
-
-
-# The content.
-
-
-def test_the_content_weight_grows_with_the_stage_up_to_512_pixels_whatever_the_picture():
-    for long_side, growth, expected in [
-        (128, 1.0, 0.25),
-        (256, 2.0, 0.25),
-        (512, 1.0, 1.0),
-        (2048, 1.0, 1.0),
-        (128, 0.0, 1.0),
-    ]:
-        stage = Stage(100, long_side, 1)
-        assert pyramid.content_factor(config(content_growth=growth), stage) == expected

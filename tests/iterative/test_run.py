@@ -12,8 +12,10 @@ from stylize_tf.errors import StylizationError
 from stylize_tf.evaluation.evaluator import Tiles
 from stylize_tf.images import image_io
 from stylize_tf.iterative import run, watching
+from stylize_tf.iterative.checkpoint import fits
+from stylize_tf.iterative.preparation import Prepared
 from stylize_tf.iterative.pyramid import Stage
-from stylize_tf.iterative.run import Prepared, Run, fits
+from stylize_tf.iterative.run import Run
 from stylize_tf.optimizers.adam import Adam
 from stylize_tf.optimizers.averaged import Averaged
 from stylize_tf.optimizers.lbfgs import LBFGS
@@ -49,11 +51,13 @@ class Problem:
     def __init__(self, method=METHODS[0], stages=STAGES, room=np.inf, failure=MemoryError):
         self.method, self.stages, self.room, self.failure = method, stages, room, failure
         self.asked, self.evaluated, self.images = [], [], []
+        self.costs = None
 
-    def run(self, **options):
-        return Run(self.stages, self.prepare, self.initial, self.resized, **options)
+    def run(self, snapshot=None, opening="", save=lambda current, is_last: "", time_budget=0.0):
+        self.snapshot, self.opening, self.save = snapshot, opening, save
+        return Run(self, time_budget)
 
-    def prepare(self, number):
+    def stage(self, number):
         stage = self.stages[number - 1]
         rng = np.random.default_rng(number)
         wanted = rng.uniform(size=[1, stage.height, stage.width, 3])
@@ -82,7 +86,7 @@ class Problem:
         return np.full([1, *self.stages[0][:2], 3], 0.5, np.float32)
 
     @staticmethod
-    def resized(image, stage):
+    def enlarged(image, stage):
         return image_io.resize(image, stage.height, stage.width)
 
 
@@ -257,12 +261,12 @@ def test_going_on_remembers_how_long_there_was_no_better_loss(monkeypatch):
     stages = (Stage(4, 5, 30), Stage(6, 8, 2))
 
     class Flat(Problem):
-        def prepare(self, number):
+        def stage(self, number):
             wanted = tf.zeros([1, *self.stages[number - 1][:2], 3])
             flat = lambda image, targets: ({"loss": tf.constant(1.0)}, tf.zeros_like(image))  # noqa: E731
             return (
                 super()
-                .prepare(number)
+                .stage(number)
                 ._replace(targets={"wanted": wanted}, evaluate=lambda tiles: flat)
             )
 
@@ -340,9 +344,9 @@ class Timed(Problem):
         super().__init__(**options)
         self.clock, self.preparation = clock, preparation
 
-    def prepare(self, number):
+    def stage(self, number):
         self.clock.now += self.preparation
-        prepared = super().prepare(number)
+        prepared = super().stage(number)
 
         def evaluate(tiles):
             def function(image, targets):

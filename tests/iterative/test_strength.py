@@ -6,7 +6,8 @@ import pytest
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.images import image_io
 from stylize_tf.iterative.stylizer import Stylizer
-from stylize_tf.objective.terms import build_objective, strength_factor
+from stylize_tf.objective.balance import build_objective, strength_factor
+from stylize_tf.objective.targets import Targets
 
 PLAIN = StyleTransferConfig(
     size=32,
@@ -80,27 +81,27 @@ def test_at_the_ends_there_is_only_one_of_content_and_style():
     ids=str,
 )
 def test_no_strength_is_the_photograph_whatever_it_begins_with(
-    tiny_network, photograph, painting, options
+    tiny_engine, photograph, painting, options
 ):
     config = PLAIN.replace(strength=0.0, coarsest_size=16, steps=(3,), **options)
-    image = Stylizer(config, network=tiny_network)(photograph, painting)
+    image = Stylizer(config, engine=tiny_engine)(photograph, painting)
     whole = photograph[6:42] if "crop" in options else photograph
     expected = image_io.resize(whole[np.newaxis], *image.shape[1:3])
     np.testing.assert_array_equal(image, expected)
 
 
-def test_no_strength_of_a_single_stage_takes_one_step(tiny_network, photograph, painting):
-    paint = Stylizer(PLAIN.replace(strength=0.0), network=tiny_network)
+def test_no_strength_of_a_single_stage_takes_one_step(tiny_engine, photograph, painting):
+    paint = Stylizer(PLAIN.replace(strength=0.0), engine=tiny_engine)
     [iterate] = paint.iterate(photograph, painting)
     assert iterate.loss == 0
     assert "converged" in iterate.messages[0]
 
 
-def test_distances_to_style_and_content_follow_the_strength(tiny_network, photograph, painting):
+def test_distances_to_style_and_content_follow_the_strength(tiny_engine, photograph, painting):
     """As judged by one objective for all."""
     judge = build_objective(PLAIN.replace(total_variation_weight=0.0), {})
-    paint = Stylizer(PLAIN, network=tiny_network)
-    extract = paint._evaluator("float32").extractor
+    paint = Stylizer(PLAIN, engine=tiny_engine)
+    extract = tiny_engine.evaluator(PLAIN).extractor
     size = paint.final_size(photograph[np.newaxis])
     small = image_io.resize(photograph[np.newaxis], *size)
     targets = judge.targets([judge.statistics("content", extract(small))])
@@ -108,10 +109,8 @@ def test_distances_to_style_and_content_follow_the_strength(tiny_network, photog
     targets |= judge.targets([judge.statistics("style", extract(style))])
     content, styles = [], []
     for strength in (0.0, 0.25, 0.5, 1.0, 2.0):
-        image = Stylizer(PLAIN.replace(strength=strength), network=tiny_network)(
-            photograph, painting
-        )
-        losses = judge(extract(image), targets)
+        image = Stylizer(PLAIN.replace(strength=strength), engine=tiny_engine)(photograph, painting)
+        losses = judge(extract(image), Targets(targets, judge.weights))
         content.append(float(losses["content"]))
         styles.append(float(losses["style"]) + float(losses["patches"]))
     assert content[0] == pytest.approx(0, abs=1e-9)

@@ -1,0 +1,170 @@
+"""What is prepared: traces, memory, time and methods."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stylize_tf.errors import ConfigError, WeightsError
+from stylize_tf.evaluation import evaluator, memory_plan, tiling
+from stylize_tf.evaluation.engine import Engine
+from stylize_tf.evaluation.evaluator import Evaluator
+from stylize_tf.iterative.methods import build_method
+from stylize_tf.iterative.stylizer import Stylizer
+from stylize_tf.machine import memory
+from stylize_tf.objective import objective
+from stylize_tf.optimizers.adam import Adam
+from stylize_tf.optimizers.averaged import Averaged
+from stylize_tf.optimizers.lbfgs import LBFGS
+from stylize_tf.optimizers.spectral import Spectral
+from tests.fakes.small_pictures import PLAIN, STAGED, Counter, enough, made, of_styles, smooth
+
+# One trace.
+
+
+def test_everything_is_traced_once_over_many_sizes_pictures_and_styles(
+    tiny_network, rng, monkeypatch
+):
+    sums = Counter(monkeypatch, objective.Objective, "sums")
+    descriptions = Counter(monkeypatch, objective.Objective, "descriptions")
+    steps = Counter(monkeypatch, LBFGS, "advance")
+    # A history that no other test asks for: equal methods share their trace in all the process.
+    paint = Stylizer(PLAIN.replace(**STAGED, lbfgs_history=17), engine=Engine(tiny_network))
+    traces = []
+    for styles, height in ((1, 24), (1, 18), (2, 21)):
+        content = smooth(rng, height, 24)
+        paint(content, [smooth(rng, *rng.integers(16, 40, size=2)) for _ in range(styles)])
+        traces.append((sums.count, descriptions.count, steps.count))
+    # One of the losses, of the photographs' and of the paintings' statistics, and of the steps.
+    assert traces == [(1, 2, 1)] * 3
+    sizes = {(x.height, x.width) for x in paint.iterate(smooth(rng, 24, 18), smooth(rng, 20, 20))}
+    assert len(sizes) > 2
+    assert (sums.count, descriptions.count, steps.count) == (1, 2, 1)
+
+
+def test_the_statistics_of_styles_are_kept(tiny_network, rng, monkeypatch):
+    seen = Counter(monkeypatch, Evaluator, "statistics")
+    paint, style = Stylizer(PLAIN, engine=Engine(tiny_network)), smooth(rng, 20, 24)
+    for _ in range(3):
+        paint(smooth(rng, 24, 18), style)
+    assert of_styles(seen) == 1
+    paint(smooth(rng, 24, 18), 1 - style)
+    assert of_styles(seen) == 2
+
+
+def test_what_is_kept_for_later_pictures_is_bounded(tiny_network, rng, monkeypatch):
+    monkeypatch.setattr(evaluator, "KEPT_STATISTICS", 3)
+    seen = Counter(monkeypatch, Evaluator, "statistics")
+    paint, photograph = (
+        Stylizer(PLAIN.replace(steps=1), engine=Engine(tiny_network)),
+        smooth(rng, 24, 18),
+    )
+    styles = [smooth(rng, 20, 24) for _ in range(4)]
+    for index in (0, 1, 2, 0, 3):  # The second is the oldest when a fourth comes.
+        paint(photograph, styles[index])
+    assert of_styles(seen) == 4
+    for index in (0, 2, 3):
+        paint(photograph, styles[index])
+    assert of_styles(seen) == 4
+    paint(photograph, styles[1])
+    assert of_styles(seen) == 5
+
+
+# Memory.
+
+
+def test_a_picture_in_tiles_is_that_of_the_whole(tiny_engine, rng, monkeypatch):
+    content, style = smooth(rng, 40, 30), smooth(rng, 36, 24)
+    options = {"size": 40, "style_loss": "bures", **STAGED, "memory": 9.0}
+    config = PLAIN.replace(**options)
+    monkeypatch.setattr(memory_plan, "plan", enough(5))
+    bands = Counter(monkeypatch, tiling, "bands")
+    whole = list(Stylizer(config, engine=tiny_engine).iterate(content, style))
+    assert bands.count == 0
+    paint = Stylizer(config.replace(memory=1.0), engine=tiny_engine)
+    tiled = list(paint.iterate(content, style))
+    assert bands.count > 0
+    assert len(tiled) == len(whole)
+    for a, b in zip(whole, tiled, strict=True):
+        assert a.loss == pytest.approx(b.loss, rel=1e-3)
+        np.testing.assert_allclose(a.image, b.image, atol=1e-3)
+    assert whole[-1].loss < whole[0].loss
+
+
+def test_a_limit_too_small_is_refused_before_anything_is_done(tiny_engine, content, style):
+    paint = Stylizer(PLAIN.replace(memory=0.1), engine=tiny_engine)
+    with pytest.raises(
+        ConfigError, match=r"`memory` must be at least .* GB for a picture of 18x24"
+    ):
+        paint.iterate(content, style)
+
+
+def test_a_stylizer_tells_how_much_memory_it_takes(tiny_engine, monkeypatch):
+    assert Stylizer(PLAIN.replace(memory=2.5), engine=tiny_engine).config.memory == 2.5
+    monkeypatch.setattr(memory, "limit", lambda memory: memory * 1e9 or 7.4321e9)
+    assert Stylizer(PLAIN, engine=tiny_engine).config.memory == 7.432
+
+
+def test_memory_that_runs_out_is_told_and_gives_the_same_picture(
+    tiny_engine, content, style, monkeypatch
+):
+    monkeypatch.setattr(memory_plan, "SMALLEST_TILE_PIXELS", 50)
+    expected = made(tiny_engine, content, style)
+    evaluate = Evaluator.value_and_gradient
+
+    def exhausted(image, targets):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+
+    monkeypatch.setattr(
+        Evaluator,
+        "value_and_gradient",
+        lambda self, tiles: evaluate(self, tiles) if tiles.banded else exhausted,
+    )
+    iterates = list(Stylizer(PLAIN, engine=tiny_engine).iterate(content, style))
+    assert iterates[0].messages == ("Out of memory: from here on in tiles of 216 pixels.",)
+    assert [x.messages for x in iterates[1:]] == [()] * 3
+    np.testing.assert_allclose(iterates[-1].image, expected, atol=1e-4)
+
+
+# Time.
+
+
+def test_a_time_budget_ends_sooner_and_the_schedule_tells(tiny_engine, content, style):
+    config = PLAIN.replace(**{**STAGED, "steps": (400,)}, time_budget=1.0)
+    iterates = list(Stylizer(config, engine=tiny_engine).iterate(content, style))
+    last = iterates[-1]
+    assert last.stages > 2
+    assert last.evaluations == sum(last.schedule) < 400 * last.stages
+    assert {x.stage for x in iterates} == set(range(1, last.stages + 1))
+
+
+def test_without_a_time_budget_the_schedule_is_that_of_the_steps(plain, content, style):
+    assert {x.schedule for x in plain.iterate(content, style)} == {(4,)}
+
+
+# The method.
+
+
+def test_the_method_is_what_the_configuration_asks_for():
+    pixels = PLAIN.replace(lbfgs_history=7, lbfgs_coordinates="pixels")
+    assert build_method(pixels) == LBFGS(history=7)
+    assert build_method(pixels, pairs=3) == LBFGS(history=3)
+    spectral = pixels.replace(lbfgs_coordinates="spectral", settled_size=300)
+    assert build_method(spectral, pairs=3) == Spectral(LBFGS(history=3), settled_size=300)
+    names = {
+        "learning_rate": 0.5,
+        "beta_1": 0.1,
+        "beta_2": 0.2,
+        "amsgrad": True,
+        "warmup_steps": 3,
+        "clip_norm": 4.0,
+    }
+    adam = PLAIN.replace(optimizer="adam", adam_epsilon=0.01, **names)
+    assert build_method(adam) == Adam(epsilon=0.01, **names)
+    averaged = build_method(adam.replace(average_decay=0.9), pairs=3)
+    assert averaged == Averaged(Adam(epsilon=0.01, **names), 0.9)
+    assert build_method(adam).bounds == (0.0, 1.0)
+
+
+def test_weights_may_be_named_by_their_file(tmp_path):
+    with pytest.raises(WeightsError, match=r"nowhere\.npz"):
+        Stylizer(weights=tmp_path / "nowhere.npz")
