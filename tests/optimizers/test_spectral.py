@@ -153,22 +153,6 @@ def test_without_a_step_the_gains_stay_and_no_radius_is_known(rng):
     assert radius == 0
 
 
-def test_the_result_is_the_evaluated_image_of_the_lowest_value(rng):
-    seen = []
-
-    def function(image, targets):
-        losses, gradient = quadratic(rising)(image, targets)
-        seen.append((float(losses["loss"]), image.numpy()))
-        return losses, gradient
-
-    optimizer = ImageOptimizer(function, Spectral(LBFGS()), image_of(rng, (1, 6, 8, 3)))
-    for _ in range(8):
-        optimizer.step(())
-    value, image = min(seen, key=lambda pair: pair[0])
-    assert float(optimizer.best_loss) == pytest.approx(value)
-    np.testing.assert_allclose(optimizer.result(), image, atol=1e-5)
-
-
 def test_broad_waves_of_a_large_picture_keep_near_what_a_smaller_stage_settled(rng):
     def scales(size, previous_size, shape):
         method = Spectral(LBFGS(history=2), settled_size=size)
