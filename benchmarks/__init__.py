@@ -1,1 +1,1 @@
-"""Measurements of speed and quality: one script a question, run as `python -m benchmarks.NAME`."""
+"""Measurements of speed and quality: `python -m benchmarks.harness.run`, or one script alone."""

@@ -41,8 +41,8 @@ MEAN_ACTIVATIONS: Mapping[str, float] = {
 }
 """Mean activation of each layer over photographs and paintings, with VGG19's own max pooling.
 
-Measured by `python -m benchmarks.mean_activations`. Dividing by it puts all layers in one unit, as
-Gatys et al. (2016) do by rescaling the weights.
+Measured by `python -m benchmarks.ours.mean_activations`. Dividing by it puts all layers in one
+unit, as Gatys et al. (2016) do by rescaling the weights.
 """
 
 

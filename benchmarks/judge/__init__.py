@@ -1,0 +1,1 @@
+"""How good the pictures are, measured apart from whatever painted them."""

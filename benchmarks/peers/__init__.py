@@ -1,0 +1,1 @@
+"""Other programs, and ours against them."""
