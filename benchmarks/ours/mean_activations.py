@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stylize_tf.config.layers import VGG19_LAYERS
-from stylize_tf.config.style_transfer import StyleTransferConfig
 from benchmarks.harness import arguments as arguments_of
 from benchmarks.harness import common, problem
+from stylize_tf.config.layers import VGG19_LAYERS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.images import image_io
 from stylize_tf.iterative import pyramid
 from stylize_tf.network import features, weights

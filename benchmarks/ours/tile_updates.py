@@ -25,8 +25,8 @@ from benchmarks.harness import common, problem
 from stylize_tf import StyleTransferConfig, Stylizer
 from stylize_tf.evaluation.tiling import Tiling
 from stylize_tf.iterative.pyramid import Stage
+from stylize_tf.objective.targets import ValueAndGradient
 from stylize_tf.optimizers.lbfgs import LBFGS
-from stylize_tf.optimizers.method import ValueAndGradient
 from stylize_tf.optimizers.spectral import Spectral
 
 SIZE, SMALLER, SWEEPS = 512, 362, 20

@@ -115,7 +115,7 @@ def bures_target(mean: Tensor, covariance: Tensor, epsilon: float) -> BuresTarge
 
 
 def bures(statistic: tuple[Tensor, Tensor], target: BuresTarget, epsilon: float) -> Tensor:
-    """The root-free Bures distance a channel, as `stylize_tf.objective.distances.bures` defines it."""
+    """The root-free Bures distance a channel, as `objective.distances.bures` defines it."""
     (mean, covariance), (target_mean, axes, variances) = statistic, target
     rotated = axes.T @ (covariance + epsilon * torch.eye(len(mean))) @ axes
     scale = ((rotated.diagonal().clamp(min=epsilon).sqrt() + variances.sqrt()) / 2) ** 2
@@ -125,7 +125,7 @@ def bures(statistic: tuple[Tensor, Tensor], target: BuresTarget, epsilon: float)
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """The nine-point total variation, as `stylize_tf.objective.terms.total_variation` defines it."""
+    """The nine-point total variation, as `objective.terms.total_variation` defines it."""
     padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
     down, right = padded[:, :, 2:, 1:-1] - image, padded[:, :, 1:-1, 2:] - image
     falling = padded[:, :, 1:, 1:] - padded[:, :, :-1, :-1]

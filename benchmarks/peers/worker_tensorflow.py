@@ -15,8 +15,8 @@ from benchmarks.harness import workers
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation.evaluator import Evaluator
 from stylize_tf.network import features
-from stylize_tf.objective import objective
-from stylize_tf.objective.terms import build_objective
+from stylize_tf.objective.balance import build_objective
+from stylize_tf.objective.targets import OfTerms, Targets
 
 _problems: dict[str, problems.Problem] = {}
 _work: dict[str, Callable[[], Any]] = {}
@@ -46,7 +46,7 @@ def load(problem: str) -> None:
 
 def value_and_gradient(
     problem: problems.Problem, what: str, precision: str, network: keras.Model | None = None
-) -> tuple[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]], objective.Targets]:
+) -> tuple[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]], OfTerms]:
     """What a run uses, picture `[1, H, W, 3]` -> value and gradient, and the targets in it.
 
     Args:
@@ -67,16 +67,18 @@ def value_and_gradient(
     if what == "network":
         return _network_alone(extractor), {}
     evaluator = Evaluator(precision, extractor, terms)
-    targets: objective.Targets = {}
+    of_terms: OfTerms = {}
     for source, picture in (("style", problem.style), ("content", problem.content)):
-        targets |= terms.targets([evaluator.statistics(source, picture)])
+        of_terms |= terms.targets([evaluator.statistics(source, picture)])
+    weights = {name: tf.constant(weight) for name, weight in terms.weights.items()}
+    targets = Targets(of_terms, weights)
     evaluate = evaluator.value_and_gradient()
 
     def evaluation(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         losses, gradient = evaluate(image, targets)
         return tf.add_n(list(losses.values())), gradient
 
-    return evaluation, targets
+    return evaluation, of_terms
 
 
 def _network_alone(extractor: keras.Model) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
@@ -90,7 +92,7 @@ def _network_alone(extractor: keras.Model) -> Callable[[tf.Tensor], tuple[tf.Ten
     return function
 
 
-def axes_of(targets: objective.Targets) -> dict[str, np.ndarray]:
+def axes_of(targets: OfTerms) -> dict[str, np.ndarray]:
     """Term and layer, as "style/block1_conv1" -> axes of the targets that have some."""
     return {
         f"{term}/{layer}": target.axes[0].numpy()

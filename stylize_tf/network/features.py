@@ -104,7 +104,7 @@ def build_extractor(
         pooling: "max", or "average" times 2, which keeps about the magnitude of max pooling (Gatys
             et al. report smoother pictures with averages; the factor is style-transfer-pytorch's).
         padding: "zero", "reflect" or "replicate": border of the first convolution, see `VGGInput`.
-        precision: "float32" or "bfloat16": format of the convolutions and of the maps.
+        precision: "float32", "bfloat16" or "float16": format of the convolutions and of the maps.
 
     Returns:
         A `keras.Model`: float32 `[N, H, W, 3]` in [0, 1] -> dict of maps `[N, h, w, C]`.
