@@ -68,59 +68,80 @@ def _sums(features: tf.Tensor, weights: tf.Tensor | None) -> Any:
     """
     shape = tf.shape(features)
     count, width, channels = (features.shape[axis] or shape[axis] for axis in (0, 2, 3))
-    regions = [None] if weights is None else range(weights.shape[3])
+    regions = 1 if weights is None else weights.shape[3]
     dtype = full(features[:0]).dtype
     rows = tf.maximum(_PART // (count * width * channels), 1)
 
-    def weighted(part: tf.Tensor, of_part: slice, region: int | None) -> tf.Tensor:
-        if weights is None or region is None:
-            return part
-        return part * tf.cast(weights[:, of_part, :, region : region + 1], part.dtype)
-
     @tf.custom_gradient
     def sums(features: tf.Tensor) -> Any:
-        def add_part(
-            start: tf.Tensor, first: list[tf.Tensor], second: list[tf.Tensor]
-        ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
-            here = slice(start, start + rows)
-            part = full(features[:, here])
-            positions = _positions(part)
-            for index, region in enumerate(regions):
-                own = weighted(part, here, region)
-                # Down the columns first: adding up all positions in one go is less accurate.
-                first[index] += tf.reduce_sum(tf.reduce_sum(own, axis=1), axis=1)
-                second[index] += _product(_positions(own), positions, transpose_a=True)
-            return start + rows, first, second
-
         nothing = tf.zeros([count, channels], dtype), tf.zeros([count, channels, channels], dtype)
         _, firsts, seconds = tf.while_loop(
             lambda start, *_: start < shape[1],
-            add_part,
-            (tf.constant(0), *([x for _ in regions] for x in nothing)),
+            lambda *state: _part_added(features, weights, rows, *state),
+            (tf.constant(0), *([x] * regions for x in nothing)),
             parallel_iterations=1,
         )
 
         def gradient(of_first: tf.Tensor, of_second: tf.Tensor) -> tf.Tensor:
             slope = tf.zeros([], features.dtype)
-            for index, region in enumerate(regions):
-                one = slice(None) if region is None else slice(index, index + 1)
-                both = of_second[one] + tf.linalg.matrix_transpose(of_second[one])
-                low = tf.cast(both, features.dtype)
-                # What the lower format takes from the product is given back for the mean of the
-                # map: the gradient of a covariance is the difference of two large numbers there.
-                area = shape[1] * shape[2]
-                if weights is not None:
-                    area = tf.reduce_sum(weights[..., index])
-                mean = tf.math.divide_no_nan(firsts[index], tf.cast(area, dtype))
-                lost = tf.linalg.matvec(both - tf.cast(low, dtype), mean)
-                offset = tf.cast(of_first[one] + lost, features.dtype)
-                own = weighted(_at_every_position(features, low, offset), slice(None), region)
-                slope = own if index == 0 else slope + own  # Not kept: a map is large.
+            for region in range(regions):
+                one = slice(None) if weights is None else slice(region, region + 1)
+                of_one = firsts[region], of_first[one], of_second[one]
+                own = _slope(features, weights, region, *of_one)
+                slope = own if region == 0 else slope + own  # Not kept: a map is large.
             return slope
 
         return (tf.concat(firsts, axis=0), tf.concat(seconds, axis=0)), gradient
 
     return sums(features)
+
+
+def _part_added(
+    features: tf.Tensor,
+    weights: tf.Tensor | None,
+    rows: tf.Tensor,
+    start: tf.Tensor,
+    first: list[tf.Tensor],
+    second: list[tf.Tensor],
+) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+    """The next start, and the sums by each region with those of so many rows added."""
+    here = slice(start, start + rows)
+    part = full(features[:, here])
+    positions = _positions(part)
+    for region in range(len(first)):
+        own = _weighted(part, weights, here, region)
+        # Down the columns first: adding up all positions in one go is less accurate.
+        first[region] += tf.reduce_sum(tf.reduce_sum(own, axis=1), axis=1)
+        second[region] += _product(_positions(own), positions, transpose_a=True)
+    return start + rows, first, second
+
+
+def _weighted(part: tf.Tensor, weights: tf.Tensor | None, rows: slice, region: int) -> tf.Tensor:
+    if weights is None:
+        return part
+    return part * tf.cast(weights[:, rows, :, region : region + 1], part.dtype)
+
+
+def _slope(
+    features: tf.Tensor,
+    weights: tf.Tensor | None,
+    region: int,
+    first: tf.Tensor,
+    of_first: tf.Tensor,
+    of_second: tf.Tensor,
+) -> tf.Tensor:
+    """The gradient of the sums of a region: in the shape and format of the features."""
+    both = of_second + tf.linalg.matrix_transpose(of_second)
+    low = tf.cast(both, features.dtype)
+    # What the lower format takes from the product is given back for the mean of the map: the
+    # gradient of a covariance is the difference of two large numbers there.
+    shape = tf.shape(features)
+    area = shape[1] * shape[2] if weights is None else tf.reduce_sum(weights[..., region])
+    mean = tf.math.divide_no_nan(first, tf.cast(area, first.dtype))
+    lost = tf.linalg.matvec(both - tf.cast(low, both.dtype), mean)
+    offset = tf.cast(of_first + lost, features.dtype)
+    slope = _at_every_position(features, low, offset)
+    return _weighted(slope, weights, slice(None), region)
 
 
 def _positions(features: tf.Tensor) -> tf.Tensor:

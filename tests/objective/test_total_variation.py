@@ -2,10 +2,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf.objective import total_variation
+from stylize_tf.objective.terms.total_variation import neighbor_sums, of_sums
 from tests.fakes import twins
 
-TOTAL_VARIATIONS = [total_variation.l1, total_variation.squared, total_variation.nine_point]
+
+def of_form(form):
+    function = lambda image: of_sums(neighbor_sums(image, form), form)  # noqa: E731
+    function.__name__ = form
+    return function
+
+
+TOTAL_VARIATIONS = [of_form(form) for form in ("l1", "squared", "nine_point")]
+l1, squared, nine_point = TOTAL_VARIATIONS
 
 
 def value_and_gradient(function, x):
@@ -19,14 +27,14 @@ def value_and_gradient(function, x):
 def test_total_variation_of_two_by_two_pixels_is_worked_by_hand():
     image = tf.constant([[1.0, 4.0], [3.0, 0.0]])[tf.newaxis, ..., tf.newaxis]
     # Down: 2 and -4; right: 3 and -3.
-    assert float(total_variation.l1(image)) == pytest.approx((2 + 4) / 2 + (3 + 3) / 2)
-    assert float(total_variation.squared(image)) == pytest.approx((4 + 16) / 2 + 9)
+    assert float(l1(image)) == pytest.approx((2 + 4) / 2 + (3 + 3) / 2)
+    assert float(squared(image)) == pytest.approx((4 + 16) / 2 + 9)
     # With the border repeated there are four axial pairs each way and nine diagonal ones; of these
     # the inner one differs by 1, those across an edge of the picture by 3, 2, 4 and 3.
     axial = (4 + 16 + 0 + 0) / 4 + (9 + 9 + 0 + 0) / 4
     diagonal = 2 * (1 + 9 + 4 + 16 + 9 + 0 + 0 + 0 + 0) / 9
     expected = axial * 2 / 3 + diagonal / 6
-    assert float(total_variation.nine_point(image)) == pytest.approx(expected)
+    assert float(nine_point(image)) == pytest.approx(expected)
 
 
 def test_nine_point_total_variation_is_the_stencil_of_style_transfer_pytorch(rng):
@@ -39,7 +47,7 @@ def test_nine_point_total_variation_is_the_stencil_of_style_transfer_pytorch(rng
         + np.mean((padded[:, on, on] - padded[:, before, before]) ** 2) / 12
         + np.mean((padded[:, on, before] - padded[:, before, on]) ** 2) / 12
     )
-    actual = total_variation.nine_point(tf.constant(image))
+    actual = nine_point(tf.constant(image))
     np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
@@ -63,14 +71,14 @@ def test_total_variation_of_flat_pictures_is_zero_and_so_is_its_gradient(roughne
 def test_total_variation_of_a_slope_is_its_steepness_at_any_size(size):
     rows, columns = np.mgrid[: size[0], : size[1]]
     slope = (0.03 * rows - 0.04 * columns)[np.newaxis, ..., np.newaxis] * np.ones(3)
-    assert float(total_variation.l1(tf.constant(slope))) == pytest.approx(0.07)
-    assert float(total_variation.squared(tf.constant(slope))) == pytest.approx(0.0025)
+    assert float(l1(tf.constant(slope))) == pytest.approx(0.07)
+    assert float(squared(tf.constant(slope))) == pytest.approx(0.0025)
 
 
 def test_nine_point_total_variation_of_a_slope_nears_the_squared_one_away_from_the_border():
     slope = np.broadcast_to(0.01 * np.arange(400.0), (3, 400))[np.newaxis, ..., np.newaxis]
-    nine = float(total_variation.nine_point(tf.constant(slope)))
-    assert nine == pytest.approx(float(total_variation.squared(tf.constant(slope))), rel=0.01)
+    nine = float(nine_point(tf.constant(slope)))
+    assert nine == pytest.approx(float(squared(tf.constant(slope))), rel=0.01)
 
 
 @pytest.mark.parametrize("roughness", TOTAL_VARIATIONS, ids=lambda f: f.__name__)

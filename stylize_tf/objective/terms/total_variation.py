@@ -13,40 +13,6 @@ from stylize_tf.objective.statistics import Mean
 from stylize_tf.objective.term import Part, Term
 
 
-def l1(image: tf.Tensor) -> tf.Tensor:
-    """Mean absolute difference of horizontal neighbors plus that of vertical ones.
-
-    Rudin, Osher & Fatemi (1992), in its anisotropic form, divided by the number of pairs so that
-    image sizes compare. Args and result as for `nine_point`.
-    """
-    return of_sums(neighbor_sums(image, "l1"), "l1")
-
-
-def squared(image: tf.Tensor) -> tf.Tensor:
-    """Mean squared difference of horizontal neighbors plus that of vertical ones.
-
-    Mahendran & Vedaldi (2015), Eq. (4) with beta = 2, as a mean where they sum. Args and result as
-    for `nine_point`.
-    """
-    return of_sums(neighbor_sums(image, "squared"), "squared")
-
-
-def nine_point(image: tf.Tensor) -> tf.Tensor:
-    """Mean squared difference in a nine-point neighborhood, the borders repeated.
-
-    Pairs of axial neighbors count 2/3 and diagonal ones 1/6, so that on a smooth slope the term is
-    `squared`, and single pixels are penalized alike in every direction. With the
-    constant 2 in it, this is the smoothness term that style-transfer-pytorch weighs by 2.
-
-    Args:
-        image: float, `[N, H, W, C]`.
-
-    Returns:
-        Scalar >= 0; 0 for a flat picture, whatever its size.
-    """
-    return of_sums(neighbor_sums(image, "nine_point"), "nine_point")
-
-
 def neighbor_sums(
     image: tf.Tensor, form: str, above: int | tf.Tensor = 0, below: int | tf.Tensor = 0
 ) -> tuple[Mean, ...]:
@@ -100,7 +66,7 @@ def _differences(image: tf.Tensor) -> tf.Tensor:
 
 
 def of_sums(sums: Sequence[Mean], form: str) -> tf.Tensor:
-    """The total variation that `neighbor_sums` are of."""
+    """The total variation that `neighbor_sums` are of: a scalar >= 0, 0 for a flat picture."""
     axial = sums[0].value() + sums[1].value()
     if form != "nine_point":
         return axial
@@ -109,7 +75,13 @@ def of_sums(sums: Sequence[Mean], form: str) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TotalVariation(Term):
-    """How rough the picture itself is; it has no target.
+    """How rough the picture itself is; it has no target. Means over pairs, so that sizes compare.
+
+    "l1" is Rudin, Osher & Fatemi (1992), in its anisotropic form; "squared" Mahendran & Vedaldi
+    (2015), Eq. (4) with beta = 2, as a mean where they sum. "nine_point" is over a neighborhood
+    with the borders repeated: pairs of axial neighbors count 2/3 and diagonal ones 1/6, so that on
+    a smooth slope it is "squared", and single pixels are penalized alike in every direction. With
+    the constant 2 in it, this is the term that style-transfer-pytorch weighs by 2.
 
     Neighbors in a picture of twice the size differ by half as much, and squared by a quarter, so
     the weight grows with the size.
