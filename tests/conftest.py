@@ -51,16 +51,26 @@ def tiny(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with a photograph and two paintings."""
+    from tests.fakes.cli_fakes import draw
+
+    monkeypatch.chdir(tmp_path)
+    for seed, (name, size) in enumerate(
+        {"photo": (40, 60), "painting": (50, 30), "other": (45, 45)}.items()
+    ):
+        draw(f"{name}.png", size, seed)
+    return tmp_path
+
+
+@pytest.fixture
 def stylize(folder, monkeypatch):
     """Runs the command with a stylizer for tests, which calls `hook` at each step."""
-    from stylize_tf.cli import runtime
-    from stylize_tf.cli.stylize import main_with
-    from stylize_tf.network import weights
+    from stylize_tf.cli.main import main_with
     from tests.fakes import cli_fakes
 
-    def run(*arguments, hook=lambda evaluation: None):
-        monkeypatch.setattr(runtime, "load", cli_fakes.fake_load(hook))
-        monkeypatch.setattr(weights, "find", lambda *a, **b: cli_fakes.WEIGHTS)
+    def run(*arguments, hook=lambda evaluation: None, devices=("auto",)):
+        cli_fakes.install(monkeypatch.setattr, hook, devices)
         return main_with(["main.py", *arguments])
 
     return run
@@ -69,19 +79,31 @@ def stylize(folder, monkeypatch):
 @pytest.fixture
 def check(folder, monkeypatch, capsys):
     """Runs the command, which must fail before TensorFlow is loaded, and returns what it said."""
-    from stylize_tf.cli import runtime
-    from stylize_tf.cli.stylize import main_with
+    from stylize_tf.cli.main import main_with
+    from stylize_tf.machine import tensorflow_runtime
 
     def load(*arguments, **options):
         raise AssertionError("TensorFlow was loaded")
 
     def run(*arguments):
-        monkeypatch.setattr(runtime, "load", load)
+        monkeypatch.setattr(tensorflow_runtime, "load", load)
+        before = sorted(folder.rglob("*"))
         code = main_with(["main.py", *arguments])
         captured = capsys.readouterr()
         assert captured.out == ""
-        (line,) = captured.err.splitlines()
-        assert line.startswith("stylize_tf: error: ")
+        *others, line = captured.err.splitlines()
+        assert others == []
+        assert sorted(folder.rglob("*")) == before
         return code, line.removeprefix("stylize_tf: error: ")
 
     return run
+
+
+@pytest.fixture
+def real_stylize(folder, vgg_weights, monkeypatch):
+    """Runs the command in this process with the real network, for tests marked `slow`."""
+    from stylize_tf.cli.main import main_with
+    from stylize_tf.network import weights
+
+    monkeypatch.setattr(weights, "find", lambda *arguments, **options: vgg_weights)
+    return lambda *arguments: main_with(["main.py", *arguments])

@@ -1,8 +1,23 @@
-"""Exit codes and the error that carries one; nothing else ends a run."""
+"""Exit codes, and what each error of the package means: a line for the user and one of them."""
 
 from __future__ import annotations
 
+import dataclasses
 import enum
+import re
+
+from stylize_tf.cli.terminal.console import one_line
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.errors import (
+    ConfigError,
+    ImageError,
+    OutputError,
+    StylizationError,
+    WeightsError,
+)
+from stylize_tf.jobs.options import Options
+
+INSTALL = "Install what is needed with `pip install -r requirements.txt`"
 
 
 class Exit(enum.IntEnum):
@@ -38,19 +53,49 @@ MEANINGS: dict[Exit, str] = {
 Where many pictures were asked for and all failed, the code is that of the first failure.
 """
 
+_FLAGS = {
+    **{x.name: x.name for x in dataclasses.fields(StyleTransferConfig)},
+    **{x.name: x.name for x in dataclasses.fields(Options)},
+    **{"initial": "init_image", "content_masks": "content_mask", "style_masks": "style_mask"},
+}
+"""Names of the package, and the flags that give what they name."""
 
-class CommandError(Exception):
-    """An error with its exit code; the message is one line that says what to do.
+_CODES = {
+    ConfigError: Exit.USAGE,
+    OutputError: Exit.OUTPUT,  # Before ImageError, of which it is one.
+    ImageError: Exit.PICTURE,
+    WeightsError: Exit.WEIGHTS,
+    StylizationError: Exit.FAILED,
+}
 
-    Attributes:
-        exit: what the process returns.
+
+def explain(error: Exception) -> tuple[str, Exit, str]:
+    """One line that says what an error means to the user, its exit code, and ways out of it.
+
+    The ways are commands that may help, a line each, or nothing.
     """
+    for kind, code in _CODES.items():
+        if isinstance(error, kind):
+            line, _, ways = with_flag_names(str(error)).partition("\n")
+            return line, code, ways
+    what = one_line(str(error))[:300]
+    if isinstance(error, ImportError):
+        return f"{what}. {INSTALL}.", Exit.FAILED, ""
+    kinds = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("tensor")}
+    if isinstance(error, MemoryError) or "ResourceExhaustedError" in kinds:
+        text = "out of memory. Ask for a smaller --size, or close other programs."
+        return text, Exit.FAILED, ""
+    if kinds:
+        return f"TensorFlow failed: {what} (-v 1 shows all of it)", Exit.FAILED, ""
+    what = f"unexpected {type(error).__name__}: {what} (-v 1 shows where)"
+    return what, Exit.UNEXPECTED, ""
 
-    def __init__(self, message: str, exit: Exit) -> None:
-        super().__init__(message)
-        self.exit = exit
 
+def with_flag_names(message: str) -> str:
+    """An error of the package in the words of the command line: --size for `size`."""
 
-def usage_error(message: str) -> CommandError:
-    """The error of a command line that cannot be carried out."""
-    return CommandError(message, Exit.USAGE)
+    def flag(match: re.Match[str]) -> str:
+        name = match[1]
+        return f"--{_FLAGS[name]}" if name in _FLAGS else name
+
+    return re.sub(r"`(\w+)`", flag, message)

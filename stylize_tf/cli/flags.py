@@ -18,12 +18,9 @@ from typing import Any
 from absl import app, logging
 from absl import flags as absl_flags
 
-from stylize_tf.cli.exits import usage_error
-from stylize_tf.cli.options import Options, boolean
-from stylize_tf.config.fields import type_of
-from stylize_tf.config.style_transfer import StyleTransferConfig
-
-_KINDS = (StyleTransferConfig, Options)
+from stylize_tf.config.fields import is_tuple
+from stylize_tf.errors import ConfigError
+from stylize_tf.jobs.options import boolean, value_of
 
 _ABSL = {
     logging: ("verbosity", "logger_levels"),
@@ -49,13 +46,11 @@ class CommandLine:
     """What was given on the command line and in flagfiles, and nothing else.
 
     Attributes:
-        config: fields of `StyleTransferConfig`, not checked yet.
-        options: fields of `Options`.
+        given: fields of each dataclass that the flags are made from, in their order.
         verbosity: absl's; 1 asks for tracebacks and raw logs.
     """
 
-    config: dict[str, Any]
-    options: dict[str, Any]
+    given: tuple[dict[str, Any], ...]
     verbosity: int = -1
 
 
@@ -69,7 +64,7 @@ def define_flags(config_class: type, values: absl_flags.FlagValues) -> None:
         parse = field.metadata.get("parse")
         if parse is None:
             _define(field, value_of(field), values)
-        elif str(field.type).startswith("tuple"):
+        elif is_tuple(field):
             parser = _Parser(field.name, parse)
             absl_flags.DEFINE_multi(
                 parser, absl_flags.ArgumentSerializer(), field.name, None, "", values
@@ -78,16 +73,20 @@ def define_flags(config_class: type, values: absl_flags.FlagValues) -> None:
             _define(field, parse, values)
 
 
-def read_command_line(argv: Sequence[str]) -> CommandLine:
-    """What the arguments say; `argv[0]` is the program.
+def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine:
+    """What the arguments say.
+
+    Args:
+        argv: the program, and its arguments without the name of a command.
+        kinds: dataclasses that the flags are made from.
 
     Raises:
-        CommandError: if a flag is unknown, has no value or one that cannot be read.
+        ConfigError: if a flag is unknown, has no value or one that cannot be read.
         HelpRequest: if one of the help flags is there.
     """
     values = absl_flags.FlagValues()
     values.set_gnu_getopt(True)  # Look beyond a stray argument, for --help.
-    for kind in _KINDS:
+    for kind in kinds:
         define_flags(kind, values)
     for name, short in (("help", "h"), ("helpshort", "?"), ("helpfull", None), ("version", None)):
         flag = absl_flags.Flag(
@@ -100,34 +99,20 @@ def read_command_line(argv: Sequence[str]) -> CommandLine:
     try:
         stray = values(list(argv))[1:]
     except absl_flags.UnrecognizedFlagError as error:
-        raise usage_error(_unknown(error.flagname, list(values))) from error
+        raise ConfigError(_unknown(error.flagname, list(values))) from error
+    except _RefusedError as error:
+        raise ConfigError(str(error)) from error
     except (absl_flags.Error, ValueError, OSError) as error:
-        raise usage_error(_rephrased(str(error))) from error
+        raise ConfigError(_rephrased(str(error))) from error
     absl_flags.FLAGS.mark_as_parsed()
     if stray:
-        raise usage_error(_stray(stray))
-    return CommandLine(
-        config=_given(StyleTransferConfig, values),
-        options=_given(Options, values),
-        verbosity=values["verbosity"].value,
-    )
+        raise ConfigError(_stray(stray))
+    given = tuple(_given(kind, values) for kind in kinds)
+    return CommandLine(given, verbosity=values["verbosity"].value)
 
 
-def config_from_flags(base: StyleTransferConfig, given: dict[str, Any]) -> StyleTransferConfig:
-    """`base` with the given fields in place of its own.
-
-    Raises:
-        ConfigError: if a value is not allowed; the message names flags as `field`.
-    """
-    return base.replace(**given) if given else base
-
-
-def with_flag_names(message: str) -> str:
-    """An error of the package in the words of the command line: --size for `size`."""
-    names = {field.name for kind in _KINDS for field in dataclasses.fields(kind)}
-    return re.sub(
-        r"`(\w+)`", lambda match: f"--{match[1]}" if match[1] in names else match[1], message
-    )
+class _RefusedError(Exception):
+    """A value that cannot be read, in words that absl leaves alone: it rephrases any ValueError."""
 
 
 class _Parser(absl_flags.ArgumentParser):
@@ -145,7 +130,7 @@ class _Parser(absl_flags.ArgumentParser):
             return self._parse(argument)
         except ValueError as error:
             rule, hint = [*error.args, ""][:2]
-            raise usage_error(f"--{self._name} {rule}; got {argument!r}.{hint}") from error
+            raise _RefusedError(f"--{self._name} {rule}; got {argument!r}.{hint}") from error
 
 
 class _HelpParser(absl_flags.ArgumentParser):
@@ -171,25 +156,6 @@ def _define(
         boolean=str(field.type).startswith("bool"),
     )
     absl_flags.DEFINE_flag(flag, values)
-
-
-def value_of(field: dataclasses.Field[Any]) -> Callable[[str], Any]:
-    """A function from text to the value of a configuration field.
-
-    What cannot be converted stays text: the configuration refuses it in its own words.
-    """
-    kind = type_of(field)
-
-    def one(text: str) -> Any:
-        try:
-            return boolean(text) if kind is bool else kind(text)
-        except ValueError:
-            return text
-
-    def several(text: str) -> tuple[Any, ...]:
-        return tuple(one(item.strip()) for item in text.split(",")) if text.strip() else ()
-
-    return several if str(field.type).startswith("tuple") else lambda text: one(text.strip())
 
 
 def _given(kind: type, values: absl_flags.FlagValues) -> dict[str, Any]:

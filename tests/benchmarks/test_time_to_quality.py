@@ -122,13 +122,14 @@ def test_options_become_flags():
 
 def test_the_flags_of_a_schedule_are_read_by_the_command_line():
     from stylize_tf.cli import flags
+    from stylize_tf.cli.commands import paint
 
     for peer, schedule in time_to_quality.SCHEDULES.items():
         pictures = problem.EXAMPLES
         scale = references.full(peer)
         given = time_to_quality.flags_for(peer, scale, schedule, pictures)
-        command_line = flags.read_command_line(["main.py", *given])
-        config = references.config_of(peer, scale).replace(**command_line.config)
+        _, changes = flags.read_command_line(["main.py", *given], paint.FLAGS).given
+        config = references.config_of(peer, scale).replace(**changes)
         wanted = references.config_of(peer, scale).replace(optimizer="lbfgs", **schedule)
         assert config.replace(style_size=0) == wanted
 

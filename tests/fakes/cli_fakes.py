@@ -11,33 +11,29 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from stylize_tf.cli import runtime
 from stylize_tf.images import image_io
 from stylize_tf.iterative import pyramid
+from stylize_tf.iterative.sources import Sources
+from stylize_tf.jobs import painting
+from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
 
 WEIGHTS = SimpleNamespace(source="weights for tests", kind="npz", sha256="0" * 64, tensors={})
 
 
-CHECKPOINTS: list[Any] = []
-"""What `iterate` was given, run by run."""
+MADE: list[Any] = []
+"""Configurations of the stylizers that were made, not those replaced in another."""
 
-MASKS: list[tuple[Sequence[np.ndarray], Sequence[np.ndarray]]] = []
-"""Masks of contents and of styles that `iterate` was given, run by run."""
-
-FINE_STYLES: list[np.ndarray | None] = []
-"""Likewise, the paintings that lend their strokes."""
-
-
-class StylizationError(RuntimeError):
-    """As that of `stylize_tf.iterative.stylizer`, which cannot be imported without TensorFlow."""
+RUNS: list[SimpleNamespace] = []
+"""`config`, `sources` and `checkpoint` of the pictures, in their order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,38 +64,31 @@ def at_step(hook: Callable[[int], Any]) -> type:
     """A stylizer that blends photograph and paintings, calling `hook` before each evaluation."""
 
     class Stylizer:
-        def __init__(self, config: Any, *, weights: Any) -> None:
+        def __init__(self, config: Any, weights: Any) -> None:
             assert weights is WEIGHTS
             self.config = config.replace(precision="float32")
+
+        def replace(self, **changes: Any) -> Stylizer:
+            return type(self)(self.config.replace(**changes), WEIGHTS)
 
         def final_size(self, content: np.ndarray) -> tuple[int, int]:
             return pyramid.final_size(self.config, *content.shape[1:3])
 
         def iterate(
-            self,
-            content: np.ndarray,
-            styles: Sequence[np.ndarray],
-            initial: Any = None,
-            checkpoint: Any = None,
-            *,
-            content_masks: Sequence[np.ndarray] = (),
-            style_masks: Sequence[np.ndarray] = (),
-            fine_style: np.ndarray | None = None,
-            on_stroke: Any = None,
+            self, sources: Sources, *, checkpoint: Any = None, on_stroke: Any = None
         ) -> Iterator[Iterate]:
-            CHECKPOINTS.append(checkpoint)
-            MASKS.append((content_masks, style_masks))
-            FINE_STYLES.append(fine_style)
-            stages = list(pyramid.stages(self.config, self.final_size(content)))
+            run = SimpleNamespace(config=self.config, sources=sources, checkpoint=checkpoint)
+            RUNS.append(run)
+            stages = list(pyramid.stages(self.config, self.final_size(sources.content)))
             evaluations = sum(stage.steps for stage in stages)
             evaluation = 0
             for number, stage in enumerate(stages, start=1):
-                start = content if initial is None else initial
+                start = sources.content if sources.initial is None else sources.initial
                 image = image_io.resize(start, stage.height, stage.width)
                 for step in range(1, stage.steps + 1):
                     evaluation += 1
                     hook(evaluation)
-                    color = np.mean([style.mean((0, 1, 2)) for style in styles], axis=0)
+                    color = np.mean([style.mean((0, 1, 2)) for style in sources.styles], axis=0)
                     image = (0.9 * image + 0.1 * color).astype(np.float32)
                     losses = {"content": 0.25, "style": 1 / evaluation}
                     yield Iterate(
@@ -119,16 +108,37 @@ def at_step(hook: Callable[[int], Any]) -> type:
     return Stylizer
 
 
-def fake_load(
-    hook: Callable[[int], Any] = lambda evaluation: None, devices: tuple[str, ...] = ("auto",)
-) -> Callable[..., Any]:
-    """In place of `runtime.load`."""
+def install(
+    put: Callable[[Any, str, Any], Any] = setattr,
+    hook: Callable[[int], Any] = lambda evaluation: None,
+    devices: tuple[str, ...] = ("auto",),
+) -> None:
+    """Puts it in place of the real one, with weights that are none and no TensorFlow.
 
-    def load(device: str, threads: int = 0, **_: Any) -> runtime.Runtime:
-        placement = contextlib.nullcontext
-        return runtime.Runtime(at_step(hook), StylizationError, placement, devices)
+    Args:
+        put: as `setattr`; in tests `monkeypatch.setattr`.
+        hook: called before each evaluation.
+        devices: that there are.
+    """
+    runtime = tensorflow_runtime.Runtime(lambda name: contextlib.nullcontext(), devices)
+    stylizer = at_step(hook)
+    MADE.clear()
+    RUNS.clear()
 
-    return load
+    def make(config: Any, weights: Any) -> Any:
+        MADE.append(config)
+        return stylizer(config, weights)
+
+    put(tensorflow_runtime, "load", lambda *arguments, **options: runtime)
+    put(painting, "make_stylizer", make)
+    put(weights, "find", lambda *arguments, **options: WEIGHTS)
+
+
+def draw(path: Any, size: tuple[int, int] = (40, 60), seed: int = 0) -> None:
+    """A picture of noise, of a height and a width."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
 
 
 def digest(path: Any) -> str:
@@ -144,8 +154,7 @@ if __name__ == "__main__":
             sys.stderr.flush()
         time.sleep(float(os.environ.get("FAKE_SECONDS", "0.05")))
 
-    runtime.load = fake_load(slowly, tuple(os.environ.get("FAKE_DEVICES", "auto").split(",")))
-    weights.find = lambda *arguments, **options: WEIGHTS
-    from stylize_tf.cli.stylize import run
+    install(hook=slowly, devices=tuple(os.environ.get("FAKE_DEVICES", "auto").split(",")))
+    from stylize_tf.__main__ import run
 
     run()

@@ -12,8 +12,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from stylize_tf.cli.stylize import run
-from stylize_tf.iterative import stylizer
+from stylize_tf.__main__ import run
+from stylize_tf.iterative.stylizer import Stylizer
+from stylize_tf.jobs import painting
 from stylize_tf.network import weights
 from tests.fakes.cli_fakes import WEIGHTS
 from tests.fakes.tiny_network import tiny_network
@@ -21,10 +22,7 @@ from tests.fakes.tiny_network import tiny_network
 seen = set()
 
 
-class TinyStylizer(stylizer.Stylizer):
-    def __init__(self, config: Any, *, weights: Any) -> None:
-        super().__init__(config, network=tiny_network())
-
+class TinyStylizer(Stylizer):
     def iterate(self, *pictures: Any, **options: Any) -> Iterator[Any]:
         for iterate in super().iterate(*pictures, **options):
             device = iterate.picture.device.rsplit("/", 1)[-1]
@@ -39,6 +37,6 @@ if __name__ == "__main__":
     [cpu] = tf.config.list_physical_devices("CPU")
     halves = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, halves)
-    stylizer.Stylizer = TinyStylizer
+    painting.make_stylizer = lambda config, _: TinyStylizer(config, network=tiny_network())
     weights.find = lambda *arguments, **options: WEIGHTS
     run()

@@ -30,7 +30,8 @@ TABLE = {
         "config errors machine images network objective optimizers evaluation control"
         " | tensorflow keras numpy"
     ),
-    "cli": ("config errors machine images network control iterative | absl tensorflow numpy PIL"),
+    "jobs": "config errors machine images network control iterative | numpy PIL",
+    "cli": "config errors machine network jobs | absl",
     "__main__": "cli",
 }
 
@@ -269,13 +270,15 @@ def loaded_with(module):
         ("", set()),
         ("errors", set()),
         ("config.style_transfer", set()),
-        ("cli.stylize", set()),
+        ("cli.main", set()),
+        ("cli.commands.paint", set()),
         ("network.weights", {"numpy"}),
         ("images.image_io", {"numpy", "PIL"}),
         ("control.masks", {"numpy", "PIL"}),
         ("iterative.pictures", {"numpy", "PIL"}),
         ("cli.flags", {"absl"}),
-        ("cli.plan", {"absl", "numpy", "PIL"}),
+        ("jobs.job", {"numpy", "PIL"}),
+        ("jobs.painting", {"numpy", "PIL"}),
     ],
 )
 def test_what_is_checked_before_tensorflow_does_not_load_it(module, expected):

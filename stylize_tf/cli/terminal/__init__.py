@@ -1,0 +1,1 @@
+"""What is seen and heard on a terminal: lines, progress, signals."""

@@ -1,0 +1,77 @@
+"""The terminal as a job sees it: what it is told becomes lines, and signals stop it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from stylize_tf.cli.exits import explain, with_flag_names
+from stylize_tf.cli.terminal.console import Console
+from stylize_tf.cli.terminal.interrupts import Interrupts
+from stylize_tf.cli.terminal.progress import Progress, duration, fetching_line
+from stylize_tf.jobs.listener import Listener
+
+if TYPE_CHECKING:
+    from stylize_tf import Iterate
+
+
+class Terminal(Listener):
+    """Tells a console of a job, which signals stop.
+
+    Args:
+        console: where to tell it.
+        interrupts: which signals were heard.
+    """
+
+    def __init__(self, console: Console, interrupts: Interrupts) -> None:
+        self._console = console
+        self._interrupts = interrupts
+        self._progress = Progress(console)
+        self._began: float | None = None
+
+    def info(self, text: str) -> None:
+        """A line of information."""
+        self._console.info(with_flag_names(text))
+
+    def warning(self, text: str) -> None:
+        """A line that is seen even when the rest is quiet."""
+        self._console.warning(with_flag_names(text))
+
+    def fetching(self, done: int, total: int | None) -> None:
+        """How much of the weights is here."""
+        self._console.live(fetching_line(done, total))
+
+    def looking(self, done: int, total: int) -> None:
+        """How many of the inputs were looked at."""
+        if done % 100 == 0:
+            self._console.live(f"Looking at the pictures: {done} of {total} ...")
+
+    def step(self, iterate: Iterate) -> None:
+        """How far a picture has come."""
+        self._progress.update(iterate)
+
+    def cell(self, number: int, total: int, label: str) -> None:
+        """Which cell of a sheet is begun, and how long the rest will take."""
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        self._progress = Progress(self._console)
+        left = (now - self._began) / max(number - 1, 1) * (total - number + 1)
+        rest = f"; about {duration(left)} left" if number > 1 else ""
+        self._console.info(f"[{number}/{total}] {label}{rest}")
+
+    def failed(self, what: str, error: Exception) -> None:
+        """A warning, or for those who want to know more an error with its traceback."""
+        text = f"{with_flag_names(what)}: {explain(error)[0]}"
+        if self._console.verbose:
+            self._console.error(text, error)
+        else:
+            self._console.warning(text)
+
+    def is_stopped(self) -> bool:
+        """Whether a signal was heard."""
+        return self._interrupts.signum is not None
+
+    def shielded(self) -> AbstractContextManager[None]:
+        """A context that signals do not cut through."""
+        return self._interrupts.shielded()

@@ -1,0 +1,1 @@
+"""Files in, files out: what is asked for is checked, painted and written, whoever asks."""

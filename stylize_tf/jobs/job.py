@@ -1,0 +1,301 @@
+"""Everything about a picture that can be checked before TensorFlow is loaded, checked.
+
+What comes out is a `Job`: nothing that is left to do can be spoilt by a typo, a broken picture or a
+folder that is not there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import stylize_tf
+from stylize_tf.config.presets import PRESETS
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import masks, styles
+from stylize_tf.errors import ConfigError, ImageError
+from stylize_tf.images import image_io
+from stylize_tf.iterative.pictures import no_larger
+from stylize_tf.iterative.sources import Sources
+from stylize_tf.jobs import inputs
+from stylize_tf.jobs.inputs import Wanted
+from stylize_tf.jobs.listener import Listener
+from stylize_tf.jobs.options import Given, Options, check_modes
+from stylize_tf.jobs.outputs import Output, check_checkpoints, find_output
+from stylize_tf.jobs.recipe import (
+    MASK_ROLES,
+    REPEATED_OPTIONS,
+    ROLES,
+    Input,
+    Recipe,
+    RecipeError,
+    differences,
+)
+from stylize_tf.machine import tensorflow_runtime
+from stylize_tf.network import weights
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stylize_tf.network.weights import Weights
+
+Variants = Callable[[StyleTransferConfig, Sequence[str]], list[StyleTransferConfig]]
+"""Configuration and styles as they were given -> the configurations of the cells of a sheet."""
+
+_MUCH_SHARED = 0.02
+"""Of a picture, that masks may overlap without a word: borders are often soft."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A run whose every input was read and whose output can be written.
+
+    Attributes:
+        config: how to stylize.
+        options: all else that was asked for.
+        sources: what it is made from, as arrays.
+        inputs: their roles, paths and hashes.
+        output: where the picture goes.
+        weights: of VGG19.
+        named: the styles as they were given, which may be folders; empty if a recipe gave them.
+    """
+
+    config: StyleTransferConfig
+    options: Options
+    sources: Sources
+    inputs: tuple[Input, ...]
+    output: Output
+    weights: Weights
+    named: tuple[str, ...] = ()
+
+    def recipe(self, config: StyleTransferConfig) -> Recipe:
+        """What the metadata tells; `config` has "auto" replaced by what was chosen."""
+        return Recipe(
+            config=config.to_dict(),
+            inputs=self.inputs,
+            options={name: getattr(self.options, name) for name in REPEATED_OPTIONS},
+            weights={name: getattr(self.weights, name) for name in ("source", "kind", "sha256")},
+            versions=_versions(),
+        )
+
+
+def prepare(given: Given, listener: Listener, variants: Variants | None = None) -> Job:
+    """Reads and checks all that a picture needs, cheapest first.
+
+    Args:
+        given: what was asked for.
+        listener: told of what is odd, and how a download of the weights goes.
+        variants: of a sheet, whose cells are all checked.
+
+    Raises:
+        ConfigError, ImageError, OutputError, WeightsError, StylizationError: saying which of it
+            cannot be had.
+    """
+    check_modes(given.options, "picture" if variants is None else "sheet")
+    recipe = _recorded(given, listener)
+    options = Options(**{**(recipe.options if recipe else {}), **given.options})
+    _check_one(given.options)
+    base = PRESETS[options.preset] if recipe is None else StyleTransferConfig(**recipe.config)
+    config = configured(given, base)
+    wanted = inputs.wanted(config, options, recipe)
+    check_given([item.role for item in wanted], "`content` PHOTO `style` PAINTING")
+    named = options.style
+    if any(map(styles.is_folder, named)):
+        recorded = config.style_blend_weights
+        config = config.replace(style_blend_weights=given.config.get("style_blend_weights", ()))
+        _sources(wanted).check(config)
+        config, options = _expanded(config, options, recorded)
+        wanted = inputs.wanted(config, options, recipe)
+    configs = [config, *(variants(config, named) if variants else ())]
+    _sources(wanted).check(config)
+    for each in configs:
+        starting(each, _sources(wanted)).check(each)
+    files = [item for item in wanted if not item.is_alpha]
+    output = _output(options, files, named)
+    check_checkpoints(options)
+    # All headers before the first pixels: a large photograph takes a second to decode.
+    sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in files]
+    for each in configs:
+        inputs.check_sizes(each, files, sizes)
+    sources, read = _read(wanted, config, options, may_shrink=variants is None)
+    _warn_of_masks(sources, listener)
+    if recipe and {x.sha256 for x in recipe.inputs} != {x.sha256 for x in read}:
+        listener.warning("other pictures than those the recipe names: the result will differ.")
+    found = find_weights(options, listener)
+    if recipe and recipe.weights.get("sha256") not in (None, found.sha256):
+        listener.warning("other weights than those the picture was made with: pixels will differ.")
+    return Job(config, options, sources, read, output, found, named)
+
+
+def starting(config: StyleTransferConfig, sources: Sources) -> Sources:
+    """The same without the picture to start from, where another cell of a sheet starts from it."""
+    return sources if config.init == "picture" else dataclasses.replace(sources, initial=None)
+
+
+def configured(given: Given, base: StyleTransferConfig) -> StyleTransferConfig:
+    """`base` with what was asked for laid over it.
+
+    Raises:
+        ConfigError: if a value is not allowed.
+    """
+    implied = {"init": "picture"} if given.options.get("init_image") is not None else {}
+    changes = {**implied, **given.config}
+    return base.replace(**changes) if changes else base
+
+
+def find_weights(options: Options, listener: Listener) -> Weights:
+    """The weights of VGG19, after a look whether TensorFlow is there.
+
+    Raises:
+        StylizationError, WeightsError: if one of them cannot be had.
+    """
+    tensorflow_runtime.check_installed(listener.warning)
+    found = weights.find(
+        options.weights, offline=options.offline, notify=listener.info, progress=listener.fetching
+    )
+    listener.info(f"Weights of VGG19: {found.source}.")
+    return found
+
+
+def unfollowable(picture: str, why: object) -> ImageError:
+    """The error of a picture whose recipe cannot be followed."""
+    return ImageError(f"the recipe in {picture!r} cannot be followed: {why}")
+
+
+def check_given(given: Sequence[str], example: str) -> None:
+    """Raises a `ConfigError` unless `content` and `style` are among the given."""
+    missing = [f"`{name}`" for name in ("content", "style") if name not in given]
+    if missing:
+        raise ConfigError(f"{' and '.join(missing)} must be given: {example}.")
+
+
+def _recorded(given: Given, listener: Listener) -> Recipe | None:
+    """The recipe that `from_picture` names, None if it is not given."""
+    picture = given.options.get("from_picture")
+    if picture is None:
+        return None
+    if "preset" in given.options:
+        raise ConfigError("`preset` and `from_picture` exclude each other: leave one out.")
+    metadata = image_io.read_metadata(picture)
+    if metadata is None:
+        raise ImageError(f"{picture!r} holds no recipe. Give a picture as stylize_tf wrote it.")
+    try:
+        recipe = Recipe.from_metadata(metadata)
+    except RecipeError as error:
+        raise unfollowable(picture, error) from error
+    changed = differences(recipe.versions, _versions())
+    if changed:
+        listener.warning(f"the picture was made with {', '.join(changed)}: the pixels may differ.")
+    return recipe
+
+
+def _versions() -> dict[str, str]:
+    return {"stylize_tf": stylize_tf.__version__, **tensorflow_runtime.versions()}
+
+
+def _check_one(given: Mapping[str, Any]) -> None:
+    """Raises a `ConfigError` for what takes a folder to write to."""
+    many = "for many pictures add `output_dir` FOLDER."
+    if len(given.get("content", ())) > 1:
+        raise ConfigError(f"`content` was given several times: {many}")
+    for name in ("content", "style"):
+        for value in filter(inputs.is_pattern, given.get(name, ())):
+            raise ConfigError(f"`{name}`: there is no file {value!r}. If it is a pattern, {many}")
+    if "," in given.get("device", ""):
+        raise ConfigError(f"`device`: one picture is made on one device. Name one, or {many}")
+
+
+def _sources(wanted: Sequence[Wanted]) -> Sources:
+    """What a picture is made from, as paths."""
+    return _made_from({role: [x.found for x in wanted if x.role == role] for role in ROLES})
+
+
+def _made_from(items: Mapping[str, list[Any]]) -> Sources:
+    """Paths or pictures by their roles, as what they are for."""
+    return Sources(
+        content=items["content"][0],
+        styles=tuple(items["style"]),
+        initial=next(iter(items["init_image"]), None),
+        content_masks=tuple(items["content_mask"]),
+        style_masks=tuple(items["style_mask"]),
+        fine_style=next(iter(items["fine_style"]), None),
+    )
+
+
+def _expanded(
+    config: StyleTransferConfig, options: Options, recorded: tuple[float, ...]
+) -> tuple[StyleTransferConfig, Options]:
+    """The same with the paintings of folders in their place.
+
+    Args:
+        config: with the weights that were given for the blend of the folders, or none.
+        options: naming folders.
+        recorded: weights of a recipe, which are of the paintings.
+    """
+    paintings, shares = styles.expanded(options.style, config.style_blend_weights)
+    if not config.style_blend_weights and len(recorded) == len(paintings):
+        shares = recorded
+    return (
+        config.replace(style_blend_weights=shares),
+        dataclasses.replace(options, style=tuple(paintings)),
+    )
+
+
+def _output(options: Options, files: Sequence[Wanted], named: Sequence[str]) -> Output:
+    """Where the picture goes, after making sure that it can.
+
+    Args:
+        options: of the run.
+        files: its inputs.
+        named: the styles as they were given.
+    """
+    kept = [item.found for item in files]
+    if options.from_picture is not None:
+        kept.append(options.from_picture)
+    paintings = named or [item.found for item in files if item.role == "style"]
+    return find_output(options, files[0].found, paintings, kept)
+
+
+def _read(
+    wanted: Sequence[Wanted], config: StyleTransferConfig, options: Options, *, may_shrink: bool
+) -> tuple[Sources, tuple[Input, ...]]:
+    """The pixels of all inputs, and what the recipe tells of them.
+
+    Args:
+        wanted: which, masks last.
+        config: how large they are needed.
+        options: of the run.
+        may_shrink: whether nobody needs paintings larger than one picture does.
+    """
+    pictures: dict[str, list[np.ndarray]] = {role: [] for role in ROLES}
+    owners = {role: [item for item in wanted if item.role == role] for role in ROLES}
+    read = []
+    # Of many paintings together there is no room for what nobody will see.
+    may_shrink &= len(owners["style"]) > 1 and not owners["style_mask"] and options.compare is None
+    for item in wanted:
+        if item.role in MASK_ROLES:
+            role, number = item.role.removesuffix("_mask"), 0
+            if role == "style":
+                number = masks.owner(len(pictures["style_mask"]), len(pictures["style"]))
+            size = pictures[role][number].shape[1:3]
+            image, source = inputs.read_mask(item, owners[role][number], size, options)
+        else:
+            image, source = inputs.read(item, options)
+            if may_shrink and item.role == "style":
+                image = no_larger(image, pictures["content"][0], config)
+        pictures[item.role].append(image)
+        read.append(source)
+    return _made_from(pictures), tuple(read)
+
+
+def _warn_of_masks(sources: Sources, listener: Listener) -> None:
+    of_content: Any = sources.content_masks
+    if masks.covers_all(of_content):
+        listener.warning("`content_mask` is white everywhere: all of the photograph is painted.")
+    shared = masks.overlap(of_content)
+    if shared >= _MUCH_SHARED:
+        listener.warning(
+            f"the `content_mask` files overlap on {shared:.0%} of the picture: regions share what "
+            f"is in several."
+        )

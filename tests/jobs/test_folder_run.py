@@ -1,0 +1,195 @@
+"""Signals, devices and the estimate of a run over many pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from stylize_tf.cli.exits import Exit
+from stylize_tf.cli.main import main_with
+from stylize_tf.images import image_io
+from stylize_tf.jobs import folder as folder_module
+from stylize_tf.machine import tensorflow_runtime
+from tests.fakes import cli_fakes
+
+ROOT = Path(__file__).parents[2]
+SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
+EVALUATIONS = 5
+PHOTOS = 4
+ALL = ("--content=photos", "--style=painting.png", "--output_dir=out")
+NAMES = [f"{number}_painting.png" for number in range(PHOTOS)]
+ONE, TWO = ("auto",), ("/CPU:0", "/CPU:1")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(["painting.png", *(f"photos/{x}.png" for x in range(PHOTOS))]):
+        cli_fakes.draw(name, seed=seed)
+    return tmp_path
+
+
+@pytest.fixture
+def stylize(stylize):
+    """The run of `conftest`, of all photographs."""
+    return lambda *arguments, **options: stylize(*ALL, *SHORT, *arguments, **options)
+
+
+def painted():
+    return sorted(path.name for path in Path("out").iterdir())
+
+
+def send_at(step, *signals):
+    """A hook that gets the signals at a step, counted over all pictures from 1."""
+    made = []
+
+    def hook(evaluation):
+        made.append(evaluation)
+        if len(made) == step:
+            for signum in signals:
+                signal.raise_signal(signum)
+
+    return hook
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=str)
+def test_signal_ends_the_step_and_keeps_the_picture_under_a_name_of_its_own(
+    stylize, capsys, signum, code
+):
+    assert stylize(hook=send_at(EVALUATIONS + 2, signum)) == code
+    captured = capsys.readouterr()
+    assert captured.out == "out/0_painting.png\n"
+    assert painted() == ["0_painting.png", "1_painting-unfinished.png"]
+    assert image_io.size_of("out/1_painting-unfinished.png") == (32, 48)
+    result = image_io.read_metadata("out/1_painting-unfinished.png")["result"]
+    assert (result["finished"], result["evaluations"]) == (False, 2)
+    lines = captured.err.splitlines()
+    assert "stylize_tf: Stopping after this step; once more stops at once." in lines
+    assert lines[-2].endswith("wrote the best picture so far, 'out/1_painting-unfinished.png'.")
+    assert lines[-1].startswith("stylize_tf: error: Interrupted: 1 written, 3 left in ")
+    assert stylize("--skip_existing") == 0
+    assert painted() == sorted([*NAMES, "1_painting-unfinished.png"])
+
+
+def test_second_signal_ends_within_the_step(stylize, capsys):
+    hook = send_at(EVALUATIONS + 3, signal.SIGINT, signal.SIGINT)
+    assert stylize(hook=hook) == 130
+    result = image_io.read_metadata("out/1_painting-unfinished.png")["result"]
+    assert result["evaluations"] == 2
+    assert "Interrupted: 1 written, 3 left" in capsys.readouterr().err
+
+
+def test_signal_at_the_last_step_of_a_picture_leaves_it_finished_and_begins_no_other(stylize):
+    assert stylize(hook=send_at(EVALUATIONS, signal.SIGTERM)) == 143
+    assert painted() == ["0_painting.png"]
+    assert image_io.read_metadata("out/0_painting.png")["result"]["finished"]
+
+
+def test_signals_while_a_file_is_written_do_not_tear_it(stylize, monkeypatch):
+    write = image_io.write
+
+    def interrupted(*arguments, **options):
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        write(*arguments, **options)
+
+    monkeypatch.setattr(image_io, "write", interrupted)
+    assert stylize() == 130
+    assert painted() == ["0_painting.png"]
+    assert image_io.read("out/0_painting.png").shape == (1, 32, 48, 3)
+
+
+def test_signal_while_headers_are_read_writes_nothing(stylize, monkeypatch, capsys):
+    monkeypatch.setattr(image_io, "size_of", lambda *a, **b: signal.raise_signal(signal.SIGINT))
+    assert stylize() == 130
+    assert capsys.readouterr().err.endswith("before anything was written.\n")
+    assert not Path("out").exists()
+
+
+def test_two_devices_make_a_picture_each_at_the_same_time(stylize, capsys):
+    """Each waits in its first step for the other to be in one: alone none would come to its end."""
+    both = threading.Barrier(2, timeout=20)
+    threads = set()
+
+    def hook(evaluation):
+        if threading.current_thread().name not in threads:
+            threads.add(threading.current_thread().name)
+            both.wait()
+
+    assert stylize(hook=hook, devices=TWO) == 0
+    assert threads == {"stylize_tf on /CPU:0", "stylize_tf on /CPU:1"}
+    captured = capsys.readouterr()
+    assert painted() == NAMES
+    assert sorted(captured.out.splitlines()) == [f"out/{name}" for name in NAMES]
+    # Lines are whole, whichever thread they come from.
+    for line in captured.err.splitlines():
+        assert re.match(r"stylize_tf: |\[\d/4\] stage ", line), line
+    one = {name: cli_fakes.digest(f"out/{name}") for name in NAMES}
+    assert stylize() == 0
+    assert one == {name: cli_fakes.digest(f"out/{name}") for name in NAMES}
+
+
+def test_picture_made_among_several_devices_runs_again_on_the_first(stylize, monkeypatch):
+    assert stylize("--device=/CPU:0,/CPU:1", devices=TWO) == 0
+    placed = []
+    runtime = tensorflow_runtime.Runtime(
+        lambda name: placed.append(name) or contextlib.nullcontext(), TWO
+    )
+    monkeypatch.setattr(tensorflow_runtime, "load", lambda *arguments, **options: runtime)
+    assert main_with(["main.py", "--from_picture=out/2_painting.png", "--output=again.png"]) == 0
+    assert placed == ["/CPU:0"]
+    assert cli_fakes.digest("again.png") == cli_fakes.digest("out/2_painting.png")
+
+
+def test_second_signal_leaves_threads_behind_but_not_their_pictures(stylize, monkeypatch):
+    monkeypatch.setattr(folder_module, "_GRACE_SECONDS", 0.1)
+    both, released = threading.Barrier(2, timeout=20), threading.Event()
+
+    def hook(evaluation):
+        if evaluation == 3:
+            if both.wait() == 0:
+                for _ in range(2):
+                    os.kill(os.getpid(), signal.SIGINT)
+                    time.sleep(0.3)  # Or both are heard as one.
+            released.wait(20)
+
+    try:
+        assert stylize(hook=hook, devices=TWO) == 130
+        assert painted() == ["0_painting-unfinished.png", "1_painting-unfinished.png"]
+        result = image_io.read_metadata("out/1_painting-unfinished.png")["result"]
+        assert (result["finished"], result["evaluations"]) == (False, 2)
+    finally:
+        released.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("stylize_tf on "):
+                thread.join(20)
+    assert len(painted()) == 2
+
+
+def test_failure_on_one_device_leaves_the_others_at_work(stylize, capsys):
+    made = []
+
+    def hook(evaluation):
+        made.append(evaluation)
+        if len(made) == 3:
+            raise MemoryError
+
+    assert stylize(hook=hook, devices=TWO) == Exit.PARTLY
+    assert len([name for name in painted() if "unfinished" not in name]) == PHOTOS - 1
+
+
+def test_disk_that_fills_up_ends_all_devices(stylize, monkeypatch, capsys):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert stylize(devices=TWO) == Exit.OUTPUT
+    assert painted() == []
+    assert re.search(r"0 written, [12] failed, [23] left", capsys.readouterr().err)

@@ -1,0 +1,145 @@
+"""What only a process of its own can show: signals, closed streams, devices, the real program."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stylize_tf import Stylizer
+from stylize_tf.cli.main import main_with
+from stylize_tf.images import image_io
+from stylize_tf.jobs import painting
+from tests.fakes import cli_fakes
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+MAIN = [sys.executable, str(ROOT / "main.py")]
+FAKE = [sys.executable, cli_fakes.__file__]
+INPUTS = ("--content=photo.png", "--style=painting.png")
+MANY = (*INPUTS[:1], "--content=other.png", *INPUTS[1:], "--output_dir=out")
+NAMES = ("photo_painting.png", "other_painting.png")
+SHORT = ("--size=64", "--coarsest_size=40", "--steps=4,3", "--precision=float32")
+
+
+def interrupted(command, *signals, when, times=1, **environment):
+    """Sends signals to a process once it has said `when` so many times.
+
+    Returns:
+        Its exit code, all it said, its standard output, and the seconds it went on.
+    """
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT | environment,
+        # The test may run in the background, where shells let SIGINT be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    said = b""
+    for line in process.stderr:
+        said += line
+        if said.count(when) == times:
+            break
+    began = time.monotonic()
+    for signum in signals:
+        process.send_signal(signum)
+        time.sleep(0.2)
+    out, rest = process.communicate(timeout=60)
+    return process.returncode, said + rest, out, time.monotonic() - began
+
+
+def test_process_that_gets_a_signal_leaves_a_picture_and_its_exit_code(folder):
+    command = [*FAKE, *INPUTS, "--size=40", "--steps=200"]
+    code, said, out, seconds = interrupted(command, signal.SIGTERM, when=b"step 3")
+    assert (code, out) == (143, b"photo_painting.png\n")
+    assert b"Traceback" not in said
+    assert image_io.size_of("photo_painting.png") == (27, 40)
+    assert seconds < 2.5
+
+
+def test_second_signal_does_not_wait_for_steps_of_threads_that_take_long(folder):
+    command = [*FAKE, *MANY, "--size=40", "--steps=50"]
+    environment = {"FAKE_DEVICES": "/CPU:0,/CPU:1", "FAKE_SECONDS": "30"}
+    code, said, out, seconds = interrupted(
+        command, signal.SIGINT, signal.SIGINT, when=b"step 1\n", times=2, **environment
+    )
+    assert (code, out) == (130, b"")
+    assert b"Traceback" not in said
+    assert b"Interrupted: 0 written, 2 left" in said
+    assert seconds < 8
+
+
+@pytest.mark.parametrize("redirection", [">&- 2>&-", ">/dev/full 2>/dev/full", "2>&1 | head -n 1"])
+def test_closed_or_full_standard_streams_and_readers_that_go_away_do_not_stop_a_run(
+    folder, redirection
+):
+    quoted = " ".join(f'"{part}"' for part in [*FAKE, *INPUTS, "--size=40", "--steps=2"])
+    command = f"{quoted} --output=out.png {redirection}; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], env=ENVIRONMENT, capture_output=True)
+    assert result.returncode == 0
+    assert image_io.size_of("out.png") == (27, 40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("when", "printed"), [(b"Loading", b""), (b"stage 1", b"out.png\n")])
+def test_program_can_be_interrupted_while_it_loads_and_while_it_runs(folder, when, printed):
+    command = [*MAIN, *INPUTS, *SHORT, "--steps=200", "--output=out.png"]
+    code, said, out, seconds = interrupted(command, signal.SIGINT, when=when)
+    assert (code, out) == (130, printed)
+    assert b"Traceback" not in said
+    assert seconds < 8
+
+
+@pytest.mark.slow
+def test_program_writes_a_picture_and_another_process_makes_it_again(folder):
+    """It says nothing that nobody asked for, and TensorFlow's log only to those who do."""
+    first = subprocess.run([*MAIN, *INPUTS, *SHORT, "--quiet"], capture_output=True)
+    assert (first.returncode, first.stdout, first.stderr) == (0, b"photo_painting.png\n", b"")
+    again = [*MAIN, "--from_picture=photo_painting.png", "--quiet"]
+    environment = {**os.environ, "STYLIZE_TF_RAW_LOG": "1"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    second = subprocess.run(again, capture_output=True, env=environment)
+    assert (second.returncode, second.stdout) == (0, b"photo_painting-2.png\n")
+    assert b"absl::InitializeLog" in second.stderr
+    assert cli_fakes.digest("photo_painting.png") == cli_fakes.digest("photo_painting-2.png")
+
+
+@pytest.mark.slow
+def test_tensorflow_works_on_both_devices_and_gives_the_pixels_of_one(
+    folder, tiny_network, monkeypatch
+):
+    script = ROOT / "tests" / "fakes" / "folder_devices.py"
+    flags = [*MANY, *SHORT]
+    result = subprocess.run(
+        [sys.executable, str(script), *flags, "--device=/CPU:0,/CPU:1"],
+        env={**ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    seen = re.findall(r"^seen: (.*)$", result.stderr, re.MULTILINE)
+    assert sorted(seen) == [f"stylize_tf on /CPU:{x} device:CPU:{x}" for x in range(2)]
+    two = {name: image_io.read(f"out/{name}") for name in NAMES}
+    recipes = {name: image_io.read_metadata(f"out/{name}") for name in NAMES}
+
+    def make(config, weights):
+        return Stylizer(config, network=tiny_network)
+
+    monkeypatch.setattr(painting, "make_stylizer", make)
+    monkeypatch.setattr("stylize_tf.network.weights.find", lambda *a, **b: cli_fakes.WEIGHTS)
+    assert main_with(["main.py", *flags, "--device=/CPU:0", "--quiet"]) == 0
+    for name in NAMES:
+        assert np.array_equal(two[name], image_io.read(f"out/{name}"))
+        # The files differ in nothing but what was asked for.
+        assert recipes[name]["options"].pop("device") == "/CPU:0,/CPU:1"
+        other = image_io.read_metadata(f"out/{name}")
+        assert other["options"].pop("device") == "/CPU:0"
+        assert recipes[name] == other
