@@ -1,26 +1,20 @@
 """Pictures put together to be looked at: contact sheets, comparisons, regions laid over a picture.
 
 Pictures are float32 `[1, H, W, 3]` RGB in [0, 1], or anything else that `image_io.read` takes.
-Text is drawn with the font that comes with Pillow, which has the letters of ASCII: accents are
-left out, and letters of other scripts are boxes.
 """
 
 from __future__ import annotations
 
-import functools
 import math
-import unicodedata
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
 
 from stylize_tf.config.style_transfer import LONGEST_SIDE
+from stylize_tf.images import lettering
 from stylize_tf.images.image_io import MAX_PIXELS, ImageLike, read, resize
-
-Pixels = npt.NDArray[np.float32]
+from stylize_tf.images.lettering import GROUND, Box, Pixels
 
 COLORS = (
     (0.84, 0.37, 0.00),
@@ -33,14 +27,9 @@ COLORS = (
 )
 """Colors that people of any color vision tell apart: Okabe and Ito, "Color Universal Design"."""
 
-_GROUND, _INK = 1.0, 0.13
 _EMPTY, _EMPTY_INK = 0.93, 0.55
 _EMPTY_SIDE = 128
 """Height and width of the cells of a sheet that has no picture."""
-
-_SMALLEST_TEXT = 9
-_SHRINKING = 0.7
-"""How much smaller labels are made, at most, before letters are left out of them."""
 
 _STYLES_WIDTH = 1.25
 """Width of all paintings of a comparison, at most, in widths of the picture beside them."""
@@ -84,20 +73,22 @@ def sheet(
         if cell is not None
     ]
     layout = _fitting(sizes, rows, columns, title)
-    canvas = np.full((1, layout.height, layout.width, 3), _GROUND, np.float32)
-    _write(canvas, layout.title, title, _shrunk([(title, layout.title)], _title_size(layout.text)))
+    canvas = np.full((1, layout.height, layout.width, 3), GROUND, np.float32)
+    lettering.write(
+        canvas, layout.title, title, lettering.shrunk([(title, layout.title)], layout.title_text)
+    )
     labels = [(label, layout.row_label(row)) for row, label in enumerate(rows)]
     headings = [(label, layout.column_label(column)) for column, label in enumerate(columns)]
-    font = _shrunk(labels + headings, layout.text)
+    text = lettering.shrunk(labels + headings, layout.text)
     for label, box in labels:
-        _write(canvas, box, label, font, align=1.0)
+        lettering.write(canvas, box, label, text, align=1.0)
     for label, box in headings:
-        _write(canvas, box, label, font)
+        lettering.write(canvas, box, label, text)
     for row, column in np.ndindex(len(rows), len(columns)):
         box, cell = layout.cell(row, column), cells[row][column]
         if cell is None:
             canvas[box.slices] = _EMPTY
-            _write(canvas, box, "failed", font, ink=_EMPTY_INK)
+            lettering.write(canvas, box, "failed", text, ink=_EMPTY_INK)
         else:
             _place(canvas, box, read(cell), layout.scale)
     return canvas
@@ -170,27 +161,13 @@ def overlay(
     return np.concatenate([painted.clip(0, 1), _legend(palette, height, width)], axis=1)
 
 
-class _Box(NamedTuple):
-    """A part of a canvas, in pixels."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    @property
-    def slices(self) -> tuple[slice, slice, slice]:
-        rows = slice(self.top, self.top + self.height)
-        return slice(None), rows, slice(self.left, self.left + self.width)
-
-
 class _Layout:
     """Where everything is on a sheet, in pixels, for cells of a size.
 
     Attributes:
         height, width: of the sheet.
         scale: of the pictures.
-        text: size of the labels.
+        text, title_text: sizes of the labels and the title.
         title: box of the title.
     """
 
@@ -203,37 +180,34 @@ class _Layout:
         title: str,
     ) -> None:
         self.scale = scale
-        self._cell = max(1, round(cell[0] * scale)), max(1, round(cell[1] * scale))
-        self._gutter = _gutter(*self._cell)
-        self.text = _text_size(*self._cell)
-        widest = max(_text_width(row, _font(self.text)) for row in rows)
-        self._label_width = min(widest, self._cell[1])
-        margin = 2 * self._gutter
+        self._cell = height, width = [max(1, round(side * scale)) for side in cell]
+        self._gutter = _gutter(height, width)
+        self.text = lettering.text_size(height, width)
+        self.title_text = self.text + self.text // 2
+        self._label_width = min(max(lettering.text_width(row, self.text) for row in rows), width)
+        margin = self._top = 2 * self._gutter
         self._left = margin + (self._label_width + margin if self._label_width else 0)
-        self._top = margin
-        if title:
-            self._top += _line_height(_title_size(self.text)) + self._gutter
-        if any(columns):
-            self._top += _line_height(self.text) + self._gutter
-        self.height = self._top + len(rows) * (self._cell[0] + self._gutter) + self._gutter
-        self.width = self._left + len(columns) * (self._cell[1] + self._gutter) + self._gutter
-        line = _line_height(_title_size(self.text)) if title else 0
-        self.title = _Box(margin, margin, line, self.width - 2 * margin)
+        line = lettering.line_height(self.title_text) if title else 0
+        for used in (line, lettering.line_height(self.text) if any(columns) else 0):
+            self._top += used + self._gutter if used else 0
+        self.height = self._top + len(rows) * (height + self._gutter) + self._gutter
+        self.width = self._left + len(columns) * (width + self._gutter) + self._gutter
+        self.title = Box(margin, margin, line, self.width - 2 * margin)
 
-    def cell(self, row: int, column: int) -> _Box:
+    def cell(self, row: int, column: int) -> Box:
         height, width = self._cell
         top = self._top + row * (height + self._gutter)
-        return _Box(top, self._left + column * (width + self._gutter), height, width)
+        return Box(top, self._left + column * (width + self._gutter), height, width)
 
-    def row_label(self, row: int) -> _Box:
+    def row_label(self, row: int) -> Box:
         top, left, height, _ = self.cell(row, 0)
         left -= 2 * self._gutter + self._label_width
-        return _Box(top, left, height, self._label_width)
+        return Box(top, left, height, self._label_width)
 
-    def column_label(self, column: int) -> _Box:
+    def column_label(self, column: int) -> Box:
         top, left, _, width = self.cell(0, column)
-        line = _line_height(self.text)
-        return _Box(top - self._gutter - line, left, line, width)
+        line = lettering.line_height(self.text)
+        return Box(top - self._gutter - line, left, line, width)
 
 
 def _check_labels(
@@ -280,99 +254,15 @@ def _excess(height: float, width: float) -> float:
     return max(max(height, width) / LONGEST_SIDE, math.sqrt(height * width / MAX_PIXELS))
 
 
-def _place(canvas: Pixels, box: _Box, picture: Pixels, scale: float = 1.0) -> None:
+def _place(canvas: Pixels, box: Box, picture: Pixels, scale: float = 1.0) -> None:
     """Puts a picture into the middle of a box that is as large or larger."""
     height, width = (max(1, round(side * scale)) for side in picture.shape[1:3])
     top, left = box.top + (box.height - height) // 2, box.left + (box.width - width) // 2
-    canvas[_Box(top, left, height, width).slices] = resize(picture, height, width)
+    canvas[Box(top, left, height, width).slices] = resize(picture, height, width)
 
 
 def _gutter(height: int, width: int) -> int:
     return max(2, round(math.sqrt(height * width) / 40))
-
-
-def _text_size(height: int, width: int) -> int:
-    return max(_SMALLEST_TEXT + 1, round(math.sqrt(height * width) / 15))
-
-
-def _title_size(text: int) -> int:
-    return text + text // 2
-
-
-@functools.lru_cache(maxsize=32)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font
-
-
-def _line_height(size: int) -> int:
-    return sum(_font(size).getmetrics())
-
-
-def _text_width(text: str, font: ImageFont.FreeTypeFont) -> int:
-    left, _, right, _ = font.getbbox(_one_line(text), anchor="ls")
-    return math.ceil(right - left)
-
-
-def _one_line(text: str) -> str:
-    """The text without accents, line ends, and what cannot be printed."""
-    plain = unicodedata.normalize("NFKD", " ".join(text.split()))
-    letters = [letter for letter in plain if not unicodedata.combining(letter)]
-    return "".join(letter if letter.isprintable() else "?" for letter in letters)
-
-
-def _shrunk(labels: Sequence[tuple[str, _Box]], size: int) -> ImageFont.FreeTypeFont:
-    """The largest font with which all labels fit into their boxes, or the smallest allowed."""
-    smallest = max(_SMALLEST_TEXT, round(size * _SHRINKING))
-    for smaller in range(size, smallest, -1):
-        if all(_text_width(label, _font(smaller)) <= box.width for label, box in labels):
-            return _font(smaller)
-    return _font(smallest)
-
-
-def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """The text, or as much of its start and end as fits into `width` around an ellipsis.
-
-    Labels that are too long, such as "total_variation_weight=4", often differ at their end only.
-    """
-    text = _one_line(text)
-    if _text_width(text, font) <= width:
-        return text
-    for kept in range(min(len(text) - 1, width), -1, -1):
-        start, end = text[: kept // 2], text[len(text) - (kept + 1) // 2 :]
-        shorter = f"{start.rstrip()}…{end.lstrip()}"
-        if _text_width(shorter, font) <= width:
-            return shorter
-    return ""
-
-
-def _write(
-    canvas: Pixels,
-    box: _Box,
-    text: str,
-    font: ImageFont.FreeTypeFont,
-    *,
-    align: float = 0.5,
-    ink: float = _INK,
-) -> None:
-    """Writes a line into the middle of a box, or for other `align` towards its left, 0, or right.
-
-    It is shortened to the width of the box, and nothing is written beside that.
-    """
-    line = _shortened(text, font, box.width)
-    if not line:
-        return
-    left, _, right, _ = font.getbbox(line, anchor="ls")
-    ascent, descent = font.getmetrics()
-    mask = Image.new("L", (box.width, box.height))
-    place = (
-        round((box.width - (right - left)) * align) - left,
-        (box.height - ascent - descent) // 2 + ascent,
-    )
-    ImageDraw.Draw(mask).text(place, line, fill=255, font=font, anchor="ls")
-    opacity = np.asarray(mask, np.float32)[np.newaxis, ..., np.newaxis] / 255
-    canvas[box.slices] += (ink - canvas[box.slices]) * opacity
 
 
 def _columns(pictures: Sequence[Pixels], height: int, width: int) -> list[list[Pixels]]:
@@ -413,8 +303,8 @@ def _column(pictures: Sequence[Pixels], height: int, width: int) -> Pixels:
     if shared < 2 * width:  # Else the limit on the width leaves more room than rounding does.
         sides[sides.index(max(sides))] += room - sum(sides)
     tiles = [resize(each, side, shared) for each, side in zip(pictures, sides, strict=True)]
-    canvas = np.full((1, height, shared, 3), _GROUND, np.float32)
-    _place(canvas, _Box(0, 0, height, shared), _joined(tiles, _gutter(height, width), axis=1))
+    canvas = np.full((1, height, shared, 3), GROUND, np.float32)
+    _place(canvas, Box(0, 0, height, shared), _joined(tiles, _gutter(height, width), axis=1))
     return canvas
 
 
@@ -422,7 +312,7 @@ def _joined(pictures: Sequence[Pixels], gutter: int, *, axis: int) -> Pixels:
     """Pictures in a row with gutters between, along an axis of the array."""
     shape = list(pictures[0].shape)
     shape[axis] = gutter
-    between = np.full(shape, _GROUND, np.float32)
+    between = np.full(shape, GROUND, np.float32)
     parts = [part for picture in pictures for part in (between, picture)]
     return np.concatenate(parts[1:], axis=axis)
 
@@ -465,12 +355,14 @@ def _distinct_colors(count: int) -> list[tuple[float, ...]]:
 
 def _legend(palette: Pixels, height: int, width: int) -> Pixels:
     """`[1, h, width, 3]`: a field of each color with its number, side by side."""
-    size, widest = _text_size(height, width), str(len(palette))
-    font = _shrunk([(widest, _Box(0, 0, 0, round(0.7 * width / len(palette))))], size)
-    canvas = np.empty((1, _line_height(size), width, 3), np.float32)
+    size, widest = lettering.text_size(height, width), str(len(palette))
+    text = lettering.shrunk([(widest, Box(0, 0, 0, round(0.7 * width / len(palette))))], size)
+    canvas = np.empty((1, lettering.line_height(size), width, 3), np.float32)
     edges = np.linspace(0, width, len(palette) + 1).astype(int).tolist()
     for index, color in enumerate(palette):
-        box = _Box(0, edges[index], canvas.shape[1], edges[index + 1] - edges[index])
+        box = Box(0, edges[index], canvas.shape[1], edges[index + 1] - edges[index])
         canvas[box.slices] = color
-        _write(canvas, box, str(index + 1), font, ink=_INK if color @ _LUMA > 0.4 else _GROUND)
+        lettering.write(
+            canvas, box, str(index + 1), text, ink=lettering.INK if color @ _LUMA > 0.4 else GROUND
+        )
     return canvas
