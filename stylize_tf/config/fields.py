@@ -18,8 +18,7 @@ def option(
     help: str,
     *,
     choices: Iterable[str] | None = None,
-    minimum: float | None = None,
-    maximum: float | None = None,
+    limits: tuple[float, float] | None = None,
     units: Mapping[str, float] | None = None,
     words: Mapping[str, float] | None = None,
     shown: str | None = None,
@@ -32,7 +31,7 @@ def option(
         default: its value where none is given.
         help: a sentence or more; other options are in backticks.
         choices: all that a text may be.
-        minimum, maximum: ends of the range of a number, which belong to it.
+        limits: ends of the range of a number, which belong to it.
         units: what a number may end with, and the factor that it means.
         words: texts that mean a number.
         shown: the default as help shows it.
@@ -42,8 +41,8 @@ def option(
     metadata = {
         "help": help,
         "choices": tuple(choices) if choices is not None else None,
-        "minimum": minimum,
-        "maximum": maximum,
+        "minimum": limits and limits[0],
+        "maximum": limits and limits[1],
         "units": units or {},
         "words": words or {},
         "shown": shown,
@@ -158,8 +157,8 @@ def _checked_number(field: Field, value: Any, kind: type) -> Any:
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"`{name}` must be {word}; got {value!r}.{hint}") from None
     low, high = metadata["minimum"], metadata["maximum"]
-    if (low is not None and number < low) or (high is not None and number > high):
-        limits = f"at least {low:g}" if high is None else f"between {low:.12g} and {high:.12g}"
+    if not low <= number <= high:
+        limits = f"between {low:.12g} and {high:.12g}"
         raise ConfigError(f"`{name}` must be {word} {limits}; got {value!r}.")
     return number
 

@@ -18,8 +18,8 @@ from stylize_tf.errors import ConfigError
 LONGEST_SIDE = 16_384
 """Most pixels of a side of a picture."""
 
-_side = functools.partial(option, minimum=0, maximum=LONGEST_SIDE)
-_weight = functools.partial(option, minimum=0.0, maximum=1e30)
+_side = functools.partial(option, limits=(0, LONGEST_SIDE))
+_weight = functools.partial(option, limits=(0.0, 1e30))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,23 +58,21 @@ class StyleTransferConfig(Configuration):
         ),
     )
     seed: int = option(
-        0, "Seed of the noise, so that a run can be repeated.", minimum=0, maximum=2**31 - 1
+        0, "Seed of the noise, so that a run can be repeated.", limits=(0, 2**31 - 1)
     )
 
     style_scale: float = option(
         1.0,
         "Long side of the style as a multiple of the picture's: smaller gives finer strokes. "
         "It is enlarged beyond its own size by `style_enlargement` at most.",
-        minimum=0.05,
-        maximum=8.0,
+        limits=(0.05, 8.0),
         section="The style pictures",
     )
     style_enlargement: float = option(
         2.0,
         "Most that the style is enlarged beyond its own size, so that its strokes keep their size "
         "against a large picture; beyond that they become finer.",
-        minimum=1.0,
-        maximum=8.0,
+        limits=(1.0, 8.0),
     )
     style_size: int = _side(
         0, "Long side of the style in pixels, in place of `style_scale`; 0 leaves it to that."
@@ -92,8 +90,7 @@ class StyleTransferConfig(Configuration):
     strength: float = option(
         1.0,
         "How strong the style is: 0 is the photograph, 1 the default, 2 style over everything.",
-        minimum=0.0,
-        maximum=2.0,
+        limits=(0.0, 2.0),
         section="Art direction",
     )
     color: str = option(
@@ -120,8 +117,7 @@ class StyleTransferConfig(Configuration):
         1.0,
         "How much of `color` content and match is done; with luminance, how far the grey painting "
         "is given the photograph's brightness and contrast.",
-        minimum=0.0,
-        maximum=1.0,
+        limits=(0.0, 1.0),
     )
     regions: str = option(
         "none",
@@ -134,8 +130,7 @@ class StyleTransferConfig(Configuration):
         0.01,
         "Softness of the borders of masks: the deviation of a Gaussian, as a share of the long "
         "side.",
-        minimum=0.0,
-        maximum=0.5,
+        limits=(0.0, 0.5),
     )
 
     content_weight: float = _weight(
@@ -148,8 +143,7 @@ class StyleTransferConfig(Configuration):
         1.0,
         "How the content weight grows over the stages: with this power of the long side, up to "
         "512 pixels; 0 keeps it even.",
-        minimum=0.0,
-        maximum=4.0,
+        limits=(0.0, 4.0),
     )
     style_weight: float = _weight(
         1.0, "Weight of the style: higher gives more of the painting.", term="style"
@@ -200,16 +194,14 @@ class StyleTransferConfig(Configuration):
     style_epsilon: float = option(
         0.3,
         "Added to the variances of bures and w2, in units of a layer's mean activation.",
-        minimum=1e-6,
-        maximum=100.0,
+        limits=(1e-6, 100.0),
     )
     total_variation_growth: float = option(
         2.0,
         "How the weight of the total variation grows with the size of the picture or stage: with "
         "this power of the long side over 512 pixels, l1 with half of it. Neighbors in a picture "
         "twice as large differ half as much, so with 2 they count as at 512 pixels.",
-        minimum=0.0,
-        maximum=4.0,
+        limits=(0.0, 4.0),
     )
     total_variation: str = option(
         "nine_point",
@@ -244,24 +236,18 @@ class StyleTransferConfig(Configuration):
         section="The stages",
     )
     stage_factor: float = option(
-        math.sqrt(2),
-        "Sizes of successive stages are this factor apart.",
-        minimum=1.05,
-        maximum=16.0,
+        math.sqrt(2), "Sizes of successive stages are this factor apart.", limits=(1.05, 16.0)
     )
     steps: tuple[int, ...] = option(
         (80, 42, 35, 28, 22, 12, 10),
         "Steps (evaluations) of each stage, coarse to fine; the last number repeats.",
-        minimum=1,
-        maximum=1_000_000,
+        limits=(1, 1_000_000),
     )
 
     optimizer: str = option(
         "lbfgs", "How the picture is optimized.", choices=("lbfgs", "adam"), section="The optimizer"
     )
-    lbfgs_history: int = option(
-        10, "Curvature pairs that L-BFGS remembers.", minimum=1, maximum=200
-    )
+    lbfgs_history: int = option(10, "Curvature pairs that L-BFGS remembers.", limits=(1, 200))
     lbfgs_coordinates: str = option(
         "spectral",
         "L-BFGS on frequencies of decorrelated colors, each in units of its curvature, or on "
@@ -275,33 +261,29 @@ class StyleTransferConfig(Configuration):
         "move. L-BFGS on frequencies only.",
     )
     learning_rate: float = option(
-        0.02, "Learning rate of Adam, for pixels in [0, 1].", minimum=1e-8, maximum=10.0
+        0.02, "Learning rate of Adam, for pixels in [0, 1].", limits=(1e-8, 10.0)
     )
-    beta_1: float = option(
-        0.9, "Adam: decay of the gradient's average.", minimum=0.0, maximum=0.999999
-    )
+    beta_1: float = option(0.9, "Adam: decay of the gradient's average.", limits=(0.0, 0.999999))
     beta_2: float = option(
-        0.99, "Adam: decay of the squared gradient's average.", minimum=0.0, maximum=0.999999
+        0.99, "Adam: decay of the squared gradient's average.", limits=(0.0, 0.999999)
     )
     adam_epsilon: float = option(
-        1e-7, "Adam: added to the root of the second moment.", minimum=1e-12, maximum=1e6
+        1e-7, "Adam: added to the root of the second moment.", limits=(1e-12, 1e6)
     )
     amsgrad: bool = option(False, "Adam: use the AMSGrad variant.")
     warmup_steps: int = option(
         0,
         "Adam: steps over which the learning rate rises to its value, once a picture.",
-        minimum=0,
-        maximum=1_000_000,
+        limits=(0, 1_000_000),
     )
     clip_norm: float = option(
-        0.0, "Adam: clip the gradient to this norm; 0 does not clip.", minimum=0.0, maximum=1e30
+        0.0, "Adam: clip the gradient to this norm; 0 does not clip.", limits=(0.0, 1e30)
     )
     average_decay: float = option(
         0.0,
         "Decay of the average over iterates that is the result of a stage; 0 takes the best "
         "iterate instead.",
-        minimum=0.0,
-        maximum=0.99999,
+        limits=(0.0, 0.99999),
     )
 
     precision: str = option(
@@ -315,8 +297,7 @@ class StyleTransferConfig(Configuration):
         0.0,
         "Memory that the process may take, as 6GB or 800MB: larger pictures are evaluated in "
         "tiles, with the same result. auto takes 60% of the machine's.",
-        minimum=0.0,
-        maximum=1e6,
+        limits=(0.0, 1e6),
         units={"GB": 1.0, "MB": 1e-3, "TB": 1e3},
         words={"auto": 0.0},
         shown="auto",
@@ -325,8 +306,7 @@ class StyleTransferConfig(Configuration):
         0.0,
         "Seconds that a picture may take, as 60s or 5min: the steps of all stages are made fewer, "
         "or more, to fit; none leaves them as they are.",
-        minimum=0.0,
-        maximum=1e9,
+        limits=(0.0, 1e9),
         units={"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0},
         words={"none": 0.0},
         shown="none",
