@@ -42,6 +42,14 @@ def vgg_weights():
     return weights.find()
 
 
+@pytest.fixture(scope="session")
+def vgg_engine(vgg_weights):
+    """What is compiled of the real network, shared likewise."""
+    from stylize_tf.evaluation.engine import Engine
+
+    return Engine.vgg19(vgg_weights)
+
+
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """Weights of the right names and few channels, and files that hold them."""
@@ -100,10 +108,21 @@ def check(folder, monkeypatch, capsys):
 
 
 @pytest.fixture
-def real_stylize(folder, vgg_weights, monkeypatch):
-    """Runs the command in this process with the real network, for tests marked `slow`."""
+def real_stylize(folder, vgg_weights, vgg_engine, monkeypatch):
+    """Runs the command in this process with the real network, for tests marked `slow`.
+
+    Only what is compiled is kept from one run to the next.
+    """
+    from stylize_tf import Stylizer
     from stylize_tf.cli.main import main_with
+    from stylize_tf.jobs import painting
+    from stylize_tf.machine.newest import Newest
     from stylize_tf.network import weights
 
+    def make(config, found):
+        vgg_engine.paintings = Newest(16)
+        return Stylizer(config, engine=vgg_engine)
+
     monkeypatch.setattr(weights, "find", lambda *arguments, **options: vgg_weights)
+    monkeypatch.setattr(painting, "make_stylizer", make)
     return lambda *arguments: main_with(["main.py", *arguments])

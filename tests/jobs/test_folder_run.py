@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
@@ -193,3 +194,20 @@ def test_disk_that_fills_up_ends_all_devices(stylize, monkeypatch, capsys):
     assert stylize(devices=TWO) == Exit.OUTPUT
     assert painted() == []
     assert re.search(r"0 written, [12] failed, [23] left", capsys.readouterr().err)
+
+
+@pytest.mark.slow
+def test_real_pictures_of_a_folder_are_those_of_runs_of_their_own_byte_for_byte(
+    real_stylize, capsys
+):
+    """Nothing that the stylizer keeps from one picture changes the next."""
+    Image.open("photos/1.png").rotate(90, expand=True).save("photos/1.png")
+    # Two runs may measure another format as the faster one where others are at work.
+    flags = ("--size=64", "--coarsest_size=40", "--steps=4,3", "--precision=float32", "--quiet")
+    assert real_stylize(*ALL, *flags) == 0
+    assert capsys.readouterr().out.splitlines() == [f"out/{name}" for name in NAMES]
+    own = ("--content=photos/2.png", "--style=painting.png", "--output=own.png")
+    assert real_stylize(*own, *flags) == 0
+    assert cli_fakes.digest("own.png") == cli_fakes.digest("out/2_painting.png")
+    assert real_stylize("--from_picture=out/3_painting.png", "--output=again.png") == 0
+    assert cli_fakes.digest("again.png") == cli_fakes.digest("out/3_painting.png")

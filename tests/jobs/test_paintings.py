@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import stylize_tf
 from stylize_tf.cli.exits import Exit
+from stylize_tf.control import fine_style
 from stylize_tf.images import image_io
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import digest
 
-ROOT = Path(stylize_tf.__file__).parent.parent
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 INPUTS = ("--content=photo.png", "--style=painting.png")
 
@@ -164,10 +161,10 @@ def test_what_cannot_be_a_painting_is_refused(check, arguments, code, message):
 
 
 @pytest.mark.slow
-def test_real_run_with_fine_strokes_is_repeated_byte_for_byte(folder):
-    command = [sys.executable, str(ROOT / "main.py"), "--quiet"]
-    flags = ("--style=several", "--fine_style=fine.png", *SHORT, "--output=out.png")
-    subprocess.run([*command, "--content=photo.png", *flags], capture_output=True, check=True)
-    result = subprocess.run([*command, "--from_picture=out.png"], capture_output=True, check=True)
-    assert (result.stdout, result.stderr) == (b"out-2.png\n", b"")
+def test_real_run_with_fine_strokes_is_repeated_byte_for_byte(real_stylize, capsys, monkeypatch):
+    monkeypatch.setattr(fine_style, "STEPS", 3)
+    flags = ("--style=several", "--fine_style=fine.png", *SHORT, "--output=out.png", "--quiet")
+    assert real_stylize("--content=photo.png", *flags) == 0
+    assert real_stylize("--from_picture=out.png", "--quiet") == 0
+    assert capsys.readouterr() == ("out.png\nout-2.png\n", "")
     assert digest("out.png") == digest("out-2.png")

@@ -375,20 +375,6 @@ def test_help_shows_the_walk_between_two_paintings():
     assert "--sheet 'style_blend_weights=1,0;3,1;1,1;1,3;0,1' walks from one to the other" in text
 
 
-def test_cells_have_the_pixels_of_stylizers_of_their_own(
-    folder, tiny_network, monkeypatch, stylize
-):
-    from stylize_tf import Stylizer
-
-    assert stylize(*INPUTS, *SHORT, "--output=base.png", "--precision=float32") == 0
-    job = cli_fakes.RUNS[-1]
-    changes = [{"seed": 3}, {"color": "luminance"}, {"optimizer": "adam"}, {"strength": 0.5}]
-    base = Stylizer(job.config.replace(size=32), network=tiny_network)
-    for change in changes:
-        own = Stylizer(base.config.replace(**change), network=tiny_network)
-        assert np.array_equal(base.replace(**change)(job.sources), own(job.sources))
-
-
 @pytest.mark.slow
 def test_real_sheet_varies_what_it_says_and_can_be_made_again(real_stylize, capsys):
     flags = ("--size=64", "--coarsest_size=0", "--steps=12", "--precision=float32", "--quiet")

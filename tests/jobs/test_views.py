@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,6 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.images import image_io, montage
 from tests.fakes.cli_fakes import digest
 
-ROOT = Path(__file__).parents[2]
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
 INPUTS = ("--content=photo.png", "--style=painting.png", "--output=out.png")
 
@@ -250,36 +247,31 @@ def test_name_that_we_would_choose_is_not_taken_for_the_comparison(check):
 
 
 @pytest.mark.slow
-def test_real_run_shows_the_regions_that_it_finds(folder):
-    command = [sys.executable, str(ROOT / "main.py"), "--quiet", *INPUTS]
-    flags = (
-        "--size=64",
-        "--coarsest_size=0",
-        "--steps=2",
-        "--regions=auto:2",
-        "--precision=float32",
-    )
-    subprocess.run([*command, *flags, "--regions_overlay=seen.png"], check=True)
+def test_real_run_shows_the_regions_that_it_finds(real_stylize, vgg_engine):
+    flags = ("--size=64", "--coarsest_size=0", "--steps=2", "--regions=auto:2")
+    more = ("--precision=float32", "--regions_overlay=seen.png")
+    assert real_stylize(*INPUTS, *flags, *more) == 0
     config = StyleTransferConfig(size=64, coarsest_size=0, regions="auto:2", precision="float32")
-    pictures = Stylizer(config).pictures("photo.png", "painting.png")
+    pictures = Stylizer(config, engine=vgg_engine).pictures("photo.png", "painting.png")
     np.testing.assert_allclose(image_io.read("seen.png"), pictures.overlay(), atol=0.01)
     assert Path("out.png").exists()
 
 
 @pytest.mark.slow
-def test_real_run_with_regions_comparison_and_time_lapse_is_repeated_byte_for_byte(folder):
+def test_real_run_with_regions_comparison_and_time_lapse_is_repeated_byte_for_byte(
+    real_stylize, capsys
+):
     mask = np.zeros((40, 60), np.uint8)
     mask[:, :30] = 255
     Image.fromarray(mask).save("left.png")
     Image.fromarray(255 - mask[:20, ::2]).save("right.png")
-    command = [sys.executable, str(ROOT / "main.py"), "--quiet"]
     flags = (
         *("--style=painting.png", "--content_mask=left.png", "--content_mask=right.png"),
         *("--size=64", "--coarsest_size=40", "--steps=4,3", "--mask_feather=0.02"),
-        *("--compare=compared.png", "--timelapse=lapse.webp"),
+        *("--compare=compared.png", "--timelapse=lapse.webp", "--quiet"),
     )
-    result = subprocess.run([*command, *INPUTS, *flags], capture_output=True, check=True)
-    assert (result.stdout, result.stderr) == (b"out.png\n", b"")
+    assert real_stylize(*INPUTS, *flags) == 0
+    assert capsys.readouterr() == ("out.png\n", "")
     height, width = image_io.size_of("out.png")
     compared = image_io.read("compared.png")
     assert compared.shape[1] == height
@@ -288,23 +280,22 @@ def test_real_run_with_regions_comparison_and_time_lapse_is_repeated_byte_for_by
     # Steps that did not better the picture are one frame with those before.
     assert 2 < len(frames) <= 7
     assert np.abs(frames[-1] - image_io.read("out.png")[0]).mean() < 0.03
-    result = subprocess.run([*command, "--from_picture=out.png"], capture_output=True, check=True)
-    assert (result.stdout, result.stderr) == (b"out-2.png\n", b"")
+    assert real_stylize("--from_picture=out.png", "--quiet") == 0
+    assert capsys.readouterr() == ("out-2.png\n", "")
     assert digest("out.png") == digest("out-2.png")
     # Without the masks it is another picture.
     dropped = ("--from_picture=out.png", "--content_mask=none", "--output=all.png")
-    subprocess.run([*command, *dropped, "--style=other.png"], capture_output=True, check=True)
+    assert real_stylize(*dropped, "--style=other.png") == 0
     assert digest("all.png") != digest("out.png")
 
 
 @pytest.mark.slow
-def test_real_run_leaves_what_is_in_no_region(folder):
+def test_real_run_leaves_what_is_in_no_region(real_stylize):
     mask = np.zeros((40, 60), np.uint8)
     mask[:, :20] = 255
     Image.fromarray(mask).save("left.png")
-    command = [sys.executable, str(ROOT / "main.py"), "--quiet"]
     flags = ("--content_mask=left.png", "--size=60", "--coarsest_size=40", "--steps=4,3")
-    subprocess.run([*command, *INPUTS, *flags], capture_output=True, check=True)
+    assert real_stylize(*INPUTS, *flags) == 0
     picture, photograph = image_io.read("out.png"), image_io.read("photo.png")
     np.testing.assert_array_equal(picture[:, :, 24:], photograph[:, :, 24:])
     assert np.abs(picture[:, :, :16] - photograph[:, :, :16]).mean() > 0.05

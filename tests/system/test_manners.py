@@ -90,7 +90,7 @@ def in_a_new_process(code, folder):
 
 def test_importing_the_package_loads_neither_tensorflow_nor_anything_heavy(tmp_path):
     printed = in_a_new_process(
-        "import sys, stylize_tf, stylize_tf.cli.stylize\n"
+        "import sys, stylize_tf, stylize_tf.cli.main\n"
         "stylize_tf.PRESETS, stylize_tf.ConfigError, stylize_tf.StyleTransferConfig\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'PIL', 'absl', 'h5py'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
