@@ -7,9 +7,9 @@ import fnmatch
 import functools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import ImageColor
 
@@ -19,9 +19,11 @@ from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
 from stylize_tf.images.files import is_picture, pictures_in
 from stylize_tf.iterative import pyramid
+from stylize_tf.iterative.pictures import no_larger
+from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Options
-from stylize_tf.jobs.recipe import MASK_ROLES, Input, Recipe, find_recorded
+from stylize_tf.jobs.recipe import MASK_ROLES, ROLES, Input, Recipe, find_recorded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,22 +96,44 @@ def read(item: Wanted, options: Options) -> tuple[np.ndarray, Input]:
     return image, Input(item.role, item.path, _checked_hash(item))
 
 
-def read_mask(
-    item: Wanted, owner: Wanted, size: tuple[int, int], options: Options
-) -> tuple[np.ndarray, Input]:
-    """A mask, float32 `[1, h, w, 1]` in [0, 1], and what the recipe tells of it.
+def paths_of(wanted: Sequence[Wanted]) -> Sources:
+    """What a picture is made from, as paths, alpha in place of a mask that is none."""
+    return _made_from({role: [x.found for x in wanted if x.role == role] for role in ROLES})
+
+
+def read_all(
+    wanted: Sequence[Wanted], config: StyleTransferConfig, options: Options, *, may_shrink: bool
+) -> tuple[Sources, tuple[Input, ...]]:
+    """The pixels of all inputs, and what the recipe tells of them.
 
     Args:
-        item: which.
-        owner: the picture that it is a mask of.
-        size: height and width of that.
+        wanted: which, masks last.
+        config: how large they are needed.
         options: of the run.
+        may_shrink: whether nobody needs paintings larger than one picture does.
 
     Raises:
-        ImageError: as `read`; or if it does not fit its picture.
+        ImageError: if one cannot be read, does not fit, or is not the one that was recorded.
     """
-    mask = masks.read(item.found, owner.found, size, item.role, max_pixels=options.max_pixels)
-    return mask, Input(item.role, item.path, "" if item.is_alpha else _checked_hash(item))
+    pictures: dict[str, list[np.ndarray]] = {role: [] for role in ROLES}
+    owners = {role: [item for item in wanted if item.role == role] for role in ROLES}
+    recorded = []
+    # Of many paintings together there is no room for what nobody will see.
+    may_shrink &= len(owners["style"]) > 1 and not owners["style_mask"] and options.compare is None
+    for item in wanted:
+        if item.role in MASK_ROLES:
+            role, number = item.role.removesuffix("_mask"), 0
+            if role == "style":
+                number = masks.owner(len(pictures["style_mask"]), len(pictures["style"]))
+            size = pictures[role][number].shape[1:3]
+            image, source = _read_mask(item, owners[role][number], size, options)
+        else:
+            image, source = read(item, options)
+            if may_shrink and item.role == "style":
+                image = no_larger(image, pictures["content"][0], config)
+        pictures[item.role].append(image)
+        recorded.append(source)
+    return _made_from(pictures), tuple(recorded)
 
 
 def check_sizes(
@@ -175,6 +199,36 @@ def hash_of(path: str) -> str:
 @functools.lru_cache(maxsize=100_000)
 def _hash_of_version(path: str, size: int, modified: int) -> str:
     return image_io.sha256(path)
+
+
+def _made_from(items: Mapping[str, list[Any]]) -> Sources:
+    """Paths or pictures by their roles, as what they are for."""
+    return Sources(
+        content=items["content"][0],
+        styles=tuple(items["style"]),
+        initial=next(iter(items["init_image"]), None),
+        content_masks=tuple(items["content_mask"]),
+        style_masks=tuple(items["style_mask"]),
+        fine_style=next(iter(items["fine_style"]), None),
+    )
+
+
+def _read_mask(
+    item: Wanted, owner: Wanted, size: tuple[int, int], options: Options
+) -> tuple[np.ndarray, Input]:
+    """A mask, float32 `[1, h, w, 1]` in [0, 1], and what the recipe tells of it.
+
+    Args:
+        item: which.
+        owner: the picture that it is a mask of.
+        size: height and width of that.
+        options: of the run.
+
+    Raises:
+        ImageError: as `read`; or if it does not fit its picture.
+    """
+    mask = masks.read(item.found, owner.found, size, item.role, max_pixels=options.max_pixels)
+    return mask, Input(item.role, item.path, "" if item.is_alpha else _checked_hash(item))
 
 
 def _checked_hash(item: Wanted) -> str:

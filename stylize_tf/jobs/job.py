@@ -16,17 +16,13 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import masks, styles
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
-from stylize_tf.iterative.pictures import no_larger
 from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs import inputs
-from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes
 from stylize_tf.jobs.outputs import Output, check_checkpoints, find_output
 from stylize_tf.jobs.recipe import (
-    MASK_ROLES,
     REPEATED_OPTIONS,
-    ROLES,
     Input,
     Recipe,
     RecipeError,
@@ -36,8 +32,6 @@ from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from stylize_tf.network.weights import Weights
 
 Variants = Callable[[StyleTransferConfig, Sequence[str]], list[StyleTransferConfig]]
@@ -104,21 +98,22 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
     if any(map(styles.is_folder, named)):
         recorded = config.style_blend_weights
         config = config.replace(style_blend_weights=given.config.get("style_blend_weights", ()))
-        _sources(wanted).check(config)
+        inputs.paths_of(wanted).check(config)
         config, options = _expanded(config, options, recorded)
         wanted = inputs.wanted(config, options, recipe)
-    configs = [config, *(variants(config, named) if variants else ())]
-    _sources(wanted).check(config)
-    for each in configs:
-        starting(each, _sources(wanted)).check(each)
+    sources = inputs.paths_of(wanted)
+    sources.check(config)
+    cells = variants(config, named) if variants else []
+    for cell in cells:
+        starting(cell, sources).check(cell)
     files = [item for item in wanted if not item.is_alpha]
-    output = _output(options, files, named)
+    output = find_output(options, files, named)
     check_checkpoints(options)
     # All headers before the first pixels: a large photograph takes a second to decode.
     sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in files]
-    for each in configs:
+    for each in (config, *cells):
         inputs.check_sizes(each, files, sizes)
-    sources, read = _read(wanted, config, options, may_shrink=variants is None)
+    sources, read = inputs.read_all(wanted, config, options, may_shrink=variants is None)
     _warn_of_masks(sources, listener)
     if recipe and {x.sha256 for x in recipe.inputs} != {x.sha256 for x in read}:
         listener.warning("other pictures than those the recipe names: the result will differ.")
@@ -206,23 +201,6 @@ def _check_one(given: Mapping[str, Any]) -> None:
         raise ConfigError(f"`device`: one picture is made on one device. Name one, or {many}")
 
 
-def _sources(wanted: Sequence[Wanted]) -> Sources:
-    """What a picture is made from, as paths."""
-    return _made_from({role: [x.found for x in wanted if x.role == role] for role in ROLES})
-
-
-def _made_from(items: Mapping[str, list[Any]]) -> Sources:
-    """Paths or pictures by their roles, as what they are for."""
-    return Sources(
-        content=items["content"][0],
-        styles=tuple(items["style"]),
-        initial=next(iter(items["init_image"]), None),
-        content_masks=tuple(items["content_mask"]),
-        style_masks=tuple(items["style_mask"]),
-        fine_style=next(iter(items["fine_style"]), None),
-    )
-
-
 def _expanded(
     config: StyleTransferConfig, options: Options, recorded: tuple[float, ...]
 ) -> tuple[StyleTransferConfig, Options]:
@@ -240,53 +218,6 @@ def _expanded(
         config.replace(style_blend_weights=shares),
         dataclasses.replace(options, style=tuple(paintings)),
     )
-
-
-def _output(options: Options, files: Sequence[Wanted], named: Sequence[str]) -> Output:
-    """Where the picture goes, after making sure that it can.
-
-    Args:
-        options: of the run.
-        files: its inputs.
-        named: the styles as they were given.
-    """
-    kept = [item.found for item in files]
-    if options.from_picture is not None:
-        kept.append(options.from_picture)
-    paintings = named or [item.found for item in files if item.role == "style"]
-    return find_output(options, files[0].found, paintings, kept)
-
-
-def _read(
-    wanted: Sequence[Wanted], config: StyleTransferConfig, options: Options, *, may_shrink: bool
-) -> tuple[Sources, tuple[Input, ...]]:
-    """The pixels of all inputs, and what the recipe tells of them.
-
-    Args:
-        wanted: which, masks last.
-        config: how large they are needed.
-        options: of the run.
-        may_shrink: whether nobody needs paintings larger than one picture does.
-    """
-    pictures: dict[str, list[np.ndarray]] = {role: [] for role in ROLES}
-    owners = {role: [item for item in wanted if item.role == role] for role in ROLES}
-    read = []
-    # Of many paintings together there is no room for what nobody will see.
-    may_shrink &= len(owners["style"]) > 1 and not owners["style_mask"] and options.compare is None
-    for item in wanted:
-        if item.role in MASK_ROLES:
-            role, number = item.role.removesuffix("_mask"), 0
-            if role == "style":
-                number = masks.owner(len(pictures["style_mask"]), len(pictures["style"]))
-            size = pictures[role][number].shape[1:3]
-            image, source = inputs.read_mask(item, owners[role][number], size, options)
-        else:
-            image, source = inputs.read(item, options)
-            if may_shrink and item.role == "style":
-                image = no_larger(image, pictures["content"][0], config)
-        pictures[item.role].append(image)
-        read.append(source)
-    return _made_from(pictures), tuple(read)
 
 
 def _warn_of_masks(sources: Sources, listener: Listener) -> None:

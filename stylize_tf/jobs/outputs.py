@@ -15,6 +15,7 @@ from pathlib import Path
 from stylize_tf.errors import OutputError
 from stylize_tf.images import image_io
 from stylize_tf.images.timelapse import FORMATS, Timelapse
+from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.options import Options
 from stylize_tf.machine.atomic_files import try_replacing
 
@@ -47,26 +48,27 @@ class Output:
         return free_name(with_suffix(self.path, "-unfinished"))
 
 
-def find_output(
-    options: Options, content: str, styles: Sequence[str], inputs: Sequence[str]
-) -> Output:
+def find_output(options: Options, files: Sequence[Wanted], named: Sequence[str]) -> Output:
     """Where the picture goes, after making sure that it and all beside it can be written.
 
     Args:
         options: what was asked for.
-        content: path of the photograph.
-        styles: paths of the paintings.
-        inputs: all files that must not be overwritten.
+        files: the inputs, the photograph first.
+        named: the styles as they were given; empty if a recipe gave them.
 
     Raises:
         OutputError: if something cannot be written where it shall go.
     """
+    inputs = [item.found for item in files]
+    if options.from_picture is not None:
+        inputs.append(options.from_picture)
     if options.output is not None:
         output = Output(options.output, derived=False)
     elif options.from_picture is not None:
         output = Output(free_name(Path(options.from_picture).name), derived=True)
     else:
-        output = Output(free_name(derived_name(content, styles)), derived=True)
+        styles = named or [item.found for item in files if item.role == "style"]
+        output = Output(free_name(derived_name(files[0].found, styles)), derived=True)
     image_io.check_output(output.path, inputs=inputs)
     taken = {"output": output.path}
     for name in ("compare", "timelapse", "regions_overlay"):
