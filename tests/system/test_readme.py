@@ -1,13 +1,13 @@
 """README is true: its Python runs as it stands, its links and its flags exist."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import stylize_tf
+from stylize_tf.cli import help
+from stylize_tf.cli.main import find_commands
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,15 +52,8 @@ def test_files_that_the_readme_names_exist(readme):
 
 
 def test_flags_that_the_readme_names_exist(readme):
-    ran = subprocess.run(
-        [sys.executable, "main.py", "--helpfull"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    known = set(re.findall(r"--(?:\[no\])?(\w+)", ran.stdout))
+    texts = (help.full_help("main.py", command) for command in find_commands().values())
+    known = set(re.findall(r"--(?:\[no\])?(\w+)", "".join(texts)))
     ours = "\n".join(line for line in readme.splitlines() if "pip " not in line)
     named = set(re.findall(r"(?<![\w-])--(\w+)", ours))
     assert named

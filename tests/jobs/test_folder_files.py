@@ -1,0 +1,203 @@
+"""Many pictures where some are there already, and disks that fill up."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stylize_tf.cli.exits import Exit
+from stylize_tf.cli.main import main_with
+from stylize_tf.images import image_io
+from stylize_tf.machine import tensorflow_runtime
+from tests.fakes.cli_fakes import digest, draw
+
+SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
+EVALUATIONS = 5
+ALL = ("--content=photos", "--style=paintings", "--output_dir=out")
+NAMES = [f"{photo}_{painting}.png" for painting in ("sea", "sky") for photo in ("cat", "dog")]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with two photographs and two paintings in folders."""
+    monkeypatch.chdir(tmp_path)
+    names = ("photos/cat.jpg", "photos/dog.png", "paintings/sea.jpg", "paintings/sky.webp")
+    for seed, name in enumerate(names):
+        draw(name, seed=seed)
+    Path("photos/notes.txt").write_text("not a picture")
+    return tmp_path
+
+
+@pytest.fixture
+def stylize(stylize):
+    """The run of `conftest`, of a few steps."""
+    return lambda *arguments, **options: stylize(*arguments, *SHORT, **options)
+
+
+@pytest.fixture
+def check(folder, monkeypatch, capsys):
+    """Runs the command, which must end before TensorFlow is loaded; exit code and lines."""
+
+    def run(*arguments):
+        loaded = lambda *a, **b: pytest.fail("TensorFlow was loaded")  # noqa: E731
+        monkeypatch.setattr(tensorflow_runtime, "load", loaded)
+        code = main_with(["main.py", *arguments])
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return code, captured.err.splitlines()
+
+    return run
+
+
+def painted(folder="out"):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def counting(*actions):
+    """A hook that carries out an action at its step, counted over all pictures from 1."""
+    made = []
+
+    def hook(evaluation):
+        made.append(evaluation)
+        for at, action in actions:
+            if len(made) == at:
+                action()
+
+    return hook
+
+
+def untimed(line):
+    """The line without how long it took, which hangs on the machine."""
+    return re.sub(r" in \d[\d:]*( s)?(?=[.;])", "", line)
+
+
+def summary(capsys):
+    return untimed(capsys.readouterr().err.splitlines()[-1])
+
+
+def test_existing_pictures_are_skipped_and_nothing_is_loaded_when_all_are_there(
+    stylize, check, capsys
+):
+    assert stylize(*ALL) == 0
+    before = {name: digest(f"out/{name}") for name in painted()}
+    Path("out/dog_sea.png").unlink()
+    capsys.readouterr()
+    assert stylize(*ALL, "--skip_existing") == 0
+    captured = capsys.readouterr()
+    assert captured.out == "out/dog_sea.png\n"
+    assert "1 picture to paint, 3 are there." in captured.err
+    assert untimed(captured.err.splitlines()[-1]) == "stylize_tf: 1 written, 3 skipped."
+    assert before == {name: digest(f"out/{name}") for name in painted()}
+    code, [line] = check(*ALL, *SHORT, "--skip_existing")
+    assert (code, untimed(line)) == (0, "stylize_tf: 0 written, 4 skipped.")
+
+
+def test_interrupted_picture_is_not_taken_for_finished(stylize):
+    """Not even under the name of the finished one, which a run of a single picture gives it."""
+    flags = ("--content=photos/cat.jpg", "--style=paintings/sea.jpg")
+
+    def interrupt(evaluation):
+        if evaluation == 2:
+            raise KeyboardInterrupt
+
+    Path("out").mkdir()
+    assert stylize(*flags, "--output=out/cat_sea.png", hook=interrupt) == 130
+    assert not image_io.read_metadata("out/cat_sea.png")["result"]["finished"]
+    assert stylize(*flags, "--output_dir=out", "--skip_existing") == 0
+    assert image_io.read_metadata("out/cat_sea.png")["result"]["finished"]
+
+
+def test_existing_picture_of_the_same_inputs_is_replaced_and_nothing_else_is(stylize, capsys):
+    assert stylize(*ALL, "--seed=1") == 0
+    draw("out/cat_sea.png", seed=9)  # Somebody's own.
+    shutil.copy("out/dog_sky.png", "out/cat_sky.png")  # Made from another photograph.
+    Path("out/dog_sea.png").write_text("no picture")
+    before = {name: digest(f"out/{name}") for name in painted()}
+    assert stylize(*ALL, "--seed=2") == Exit.PARTLY
+    after = {name: digest(f"out/{name}") for name in painted()}
+    assert [name for name in before if before[name] != after[name]] == ["dog_sky.png"]
+    error = capsys.readouterr().err
+    assert "'out/cat_sea.png' is there already and holds no recipe" in error
+    assert "'out/cat_sky.png' is there already, made from other pictures" in error
+    assert "'out/dog_sea.png' is there already and is no picture" in error
+    # Asked to leave what exists it leaves a picture without a recipe in peace, and says nothing.
+    assert stylize(*ALL, "--skip_existing") == Exit.PARTLY
+    assert "'out/cat_sea.png'" not in capsys.readouterr().err
+    assert after == {name: digest(f"out/{name}") for name in painted()}
+
+
+def test_folder_of_the_photographs_may_be_that_of_the_results(stylize, capsys):
+    flags = ("--content=photos", "--style=paintings/sea.jpg", "--output_dir=photos")
+    inputs = {path: digest(path) for path in Path("photos").iterdir()}
+    assert stylize(*flags) == 0
+    assert stylize(*flags, "--skip_existing") == 0  # What was painted is no photograph.
+    assert inputs.items() <= {path: digest(path) for path in Path("photos").iterdir()}.items()
+    assert painted("photos") == ["cat.jpg", "cat_sea.png", "dog.png", "dog_sea.png", "notes.txt"]
+    assert "0 written, 2 skipped" in summary(capsys)
+
+
+def test_input_is_never_overwritten(stylize, capsys):
+    draw("photos/cat_sea.png", seed=7)
+    flags = ("--content=photos", "--style=paintings/sea.jpg", "--output_dir=photos")
+    before = digest("photos/cat_sea.png")
+    assert stylize(*flags) == Exit.PARTLY
+    assert "'photos/cat_sea.png' is an input, which it would overwrite" in capsys.readouterr().err
+    assert digest("photos/cat_sea.png") == before
+
+
+def test_file_that_takes_the_name_meanwhile_is_not_replaced(stylize, capsys):
+    hook = counting((3, lambda: Path("out/cat_sea.png").write_text("precious")))
+    assert stylize(*ALL, hook=hook) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "out/cat_sea-2.png"
+    assert Path("out/cat_sea.png").read_text() == "precious"
+
+
+def test_several_processes_may_share_the_work(stylize, capsys):
+    """Another one has painted the second picture while this one painted the first."""
+    assert stylize(*ALL) == 0
+    shutil.move("out", "theirs")
+    capsys.readouterr()
+    hook = counting((3, lambda: shutil.copy("theirs/dog_sea.png", "out")))
+    assert stylize(*ALL, "--skip_existing", hook=hook) == 0
+    assert "3 written, 1 skipped" in summary(capsys)
+
+
+def test_disk_that_fills_up_ends_the_run_and_leaves_nothing_torn(stylize, capsys, monkeypatch):
+    sync, steps = os.fsync, []
+
+    def full(descriptor):
+        if len(steps) > EVALUATIONS:
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert stylize(*ALL, hook=steps.append) == Exit.OUTPUT
+    captured = capsys.readouterr()
+    assert captured.out == "out/cat_sea.png\n"
+    assert painted() == ["cat_sea.png"]
+    assert len(steps) == 2 * EVALUATIONS  # The third is not begun.
+    lines = captured.err.splitlines()
+    assert "'out/dog_sea.png' cannot be written: No space left on device" in lines[-2]
+    assert lines[-2].endswith("Make room or choose another place.")
+    assert "1 written, 1 failed, 2 left in " in lines[-1]
+    assert lines[-1].endswith(" --skip_existing goes on from here.")
+    monkeypatch.setattr(os, "fsync", sync)
+    assert stylize(*ALL, "--skip_existing") == 0
+    assert painted() == sorted(NAMES)
+
+
+def test_folder_that_goes_away_ends_the_run_before_the_next_picture(stylize, capsys):
+    steps = []
+
+    def hook(evaluation):
+        steps.append(evaluation)
+        if len(steps) == EVALUATIONS + 2:
+            shutil.rmtree("out")
+
+    assert stylize(*ALL, hook=hook) == Exit.OUTPUT
+    assert len(steps) == 2 * EVALUATIONS
+    assert "1 written, 1 failed, 2 left" in summary(capsys)
