@@ -124,7 +124,8 @@ def _named(argv: Sequence[str], known: dict[str, ModuleType]) -> tuple[str, Sequ
     first, rest = (argv[1], argv[2:]) if len(argv) > 1 else ("", ())
     if first in known:
         return first, rest
-    if close := difflib.get_close_matches(first.lower(), known, 1):
+    close = difflib.get_close_matches(first.lower(), known, 1)
+    if close and not first.startswith("-") and not PurePath(first).suffix:
         raise ConfigError(f"unknown command {first!r}. Did you mean {close[0]}?")
     return "", argv[1:]
 

@@ -71,6 +71,8 @@ def test_mistyped_command_is_answered_with_the_closest(capsys, given, meant):
     assert main_with(["main.py", given]) == 2
     error = f"stylize_tf: error: unknown command {given!r}. Did you mean {meant}?\n"
     assert capsys.readouterr() == ("", error)
+    assert main_with(["main.py", f"{meant}.jpg"]) == 2  # That is a picture.
+    assert "unexpected argument" in capsys.readouterr().err
 
 
 def read(argument):
@@ -93,6 +95,8 @@ def test_helpfull_shows_every_flag_with_the_default_of_the_configuration():
             )
     for field in dataclasses.fields(Options):
         assert f"--{field.name} " in text or f"--[no]{field.name} " in text
+    for field in (*dataclasses.fields(StyleTransferConfig), *dataclasses.fields(Options)):
+        assert f"{field.metadata['section'] or ''}:" in text
     for code, meaning in MEANINGS.items():
         assert f"{int(code)} {meaning}" in text
     for name, use in help.ENVIRONMENT.items():
