@@ -217,10 +217,9 @@ def test_recorded_input_that_is_nowhere_keeps_its_name(tmp_path, monkeypatch):
     "options",
     [
         INPUTS,
-        (*INPUTS[:2], "--regions=auto:2", "--color=match", "--style_scale=.5", "--strength=1.3"),
         (*INPUTS, "--style_blend_weights=3,1", "--color=luminance", "--style_fit=crop"),
     ],
-    ids=["default", "regions", "blend"],
+    ids=["default", "blend"],
 )
 def test_from_picture_reproduces_a_real_run_byte_for_byte(real_stylize, capsys, options):
     flags = (*options, "--size=64", "--coarsest_size=40", "--steps=4,3", "--output=out.png")

@@ -247,14 +247,17 @@ def test_name_that_we_would_choose_is_not_taken_for_the_comparison(check):
 
 
 @pytest.mark.slow
-def test_real_run_shows_the_regions_that_it_finds(real_stylize, vgg_engine):
-    flags = ("--size=64", "--coarsest_size=0", "--steps=2", "--regions=auto:2")
-    more = ("--precision=float32", "--regions_overlay=seen.png")
-    assert real_stylize(*INPUTS, *flags, *more) == 0
-    config = StyleTransferConfig(size=64, coarsest_size=0, regions="auto:2", precision="float32")
+def test_real_run_shows_the_regions_that_it_finds_and_is_repeated_byte_for_byte(
+    real_stylize, vgg_engine
+):
+    flags = ("--size=64", "--coarsest_size=40", "--steps=4,3", "--precision=float32")
+    more = ("--regions=auto:2", "--color=match", "--style_scale=.5", "--strength=1.3")
+    assert real_stylize(*INPUTS, *flags, *more, "--regions_overlay=seen.png") == 0
+    config = StyleTransferConfig.from_dict(image_io.read_metadata("out.png")["config"])
     pictures = Stylizer(config, engine=vgg_engine).pictures("photo.png", "painting.png")
     np.testing.assert_allclose(image_io.read("seen.png"), pictures.overlay(), atol=0.01)
-    assert Path("out.png").exists()
+    assert real_stylize("--from_picture=out.png") == 0
+    assert digest("out.png") == digest("out-2.png")
 
 
 @pytest.mark.slow

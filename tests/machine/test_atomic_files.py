@@ -115,7 +115,7 @@ def test_trying_leaves_no_trace_and_names_may_be_as_long_as_the_system_takes(tmp
 WRITER = """
 import sys, time
 from pathlib import Path
-from stylize_tf.atomic_files import replacing
+from stylize_tf.machine.atomic_files import replacing
 path, letter, count, seconds = sys.argv[1:]
 path, letter, count, seconds = Path(path), letter.encode(), int(count), float(seconds)
 for _ in range(count):
