@@ -17,9 +17,11 @@ def mean_squared_error(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 def relative_squared_error(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """`sum((x - target)^2) / sum(target^2)`: a scalar that does not depend on any unit."""
-    energy = tf.reduce_sum(tf.square(full(target)))
-    return tf.reduce_sum(tf.math.squared_difference(full(x), full(target))) / (energy + 1e-12)
+    """`sum((x - target)^2) / sum(target^2)` a picture: a scalar that does not depend on a unit."""
+    axes = list(range(1, x.shape.rank))
+    energy = tf.reduce_sum(tf.square(full(target)), axes)
+    squares = tf.reduce_sum(tf.math.squared_difference(full(x), full(target)), axes)
+    return tf.reduce_mean(squares / (energy + 1e-12))
 
 
 class Wasserstein2Target(NamedTuple):

@@ -29,15 +29,15 @@ class Content(Term):
     target_is_map: ClassVar[bool] = True
 
     def sums(self, part: Part) -> Mean:
-        """Of the squared differences."""
+        """Of the squared differences; for "half_sum" the total is that of a picture."""
         difference = full(part.features) - full(_at_size_of(part.features, part.target))
-        return Mean.of(tf.square(difference / part.unit))
+        squares = Mean.of(tf.square(difference / part.unit))
+        pictures = tf.cast(tf.shape(difference)[0], difference.dtype)
+        return squares if self.form == "mean" else squares._replace(total=squares.total / pictures)
 
     def distance(self, squares: Mean, target: tf.Tensor) -> tf.Tensor:
         """`mean((F - F*)^2)`, or `sum((F - F*)^2) / 2`."""
-        if self.form == "mean":
-            return squares.total / squares.count
-        return squares.total / (2 * tf.cast(tf.shape(target)[0], squares.total.dtype))
+        return squares.total / (squares.count if self.form == "mean" else 2)
 
 
 def _at_size_of(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
