@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from stylize_tf.objective.losses import Gaussian
 
-from stylize_tf.objective import losses
+from stylize_tf.objective import distances
+from stylize_tf.objective.statistics import Gaussian
 from tests.fakes import twins
 
 
@@ -17,7 +17,7 @@ def random_gaussian(rng, channels, condition=100.0):
 
 
 def bures_between(x, target, epsilon):
-    return float(losses.bures(x, losses.bures_target(target, epsilon), epsilon))
+    return float(distances.bures(x, distances.bures_target(target, epsilon), epsilon))
 
 
 def value_and_gradient(function, x):
@@ -28,108 +28,32 @@ def value_and_gradient(function, x):
     return float(value), tape.gradient(value, x).numpy()
 
 
-# Gram matrices.
-
-
-@pytest.mark.parametrize("shape", [(1, 4, 6, 3), (2, 5, 5, 8), (1, 1, 1, 2)], ids=str)
-def test_gram_matrix_equals_numpy_and_ignores_position(rng, shape):
-    pixels = rng.normal(size=shape).reshape(shape[0], -1, shape[-1])
-    expected = pixels.transpose(0, 2, 1) @ pixels / pixels.shape[1]
-    for features in (pixels, rng.permutation(pixels, axis=1)):
-        actual = losses.gram_matrix(tf.constant(features.reshape(shape)))
-        np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-15)
-
-
-def test_gram_matrix_of_two_positions_is_the_mean_of_their_outer_products():
-    # ([1, 2]' [1, 2] + [3, 4]' [3, 4]) / 2
-    gram = losses.gram_matrix(tf.constant([[[[1.0, 2.0], [3.0, 4.0]]]]))
-    np.testing.assert_allclose(gram, [[[5, 7], [7, 10]]], rtol=1e-6)
-
-
-def test_gram_matrix_is_symmetric_and_positive_semi_definite(rng):
-    gram = losses.gram_matrix(tf.constant(rng.normal(size=(1, 2, 3, 8)))).numpy()[0]
-    np.testing.assert_array_equal(gram, gram.T)
-    eigenvalues = np.linalg.eigvalsh(gram)
-    assert eigenvalues.min() > -1e-12
-    assert np.sum(eigenvalues > 1e-9) == 6  # Six positions span no more.
-
-
-def test_sums_over_a_megapixel_keep_the_accuracy_of_float32(rng):
-    """Behind a ReLU all terms of a sum have one sign: what each addition rounds adds up."""
-    features = np.maximum(rng.normal(size=(1, 1024, 1024, 8)) * 300 + 100, 0).astype(np.float32)
-    rows = features.reshape(-1, 8).astype(np.float64)
-    count, first, second = losses.moments(tf.constant(features))
-    np.testing.assert_array_equal(count, [2**20])
-    np.testing.assert_allclose(first[0], rows.sum(0), rtol=1e-6)
-    np.testing.assert_allclose(second[0], rows.T @ rows, rtol=1e-5)
-
-
-@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.float32, tf.float64])
-def test_statistics_are_at_least_float32(rng, dtype):
-    features = tf.cast(rng.normal(size=(1, 6, 7, 4)), dtype)
-    expected = dtype if dtype == tf.float64 else tf.float32
-    full = tf.cast(features, expected)  # The same values: what is rounded is only the input.
-    mean, covariance = losses.gaussian(features)
-    for actual, same in [
-        (losses.gram_matrix(features), losses.gram_matrix(full)),
-        (mean, losses.gaussian(full).mean),
-        (covariance, losses.gaussian(full).covariance),
-        (losses.mean_squared_error(features, 0 * features), tf.reduce_mean(full**2)),
-        (losses.relative_squared_error(features, features), tf.zeros([], expected)),
-    ]:
-        assert actual.dtype == expected
-        np.testing.assert_allclose(actual, same, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "function", [losses.gram_matrix, losses.gaussian], ids=lambda f: f.__name__
-)
-def test_other_ranks_are_refused_with_the_shape(function):
-    with pytest.raises(ValueError, match=r"must be \[N, H, W, C\]; got \(4, 6, 3\)"):
-        function(tf.zeros([4, 6, 3]))
-
-
-# Gaussians.
-
-
-def test_gaussian_has_the_mean_and_covariance_of_numpy(rng):
-    features = rng.normal(size=(2, 5, 4, 3)) + np.array([0.0, 5.0, -2.0])
-    mean, covariance = losses.gaussian(tf.constant(features))
-    for index in range(2):
-        expected_mean, expected_covariance = twins.moments(features[index])
-        np.testing.assert_allclose(mean[index], expected_mean, rtol=1e-12)
-        np.testing.assert_allclose(covariance[index], expected_covariance, atol=1e-12)
-
-
-def test_blend_of_gaussians_is_the_gaussian_of_the_pictures_side_by_side(rng):
-    left, right = rng.normal(size=(1, 4, 2, 3)), 3 * rng.normal(size=(1, 4, 6, 3)) + 1
-    together = losses.gaussian(tf.constant(np.concatenate([left, right], axis=2)))
-    blended = losses.blend_gaussians(
-        [losses.gaussian(tf.constant(left)), losses.gaussian(tf.constant(right))], [0.25, 0.75]
-    )
-    np.testing.assert_allclose(blended.mean, together.mean, atol=1e-12)
-    np.testing.assert_allclose(blended.covariance, together.covariance, atol=1e-12)
-
-
-def test_blend_is_the_weighted_sum():
-    blended = losses.blend([tf.constant([1.0, 2.0]), tf.constant([3.0, -2.0])], [0.25, 0.75])
-    np.testing.assert_allclose(blended, [2.5, -1.0])
-
-
 # Squared errors.
 
 
 def test_squared_errors_of_hand_worked_arrays():
-    x, target = tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([[1.0, 0.0], [0.0, 2.0]])
-    assert float(losses.mean_squared_error(x, target)) == pytest.approx((0 + 4 + 9 + 4) / 4)
-    assert float(losses.relative_squared_error(x, target)) == pytest.approx(17 / 5)
+    x, target = tf.constant([[[1.0, 2.0], [3.0, 4.0]]]), tf.constant([[[1.0, 0.0], [0.0, 2.0]]])
+    assert float(distances.mean_squared_error(x, target)) == pytest.approx((0 + 4 + 9 + 4) / 4)
+    assert float(distances.relative_squared_error(x, target)) == pytest.approx(17 / 5)
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16, tf.float32, tf.float64])
+def test_squared_errors_are_at_least_float32(rng, dtype):
+    x = tf.cast(rng.normal(size=(1, 6, 7, 4)), dtype)
+    full = dtype if dtype == tf.float64 else tf.float32
+    for actual, expected in [
+        (distances.mean_squared_error(x, 0 * x), tf.reduce_mean(tf.cast(x, full) ** 2)),
+        (distances.relative_squared_error(x, x), tf.zeros([], full)),
+    ]:
+        assert actual.dtype == full
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_relative_error_does_not_depend_on_the_unit(rng):
     x, target = tf.constant(rng.normal(size=(2, 3, 4))), tf.constant(rng.normal(size=(2, 3, 4)))
     np.testing.assert_allclose(
-        losses.relative_squared_error(1000 * x, 1000 * target),
-        losses.relative_squared_error(x, target),
+        distances.relative_squared_error(1000 * x, 1000 * target),
+        distances.relative_squared_error(x, target),
         rtol=1e-12,
     )
 
@@ -140,10 +64,10 @@ def test_relative_error_does_not_depend_on_the_unit(rng):
 def test_distance_of_one_channel_is_worked_by_hand():
     # (3 - 1)^2 + (sqrt(4) - sqrt(9))^2; with one channel every form is exact.
     x, target = gaussian_of([3.0], [[4.0]]), gaussian_of([1.0], [[9.0]])
-    assert float(losses.wasserstein_2(x, target)) == pytest.approx(5.0, rel=1e-12)
+    assert float(distances.wasserstein_2(x, target)) == pytest.approx(5.0, rel=1e-12)
     # With 7 added to both variances: 4 + (sqrt(11) - 4)^2
     expected = 4 + (np.sqrt(11) - 4) ** 2
-    assert float(losses.wasserstein_2(x, target, 7.0)) == pytest.approx(expected, rel=1e-12)
+    assert float(distances.wasserstein_2(x, target, 7.0)) == pytest.approx(expected, rel=1e-12)
     assert bures_between(x, target, 7.0) == pytest.approx(expected, rel=1e-12)
 
 
@@ -151,7 +75,7 @@ def test_distance_of_one_channel_is_worked_by_hand():
 def test_wasserstein_equals_the_formula_with_scipys_matrix_root(rng, channels):
     x, target = random_gaussian(rng, channels), random_gaussian(rng, channels)
     np.testing.assert_allclose(
-        losses.wasserstein_2(gaussian_of(*x), gaussian_of(*target)),
+        distances.wasserstein_2(gaussian_of(*x), gaussian_of(*target)),
         twins.wasserstein_2(*x, *target),
         rtol=1e-10,
     )
@@ -159,13 +83,13 @@ def test_wasserstein_equals_the_formula_with_scipys_matrix_root(rng, channels):
 
 def test_wasserstein_is_a_metric(rng):
     points = [gaussian_of(*random_gaussian(rng, 4)) for _ in range(4)]
-    root = np.array([[float(losses.wasserstein_2(a, b)) for b in points] for a in points]) ** 0.5
+    root = np.array([[float(distances.wasserstein_2(a, b)) for b in points] for a in points]) ** 0.5
     np.testing.assert_allclose(root, root.T, atol=1e-7)
     np.testing.assert_allclose(np.diag(root), 0, atol=1e-7)
     assert (root[:, np.newaxis] <= root[:, :, np.newaxis] + root[np.newaxis] + 1e-7).all()
 
 
-@pytest.mark.parametrize("distance", [losses.wasserstein_2, bures_between])
+@pytest.mark.parametrize("distance", [distances.wasserstein_2, bures_between])
 def test_distances_turn_with_the_channels_and_scale_with_their_square(rng, distance):
     (mean, covariance), (target_mean, target) = random_gaussian(rng, 5), random_gaussian(rng, 5)
     turn, epsilon = twins.rotation(rng, 5), 0.01
@@ -188,7 +112,7 @@ def test_wasserstein_is_never_negative_where_rounding_decides(rng, dtype):
     for _ in range(20):
         covariance = tf.constant([twins.positive_definite(rng, 8, condition=1e4)], dtype)
         x = Gaussian(tf.zeros([1, 8], dtype), covariance)
-        assert float(losses.wasserstein_2(x, x, 0.1)) >= 0
+        assert float(distances.wasserstein_2(x, x, 0.1)) >= 0
 
 
 def test_wasserstein_of_a_batch_is_the_mean_over_its_pictures(rng):
@@ -199,7 +123,7 @@ def test_wasserstein_of_a_batch_is_the_mean_over_its_pictures(rng):
     )
     exact = np.mean([twins.wasserstein_2(*a, *b) for a, b in pairs])
     rootless = np.mean([twins.bures(*a, *b) for a, b in pairs])
-    np.testing.assert_allclose(losses.wasserstein_2(x, target), exact, rtol=1e-10)
+    np.testing.assert_allclose(distances.wasserstein_2(x, target), exact, rtol=1e-10)
     np.testing.assert_allclose(bures_between(x, target, 1e-12), rootless, rtol=1e-10)
 
 
@@ -207,7 +131,7 @@ def wasserstein_of_covariance(target, epsilon=0.0):
     def function(covariance):
         mean = tf.zeros([1, len(target)], tf.float64)
         x = Gaussian(mean, tf.convert_to_tensor(covariance)[tf.newaxis])
-        return losses.wasserstein_2(x, gaussian_of(np.zeros(len(target)), target), epsilon)
+        return distances.wasserstein_2(x, gaussian_of(np.zeros(len(target)), target), epsilon)
 
     return function
 
@@ -216,8 +140,8 @@ def bures_of_covariance(target, epsilon=1e-12):
     def function(covariance):
         mean = tf.zeros([1, len(target)], tf.float64)
         x = Gaussian(mean, tf.convert_to_tensor(covariance)[tf.newaxis])
-        wanted = losses.bures_target(gaussian_of(np.zeros(len(target)), target), epsilon)
-        return losses.bures(x, wanted, epsilon)
+        wanted = distances.bures_target(gaussian_of(np.zeros(len(target)), target), epsilon)
+        return distances.bures(x, wanted, epsilon)
 
     return function
 
@@ -258,8 +182,8 @@ def test_wasserstein_in_float32_is_that_of_float64_to_its_rounding(rng):
         for side in (x, target)
     ]
     np.testing.assert_allclose(
-        losses.wasserstein_2(single[0], losses.wasserstein_2_target(single[1], 0.1), 0.1),
-        losses.wasserstein_2(gaussian_of(*x), gaussian_of(*target), 0.1),
+        distances.wasserstein_2(single[0], distances.wasserstein_2_target(single[1], 0.1), 0.1),
+        distances.wasserstein_2(gaussian_of(*x), gaussian_of(*target), 0.1),
         rtol=1e-5,
     )
 
@@ -290,7 +214,9 @@ def test_bures_is_the_exact_distance_where_the_covariances_commute(rng, epsilon)
         exact = twins.wasserstein_2(x[0], x[1] + added, target[0], target[1] + added)
         np.testing.assert_allclose(actual, exact, rtol=1e-8)
         np.testing.assert_allclose(
-            losses.wasserstein_2(gaussian_of(*x), gaussian_of(*target), epsilon), exact, rtol=1e-8
+            distances.wasserstein_2(gaussian_of(*x), gaussian_of(*target), epsilon),
+            exact,
+            rtol=1e-8,
         )
 
 
@@ -303,7 +229,7 @@ def test_bures_is_the_exact_distance_to_second_order_at_the_target(rng):
         steps = 0.005 * 0.5 ** np.arange(5)
         x = [gaussian_of(np.zeros(channels), target + t * direction) for t in steps]
         wanted = gaussian_of(np.zeros(channels), target)
-        exact = np.array([float(losses.wasserstein_2(g, wanted)) for g in x])
+        exact = np.array([float(distances.wasserstein_2(g, wanted)) for g in x])
         rootless = np.array([bures_between(g, wanted, 1e-12) for g in x])
         np.testing.assert_allclose(exact[:-1] / exact[1:], 4, rtol=0.2)
         difference = np.abs(rootless - exact)
@@ -313,7 +239,7 @@ def test_bures_is_the_exact_distance_to_second_order_at_the_target(rng):
 
 def test_bures_target_holds_the_axes_and_variances_of_the_covariance(rng):
     mean, covariance = random_gaussian(rng, 5)
-    target = losses.bures_target(gaussian_of(mean, covariance), 0.3)
+    target = distances.bures_target(gaussian_of(mean, covariance), 0.3)
     axes, variances = target.axes[0].numpy(), target.variances[0].numpy()
     np.testing.assert_allclose(axes.T @ axes, np.eye(5), atol=1e-12)
     np.testing.assert_allclose(
@@ -327,23 +253,3 @@ def test_bures_charges_missing_variance_in_full():
     target = gaussian_of(np.zeros(3), np.diag([1.0, 4.0, 9.0]))
     nothing = gaussian_of(np.zeros(3), np.zeros((3, 3)))
     assert bures_between(nothing, target, 1e-9) == pytest.approx(14 / 3, rel=1e-3)
-
-
-# Patches.
-
-
-def test_patches_of_a_picture_are_its_neighbourhoods_row_by_row():
-    image = np.arange(24.0).reshape(1, 3, 4, 2)
-    patches = losses.patches(tf.constant(image), 2).numpy()
-    assert patches.shape == (1, 2, 3, 8)
-    np.testing.assert_array_equal(patches[0, 1, 2], image[0, 1:3, 2:4].ravel())
-    np.testing.assert_array_equal(patches[0, 0, 0], [0, 1, 2, 3, 8, 9, 10, 11])
-
-
-def test_covariance_of_patches_is_the_autocorrelation_of_the_picture():
-    # A wave along x of four pixels: neighbours are uncorrelated, those two apart opposite.
-    wave = np.cos(np.pi / 2 * np.arange(402))
-    image = tf.constant(np.tile(wave[None, None, :, None], (1, 3, 1, 1)))
-    covariance = losses.gaussian(losses.patches(image, 3)).covariance[0].numpy()
-    row = np.array([[0.5, 0, -0.5], [0, 0.5, 0], [-0.5, 0, 0.5]])
-    np.testing.assert_allclose(covariance, np.tile(row, (3, 3)), atol=1e-12)
