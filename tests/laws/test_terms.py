@@ -7,127 +7,28 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.objective import losses
-from stylize_tf.objective.terms import build_objective
+from stylize_tf.machine.tracing import of_any_size
+from stylize_tf.objective.balance import build_objective
 from tests.fakes import twins
-
-LAYERS = ("block1_conv1", "block3_conv1")
-SIZES = {LAYERS[0]: (6, 8), LAYERS[1]: (3, 4)}
-CHANNELS = {LAYERS[0]: 3, LAYERS[1]: 5}
-UNITS = {LAYERS[0]: 2.0, LAYERS[1]: 0.5}
-SHARES = (0.25, 0.75)
-
-FIELDS = StyleTransferConfig.__dataclass_fields__
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """One term in one form.
-
-    Attributes:
-        name: of the term.
-        options: that ask for this form.
-        layers: that the term reads.
-        weight: field that weighs the term.
-        mean_normalized: whether features that are repeated give the same loss.
-        degree: features and target times k give the loss times k ** degree; None if no power.
-    """
-
-    name: str
-    options: dict
-    layers: tuple = LAYERS
-    weight: str = "style_weight"
-    mean_normalized: bool = True
-    degree: int | None = None
-
-    def objective(self, units=None, **changes):
-        """The term alone, whatever the defaults are."""
-        weights = {name: 1.0 for name in FIELDS if name.endswith("_weight")}
-        layers = {"content_layers": LAYERS, "style_layers": LAYERS}
-        averaged = {"content_layer_weights": (), "style_layer_weights": ()}
-        plain = {"normalize_features": False}
-        config = StyleTransferConfig(
-            **{**weights, **layers, **averaged, **plain, **self.options, **changes}
-        )
-        built = build_objective(config, units or {})
-        terms = tuple(term for term in built.terms if term.name == self.name)
-        assert len(terms) == 1
-        return dataclasses.replace(built, terms=terms)
-
-
-def content(form):
-    return Case(
-        "content",
-        {"content_form": form},
-        weight="content_weight",
-        mean_normalized=form == "mean",
-        degree=2,
-    )
-
-
-def gram(form):
-    options = {"style_loss": "gram", "gram_form": form}
-    degree = 0 if form == "relative" else 4
-    return Case("style", options, mean_normalized=form != "sum", degree=degree)
-
-
-def gaussian(loss):
-    # Epsilon has the unit of a variance: the degree is 2 if it grows along.
-    return Case("style", {"style_loss": loss, "style_epsilon": 0.01}, degree=2)
-
-
-def total_variation(form):
-    return Case(
-        "total_variation",
-        {"total_variation": form},
-        layers=("image",),
-        weight="total_variation_weight",
-        degree=1 if form == "l1" else 2,
-    )
-
-
-def choices(name):
-    return FIELDS[name].metadata["choices"]
-
-
-CONTENT = {f"content-{form}": content(form) for form in choices("content_form")}
-STYLE = {f"gram-{form}": gram(form) for form in choices("gram_form")}
-STYLE |= {loss: gaussian(loss) for loss in choices("style_loss") if loss != "gram"}
-PATCHES = {"patches": Case("patches", {}, layers=("image",))}
-ROUGHNESS = {f"tv-{form}": total_variation(form) for form in choices("total_variation")}
-NORMALIZED_STYLE = {name: case for name, case in STYLE.items() if case.mean_normalized}
-CASES = CONTENT | STYLE | PATCHES | ROUGHNESS
-
-
-def each(cases):
-    return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
-
-
-def random_features(rng, dtype=np.float32, scale=1.0, sizes=SIZES):
-    """Maps like those behind a ReLU, and an image."""
-    maps = {
-        name: np.maximum(rng.normal(size=(1, *sizes[name], CHANNELS[name])) + 0.5, 0) * scale
-        for name in LAYERS
-    }
-    maps["image"] = rng.uniform(size=(1, 7, 9, 3)) * scale
-    return {name: tf.constant(array, dtype) for name, array in maps.items()}
-
-
-def transformed(features, function):
-    return {name: tf.constant(function(x.numpy())) for name, x in features.items()}
-
-
-def targets_of(built, *pictures, shares=(1.0,)):
-    """The targets of an objective from the features of pictures, whatever source it wants."""
-    targets = {}
-    for source in ("content", "style"):
-        targets |= built.targets([built.statistics(source, x) for x in pictures], shares)
-    return targets
-
-
-def loss_of(case, features, target, units=None, **changes):
-    built = case.objective(units, **changes)
-    return float(built(features, targets_of(built, target))[case.name])
+from tests.fakes.terms import (
+    CASES,
+    CHANNELS,
+    CONTENT,
+    FIELDS,
+    LAYERS,
+    NORMALIZED_STYLE,
+    PATCHES,
+    ROUGHNESS,
+    SHARES,
+    SIZES,
+    STYLE,
+    UNITS,
+    each,
+    loss_of,
+    random_features,
+    targets_of,
+    transformed,
+)
 
 
 def value_and_gradients(built, features, targets):
@@ -161,7 +62,7 @@ def test_value_and_gradient_are_zero_at_the_target(rng, case):
 def test_value_and_gradient_are_zero_for_a_flat_picture(rng, case):
     built = case.objective()
     features = {**random_features(rng), "image": tf.fill([1, 7, 9, 3], 0.3)}
-    loss, gradients = value_and_gradients(built, features, {})
+    loss, gradients = value_and_gradients(built, features, targets_of(built, features))
     assert float(loss) == 0
     np.testing.assert_array_equal(gradients["image"], 0)
 
@@ -215,29 +116,92 @@ def test_gradient_agrees_with_finite_differences_in_float64(rng, case):
 
 
 @each(CASES)
-def test_eager_equals_graph_also_when_the_graph_knows_no_sizes(rng, case):
-    features, built = random_features(rng), case.objective()
-    targets = targets_of(built, random_features(rng))
-    expected, expected_gradients = value_and_gradients(built, features, targets)
-    of_any_size = [
-        tf.nest.map_structure(
-            lambda x: tf.TensorSpec(
-                [1, None, None, x.shape[3]] if x.shape.rank == 4 else x.shape, x.dtype
-            ),
-            nest,
+def test_eager_equals_graph_and_one_graph_serves_a_batch_of_all_heights_and_widths(rng, case):
+    built, traces = case.objective(), []
+
+    def traced(features, targets):
+        traces.append(1)
+        return value_and_gradients(built, features, targets)
+
+    of_every_size, of_this_size = of_any_size(traced), tf.function(traced)
+    for count, sizes in ((1, SIZES), (3, SIZES), (3, dict.fromkeys(LAYERS, (9, 4)))):
+        pictures, targets = zip(*batch_of(rng, built, count, sizes), strict=True)
+        arguments = together(pictures), together(targets)
+        expected, expected_gradients = value_and_gradients(built, *arguments)
+        for graph in (of_every_size, *([of_this_size] if count == 1 else [])):
+            loss, gradients = graph(*arguments)
+            np.testing.assert_allclose(loss, expected, rtol=1e-5)
+            for name, gradient in expected_gradients.items():
+                np.testing.assert_allclose(
+                    gradients[name], gradient, rtol=1e-4, atol=1e-6 * np.abs(gradient).max()
+                )
+    # One for each number of pictures, and that which knows the size.
+    assert len(traces) == 2 + 1
+
+
+def batch_of(rng, built, count, sizes=SIZES, dtype=np.float32):
+    """Pictures, each with targets of its own, of magnitudes that differ from one to the next."""
+    weights = {name: tf.constant(weight, dtype) for name, weight in built.weights.items()}
+    for index in range(count):
+        picture, target = (random_features(rng, dtype, 1.0 + index, sizes) for _ in range(2))
+        yield picture, targets_of(built, target)._replace(weights=weights)
+
+
+def together(nests):
+    """Tensors `[1, ...]` of each as `[N, ...]`; scalars are equal in all."""
+
+    def joined(*tensors):
+        return tf.concat(tensors, axis=0) if tensors[0].shape.rank else tensors[0]
+
+    return tf.nest.map_structure(joined, *nests)
+
+
+@each(CASES)
+def test_a_batch_has_the_mean_of_the_values_and_of_each_its_own_gradient_divided(rng, case):
+    built, count = case.objective(), 3
+    dtype = np.float32 if case.name == "content" else np.float64
+    given = list(batch_of(rng, built, count, dtype=dtype))
+    pictures, own = zip(*given, strict=True)
+    one_for_all = [own[0]] * count
+    for targets, of_batch in ((own, together(own)), (one_for_all, own[0])):
+        loss, gradients = value_and_gradients(built, together(pictures), of_batch)
+        values, slopes = zip(
+            *map(value_and_gradients, [built] * count, pictures, targets), strict=True
         )
-        for nest in (features, targets)
-    ]
-    for signature in (None, of_any_size):
-        graph = tf.function(
-            lambda x, wanted: value_and_gradients(built, x, wanted), input_signature=signature
-        )
-        loss, gradients = graph(features, targets)
-        np.testing.assert_allclose(loss, expected, rtol=1e-5)
-        for name, gradient in expected_gradients.items():
+        np.testing.assert_allclose(loss, np.mean(values), rtol=1e-5)
+        for name, expected in together(slopes).items():
             np.testing.assert_allclose(
-                gradients[name], gradient, rtol=1e-4, atol=1e-6 * np.abs(gradient).max()
+                count * gradients[name], expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max()
             )
+
+
+DATA = ("weight", "growth", "grown_side", "smallest_energy")
+
+
+def another(value):
+    """A value that a field could have in place of this one."""
+    if isinstance(value, tuple):
+        return tuple((layer, 2 * weight) for layer, weight in value)
+    return f"another {value}" if isinstance(value, str) else 2 * value
+
+
+@each(CASES)
+def test_terms_that_differ_only_in_what_is_data_are_equal_and_others_are_not(case):
+    [term] = case.objective().terms
+    for name in DATA:
+        same = dataclasses.replace(term, **{name: 0.125})
+        assert getattr(same, name) != getattr(term, name)
+        assert same == term
+        assert hash(same) == hash(term)
+    for field in dataclasses.fields(term):
+        if field.name not in DATA:
+            changed = dataclasses.replace(term, **{field.name: another(getattr(term, field.name))})
+            assert changed != term, field.name
+
+
+def test_no_two_forms_are_equal():
+    terms = [case.objective().terms[0] for case in CASES.values()]
+    assert len(set(terms)) == len(CASES)
 
 
 @each(CASES)
@@ -422,96 +386,3 @@ def test_extreme_weights_keep_value_and_gradient_finite(rng, case):
         )
         for value in (loss, *gradients.values()):
             assert np.isfinite(value).all()
-
-
-# The published normalizations, written as published.
-
-
-def published_style(form, gram, target, positions):
-    """The style loss of one layer from sums over positions, see `config.gram_form`."""
-    channels = len(gram)
-    return {
-        "mean": np.mean((gram / positions - target / positions) ** 2),
-        "sum": np.mean((gram - target) ** 2) / channels**2,
-        "channel_mean": np.mean((gram - target) ** 2) / (channels * positions) ** 2,
-        "gatys": np.sum((gram - target) ** 2) / (4 * channels**2 * positions**2),
-        "relative": np.sum((gram - target) ** 2) / np.sum(target**2),
-    }[form]
-
-
-@pytest.mark.parametrize("form", choices("gram_form"))
-def test_gram_losses_are_the_published_ones(rng, form):
-    features, target = random_features(rng), random_features(rng)
-    expected = [
-        published_style(
-            form,
-            twins.gram(features[name][0]),
-            twins.gram(target[name][0]),
-            np.prod(SIZES[name]),
-        )
-        for name in LAYERS
-    ]
-    actual = loss_of(gram(form), features, target, style_layer_weights=(1.0, 1.0))
-    assert actual == pytest.approx(sum(expected), rel=1e-4)
-    assert loss_of(gram(form), features, target) == pytest.approx(np.mean(expected), rel=1e-4)
-
-
-def test_content_losses_are_the_published_ones(rng):
-    features, target = random_features(rng), random_features(rng)
-    squares = [(features[x].numpy().astype(np.float64) - target[x].numpy()) ** 2 for x in LAYERS]
-    assert loss_of(content("mean"), features, target) == pytest.approx(
-        np.mean([x.mean() for x in squares]), rel=1e-5
-    )
-    assert loss_of(content("half_sum"), features, target) == pytest.approx(
-        np.mean([x.sum() / 2 for x in squares]), rel=1e-5
-    )
-
-
-@pytest.mark.parametrize("loss", ["bures", "w2"])
-def test_gaussian_losses_are_those_of_the_plain_twins(rng, loss):
-    features, target = random_features(rng), random_features(rng)
-    twin = {"bures": twins.bures, "w2": twins.wasserstein_2}[loss]
-    epsilon, expected = 0.04, []
-    for name in LAYERS:
-        (mean, covariance), (wanted_mean, wanted) = (
-            twins.moments(x[name][0]) for x in (features, target)
-        )
-        added = epsilon * np.eye(CHANNELS[name])
-        expected.append(twin(mean, covariance + added, wanted_mean, wanted + added))
-    actual = loss_of(gaussian(loss), features, target, style_epsilon=epsilon)
-    assert actual == pytest.approx(np.mean(expected), rel=1e-3)
-
-
-def test_gram_loss_of_two_positions_is_worked_by_hand():
-    # One layer, one channel: features 1 and 2, target 3 and 0.
-    layer = {"style_layers": LAYERS[:1]}
-    features = {LAYERS[0]: tf.reshape([1.0, 2.0], [1, 1, 2, 1])}
-    target = {LAYERS[0]: tf.reshape([3.0, 0.0], [1, 1, 2, 1])}
-    # G = 5 and 9 over N = 2 positions, C = 1.
-    for form, expected in {
-        "mean": (5 / 2 - 9 / 2) ** 2,
-        "sum": (5 - 9) ** 2,
-        "channel_mean": (5 / 2 - 9 / 2) ** 2,
-        "gatys": (5 - 9) ** 2 / (4 * 2**2),
-        "relative": (5 - 9) ** 2 / 9**2,
-    }.items():
-        assert loss_of(gram(form), features, target, **layer) == pytest.approx(expected)
-    # Means 1.5 and 1.5, variances 1/4 and 9/4; with epsilon 2 added: 9/4 and 17/4.
-    expected = (np.sqrt(9 / 4) - np.sqrt(17 / 4)) ** 2
-    for loss in ("bures", "w2"):
-        actual = loss_of(gaussian(loss), features, target, **layer, style_epsilon=2.0)
-        assert actual == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.mark.parametrize("dtype", [tf.float64, tf.float32], ids=lambda x: x.name)
-def test_gram_gradient_is_the_one_worked_by_hand(rng, dtype):
-    """`d mean((G - G*)^2) / dF = 4 F (G - G*) / (C^2 N)` with `G = F'F / N`."""
-    features, target = (tf.constant(rng.normal(size=[1, 5, 4, 3]), dtype) for _ in range(2))
-    with tf.GradientTape() as tape:
-        tape.watch(features)
-        difference = losses.gram_matrix(features) - losses.gram_matrix(target)
-        loss = tf.reduce_mean(difference**2)
-    rows = features.numpy().reshape(-1, 3)
-    wanted = twins.gram(features[0]) - twins.gram(target[0])
-    expected = (4 * rows @ (wanted / 20) / (9 * 20)).reshape(1, 5, 4, 3)
-    np.testing.assert_allclose(tape.gradient(loss, features), expected, rtol=1e-4, atol=1e-6)
