@@ -12,30 +12,19 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from stylize_tf.objective.moments import Moments, moments
+from stylize_tf.objective.moments import Moments
 
 
-def gram_matrix(features: tf.Tensor) -> tf.Tensor:
+def gram_matrix(sums: Moments) -> tf.Tensor:
     """Correlations between channels, averaged over positions.
 
     Gatys et al. (2016), Eq. (3), divided by `H * W` so that image sizes compare (the paper sums):
-    `gram[n, c, d] = mean(x[n, h, w, c] * x[n, h, w, d] for all h, w)`.
-
-    Args:
-        features: float, `[N, H, W, C]`.
+    `gram[n, c, d] = mean(x[n, h, w, c] * x[n, h, w, d] for all h, w)` of the features `x` that the
+    moments are of.
 
     Returns:
-        float, `[N, C, C]`; float32 for lower formats, else the same dtype; symmetric, positive
-        semi-definite.
-
-    Raises:
-        ValueError: if `features` is not of rank 4.
+        `[N, C, C]`; symmetric, positive semi-definite.
     """
-    return gram_of(moments(features))
-
-
-def gram_of(sums: Moments) -> tf.Tensor:
-    """The `gram_matrix` of the map that the moments are of: `[N, C, C]`."""
     return tf.math.divide_no_nan(sums.second, sums.count[:, tf.newaxis, tf.newaxis])
 
 
@@ -46,29 +35,15 @@ class Gaussian(NamedTuple):
     covariance: tf.Tensor
 
 
-def gaussian(features: tf.Tensor) -> Gaussian:
+def gaussian(sums: Moments) -> Gaussian:
     """The Gaussian that has the mean and the covariance (divided by `H * W`) of the features.
 
     The covariance is the Gram matrix less the square of the mean, so that both are sums over
     positions. That cancels where a channel's mean is large against its deviation: its relative
     error is float32's times `mean^2 / variance`, which activations behind a ReLU keep small.
-
-    Args:
-        features: float, `[N, H, W, C]`.
-
-    Returns:
-        `Gaussian`; float32 for lower formats, else the dtype of `features`.
-
-    Raises:
-        ValueError: if `features` is not of rank 4.
     """
-    return gaussian_of(moments(features))
-
-
-def gaussian_of(sums: Moments) -> Gaussian:
-    """The `gaussian` of the map that the moments are of."""
     mean = tf.math.divide_no_nan(sums.first, sums.count[:, tf.newaxis])
-    return Gaussian(mean, gram_of(sums) - _outer(mean))
+    return Gaussian(mean, gram_matrix(sums) - _outer(mean))
 
 
 def patches(image: tf.Tensor, size: int) -> tf.Tensor:

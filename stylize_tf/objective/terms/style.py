@@ -54,7 +54,7 @@ class Gram(Style):
             of_region, positions = sums
             extent = tf.math.divide_no_nan(positions, of_region.count)
             return of_region.second * extent[:, tf.newaxis, tf.newaxis]
-        gram = statistics.gram_of(sums)
+        gram = statistics.gram_matrix(sums)
         if self.form == "channel_mean":
             gram /= tf.cast(tf.shape(gram)[-1], gram.dtype)
         return gram
@@ -80,7 +80,7 @@ class Gaussians(Style):
 
     def statistic(self, sums: Moments) -> statistics.Gaussian:
         """Mean and covariance."""
-        return statistics.gaussian_of(sums)
+        return statistics.gaussian(sums)
 
     def blend(
         self, statistics_of_each: Sequence[statistics.Gaussian], shares: Sequence[float]
