@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 help:
 	@echo "make demo      set up, then stylize the example pair and print the picture's path"
 	@echo "make test      set up, then run every test (make test-fast: those without VGG19)"
-	@echo "make check     what CI runs: format, lint, types, tests"
+	@echo "make check     what CI runs: format, lint, types, tests, a picture by the installed wheel"
 	@echo "make format    rewrite the code in the project's format"
 	@echo "make bench     measure for a quarter of an hour, print the table; ARGUMENTS=... are its own"
 	@echo "make bench-quick  run every benchmark at a tiny size, to see that all of them work"
@@ -41,7 +41,10 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-check: lint types test
+wheel-check: setup
+	$(BIN)/python .ci/check_wheel.py
+
+check: lint types test wheel-check
 
 format: setup
 	$(BIN)/ruff check --fix-only .

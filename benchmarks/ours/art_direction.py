@@ -94,13 +94,15 @@ def over_sizes(
     return {"rows": rows, "spread": {k: max(x) / min(x) - 1 for k, x in columns.items()}}
 
 
-def over_strengths(studio: Studio, content: np.ndarray, style: np.ndarray) -> dict[str, Any]:
+def over_strengths(
+    studio: Studio, content: np.ndarray, style: np.ndarray, strengths: Sequence[float]
+) -> dict[str, Any]:
     """Distances by strength, and whether they are strictly monotone."""
     rows = {
         f"{strength:g}": studio.distances(
             studio.paint(content, style, strength=strength), content, style
         )
-        for strength in STRENGTHS
+        for strength in strengths
     }
     steps = list(zip(list(rows.values()), list(rows.values())[1:], strict=False))
     return {
@@ -165,9 +167,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     pairs = PAIRS if options.pictures else quality.EXAMPLES
     folder = options.pictures or ROOT / "examples"
-    sizes, extra = options.sizes, {"size": SMALL}
+    sizes, strengths, extra = options.sizes, STRENGTHS, {"size": SMALL}
     if options.quick:
-        sizes, extra = (128, 192), {"size": 192, "coarsest_size": 0, "steps": (2,)}
+        sizes, strengths = (128, 192), (0.5, 2.0)
+        extra = {"size": 192, "coarsest_size": 0, "steps": (2,)}
     studio = Studio(**extra)
     results: dict[str, Any] = {}
     read = {name: image_io.read(folder / name) for pair in pairs for name in pair}
@@ -179,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Larger than the photographs are, only the first.
         of_pair = sizes if not number else sizes[:2]
         parts: dict[str, Callable[[], Any]] = {
-            "strength": partial(over_strengths, studio, *pair),
+            "strength": partial(over_strengths, studio, *pair, strengths),
             "chroma": partial(chroma_errors, studio, *pair),
             "regions": partial(of_regions, studio, *pair, other),
             "sizes": partial(over_sizes, studio, *pair, of_pair),
