@@ -126,3 +126,25 @@ def real_stylize(folder, vgg_weights, vgg_engine, monkeypatch):
     monkeypatch.setattr(weights, "find", lambda *arguments, **options: vgg_weights)
     monkeypatch.setattr(painting, "make_stylizer", make)
     return lambda *arguments: main_with(["main.py", *arguments])
+
+
+@pytest.fixture
+def plain(tiny_engine):
+    from stylize_tf.iterative.stylizer import Stylizer
+    from tests.fakes.small_pictures import PLAIN
+
+    return Stylizer(PLAIN, engine=tiny_engine)
+
+
+@pytest.fixture
+def content(rng):
+    from tests.fakes.small_pictures import smooth
+
+    return smooth(rng, 24, 18)
+
+
+@pytest.fixture
+def style(rng):
+    from tests.fakes.small_pictures import smooth
+
+    return smooth(rng, 20, 24)

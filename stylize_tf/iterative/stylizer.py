@@ -73,11 +73,11 @@ class Stylizer:
         if engine is None:
             engine = Engine.vgg19(weights) if network is None else Engine(network, units)
         self.engine = engine
-        config = config or StyleTransferConfig()
+        self._config = config or StyleTransferConfig()
         # What "auto" stands for here and now: it decides the pixels, so recipes tell it.
-        self._config = config.replace(
-            precision=self._precision(config),
-            memory=round(memory.limit(config.memory) / 1e9, 3),
+        self._config = self._config.replace(
+            precision=self._precision(),
+            memory=round(memory.limit(self._config.memory) / 1e9, 3),
         )
 
     @property
@@ -193,16 +193,15 @@ class Stylizer:
         digests = (hashlib.sha256(x.tobytes()).hexdigest() for x in (painting, fine))
         return self.engine.paintings.get((*digests, config), make)
 
-    def _precision(self, config: StyleTransferConfig) -> str:
+    def _precision(self) -> str:
         """The number format that is taken: for "auto" chosen once an engine and device."""
-        if config.precision != "auto":
-            return config.precision
+        if self._config.precision != "auto":
+            return self._config.precision
         return self.engine.formats.get(
-            tf.zeros([]).device,
-            lambda: number_formats.resolve("auto", lambda name: self._agreement(config, name)),
+            tf.zeros([]).device, lambda: number_formats.resolve("auto", self._agreement)
         )
 
-    def _agreement(self, config: StyleTransferConfig, name: str) -> float:
+    def _agreement(self, name: str) -> float:
         """Cosine between the gradients in a number format and in float32, of a made-up picture."""
         blank = np.zeros([1, TRIED_SIDE, TRIED_SIDE, 3], np.float32)
         generator = np.random.default_rng(0)
@@ -211,14 +210,14 @@ class Stylizer:
         )
         gradients = []
         for each in ("float32", name):
-            evaluator = self.engine.evaluator(config, each)
-            objective = self.engine.objective(config)
+            evaluator = self.engine.evaluator(self._config, each)
+            objective = self.engine.objective(self._config)
             of_terms: OfTerms = {}
             energies = []
             for source, image in (("content", photograph), ("style", painting)):
                 described = objective.statistics(source, evaluator.extractor(image))
                 own = objective.targets([described])
-                if config.normalize_terms:
+                if self._config.normalize_terms:
                     energies.append(objective.energies(described, own))
                 of_terms |= own
             targets = Targets(of_terms, balanced_weights(objective, TRIED_SIDE, energies))

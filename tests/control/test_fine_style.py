@@ -6,8 +6,9 @@ import pytest
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import fine_style
 from stylize_tf.errors import ImageError
+from stylize_tf.evaluation.engine import Engine
 from stylize_tf.images import color_spaces
-from stylize_tf.iterative import stylizer
+from stylize_tf.iterative import pyramid, stylizer
 from stylize_tf.iterative.checkpoint import Checkpoint
 from stylize_tf.iterative.stylizer import Stylizer
 
@@ -35,8 +36,8 @@ def content(rng):
 
 
 @pytest.fixture
-def paint(tiny_network):
-    return Stylizer(SHORT, network=tiny_network)
+def paint(tiny_engine):
+    return Stylizer(SHORT, engine=tiny_engine)
 
 
 def across(image):
@@ -46,7 +47,7 @@ def across(image):
 
 def test_painting_takes_the_strokes_and_keeps_forms_and_colors(paint, content, coarse, fine):
     pictures = paint.pictures(content, coarse, fine_style=fine)
-    stage = stylizer.pyramid.Stage(36, 48, 1)
+    stage = pyramid.Stage(36, 48, 1)
     pictures.take_strokes(lambda *pair: paint._take_strokes(*pair, None), stage)
     plain = paint.pictures(content, coarse).painting_at(0, stage, stage)
     given = pictures.painting_at(0, stage, stage)
@@ -59,9 +60,9 @@ def test_painting_takes_the_strokes_and_keeps_forms_and_colors(paint, content, c
 
 
 def test_painting_is_made_once_for_all_stages_and_pictures(
-    paint, content, coarse, fine, monkeypatch
+    tiny_network, content, coarse, fine, monkeypatch
 ):
-    calls = []
+    paint, calls = Stylizer(SHORT, engine=Engine(tiny_network)), []
     iterate = Stylizer.iterate
 
     def counted(self, *arguments, **options):
@@ -73,14 +74,14 @@ def test_painting_is_made_once_for_all_stages_and_pictures(
         iterates = list(paint.iterate(image, coarse, fine_style=fine))
         assert len({x.stage for x in iterates}) > 1
     [inner] = [x for x in calls if x is not paint]
-    assert inner._network is paint._network
+    assert inner.engine is paint.engine
     list(paint.iterate(content, [coarse, coarse[:, ::-1]], fine_style=fine))
-    assert [x for x in calls if x is not paint] == [inner, inner]
+    assert [x.config for x in calls if x is not paint] == [inner.config] * 2
 
 
-def test_nothing_is_painted_for_the_photograph_itself(tiny_network, content, coarse, fine):
+def test_nothing_is_painted_for_the_photograph_itself(tiny_engine, content, coarse, fine):
     strokes = []
-    paint = Stylizer(SHORT.replace(strength=0.0), network=tiny_network)
+    paint = Stylizer(SHORT.replace(strength=0.0), engine=tiny_engine)
     list(paint.iterate(content, coarse, fine_style=fine, on_stroke=lambda: strokes.append(1)))
     assert not strokes
 
@@ -93,31 +94,31 @@ def test_what_is_raised_at_a_stroke_ends_the_run(paint, content, coarse, fine):
         if len(strokes) == 5:
             raise KeyboardInterrupt
 
-    iterates = paint.iterate(content, coarse, fine_style=fine, on_stroke=stop)
+    iterates = paint.iterate(content, coarse, fine_style=fine / 2, on_stroke=stop)
     assert not strokes  # Checked at once, begun when asked.
     with pytest.raises(KeyboardInterrupt):
         next(iterates)
     assert len(strokes) == 5
     # Half a painting is not kept.
-    list(paint.iterate(content, coarse, fine_style=fine, on_stroke=lambda: strokes.append(1)))
+    list(paint.iterate(content, coarse, fine_style=fine / 2, on_stroke=lambda: strokes.append(1)))
     assert len(strokes) == 5 + fine_style.STEPS
 
 
 def test_killed_run_goes_on_to_the_same_picture(
-    tiny_network, content, coarse, fine, tmp_path, monkeypatch
+    tiny_engine, content, coarse, fine, tmp_path, monkeypatch
 ):
     """Also where the painting is cropped to stages of different shape, by rounding."""
     monkeypatch.setattr(Checkpoint, "is_due", lambda self: True)
     config = SHORT.replace(style_fit="crop", steps=(4, 3))
     content = content[:, :31]
-    expected = Stylizer(config, network=tiny_network)(content, coarse, fine_style=fine)
-    paint = Stylizer(config, network=tiny_network)
+    expected = Stylizer(config, engine=tiny_engine)(content, coarse, fine_style=fine)
+    paint = Stylizer(config, engine=tiny_engine)
     for iterate in paint.iterate(
         content, coarse, checkpoint=Checkpoint(tmp_path, 0), fine_style=fine
     ):
         if (iterate.stage, iterate.step) == (2, 1):
             break
-    again = Stylizer(config, network=tiny_network)
+    again = Stylizer(config, engine=tiny_engine)
     iterates = list(
         again.iterate(content, coarse, checkpoint=Checkpoint(tmp_path, 0), fine_style=fine)
     )
@@ -129,13 +130,13 @@ def test_time_budget_pays_for_the_strokes_once(paint, content, coarse, fine, mon
     seen = []
     run = stylizer.Run
 
-    def recorded(*arguments, **options):
-        seen.append(options["time_budget"])
-        return run(*arguments, **options)
+    def recorded(preparation, time_budget):
+        seen.append(time_budget)
+        return run(preparation, time_budget)
 
     monkeypatch.setattr(stylizer, "Run", recorded)
-    paint.config = paint.config.replace(time_budget=1000.0)
-    list(paint.iterate(content, coarse, fine_style=fine))
+    paint = paint.replace(time_budget=1000.0)
+    list(paint.iterate(content, coarse, fine_style=1 - fine))
     inner, outer = seen
     assert inner == 0
     assert 900 < outer < 1000
@@ -154,11 +155,11 @@ def test_fine_style_decides_the_pixels_and_the_checkpoint(paint, content, coarse
     assert digests[0] == [x for x in digests[1] if not x.startswith("fine_style")]
 
 
-def test_fine_style_goes_with_regions_and_with_colors(tiny_network, content, coarse, fine):
+def test_fine_style_goes_with_regions_and_with_colors(tiny_engine, content, coarse, fine):
     mask = np.zeros([36, 48], np.float32)
     mask[:, :24] = 1
     for options in ({}, {"color": "luminance"}, {"color": "match"}, {"style_fit": "crop"}):
-        paint = Stylizer(SHORT.replace(**options), network=tiny_network)
+        paint = Stylizer(SHORT.replace(**options), engine=tiny_engine)
         masks = {"content_masks": [mask, 1 - mask]}
         image = paint(content, [coarse, 1 - coarse], fine_style=fine, **masks)
         assert np.isfinite(image).all()

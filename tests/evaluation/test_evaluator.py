@@ -6,10 +6,12 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.evaluation import evaluator as module
 from stylize_tf.evaluation import tiling
 from stylize_tf.evaluation.evaluator import WHOLE, Evaluator, Tiles
 from stylize_tf.network import features
-from stylize_tf.objective.terms import build_objective
+from stylize_tf.objective.balance import build_objective
+from stylize_tf.objective.targets import Targets
 
 CONFIG = StyleTransferConfig(
     content_layers=("block3_conv1",),
@@ -40,7 +42,7 @@ def targets_of(evaluator, objective, rng, size):
     for source in ("content", "style"):
         statistics = evaluator.statistics(source, picture(rng, *size))
         targets |= objective.targets([statistics])
-    return targets
+    return Targets(targets, {name: tf.constant(x) for name, x in objective.weights.items()})
 
 
 def test_statistics_are_those_of_the_features(evaluator, objective, rng):
@@ -60,7 +62,7 @@ def test_statistics_of_a_large_picture_are_made_in_bands_and_are_the_same(
     image = picture(rng, 61, 47)
     extractor = features.build_extractor(tiny_network, objective.layers())
     expected = Evaluator("float32", extractor, objective).statistics("style", image)
-    monkeypatch.setattr(evaluator, "STATISTICS_PIXELS", 600)
+    monkeypatch.setattr(module, "STATISTICS_PIXELS", 600)
     seen = []
     bands = tiling.bands
     monkeypatch.setattr(tiling, "bands", lambda *x: seen.append(list(bands(*x))) or iter(seen[-1]))
@@ -98,7 +100,7 @@ def test_tiles_of_another_size_need_no_other_trace(evaluator, monkeypatch):
     def built(*_):
         raise BuiltError
 
-    monkeypatch.setattr(evaluator, "Tiling", built)
+    monkeypatch.setattr(module, "Tiling", built)
     evaluator.value_and_gradient(Tiles(2, 300))
     assert evaluator._evaluating == known
     with pytest.raises(BuiltError):
@@ -113,7 +115,7 @@ def test_the_network_goes_no_deeper_than_a_source_needs(evaluator, rng, monkeypa
         depths.append(sorted(outputs))
         return model(inputs, outputs)
 
-    monkeypatch.setattr(evaluator.keras, "Model", recorded)
+    monkeypatch.setattr(module.keras, "Model", recorded)
     fresh = Evaluator("float32", evaluator.extractor, evaluator._objective)
     fresh.statistics("style", picture(rng, 20, 20))
     assert depths[0] == ["block1_conv1", "block2_conv1", "image"]

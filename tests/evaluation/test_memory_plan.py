@@ -36,38 +36,6 @@ def rank(tiles):
     return (-tiles.banded, tiles.pixels) if tiles.banded else (1, 0)
 
 
-# How much there is.
-
-
-def test_a_limit_that_is_given_is_taken_in_gigabytes_of_ten_to_the_ninth():
-    assert memory_plan.limit(2.5) == 2.5e9
-
-
-def test_without_a_limit_it_is_a_share_of_the_machine(monkeypatch):
-    monkeypatch.setattr(memory_plan, "machine_memory", lambda: 20e9)
-    assert memory_plan.limit(0.0) == memory_plan.SHARE * 20e9
-
-
-def test_the_memory_of_a_container_counts_if_it_is_less_than_the_machines(tmp_path):
-    group = tmp_path / "memory.max"
-    of_machine = memory_plan.machine_memory(group)  # There is no such file.
-    assert of_machine > 1e8
-    for text, expected in (("max\n", of_machine), ("4096\n", 4096.0), ("9" * 18, of_machine)):
-        group.write_text(text, encoding="ascii")
-        assert memory_plan.machine_memory(group) == expected
-
-
-def test_a_machine_that_does_not_tell_is_taken_for_a_small_one(tmp_path, monkeypatch):
-    def unknown(name):
-        raise ValueError(name)
-
-    monkeypatch.setattr(memory_plan.os, "sysconf", unknown)
-    assert memory_plan.machine_memory(tmp_path / "nothing") == 8e9
-
-
-# The plan.
-
-
 def test_a_picture_is_evaluated_as_a_whole_and_with_all_pairs_where_there_is_room(segments):
     assert planned(segments, 1000.0) == (Tiles(), 10)
 
@@ -148,8 +116,11 @@ def test_what_is_held_besides_and_long_sides_take_their_room(segments):
         return float(re.search(r"at least ([\d.]+) GB", str(caught.value))[1])
 
     assert least(400, 400, held=3e9) == pytest.approx(least(400, 400) + 3, abs=0.11)
-    # The cosines of an axis take the square of its length.
-    assert least(256, 16384) - least(2048, 2048) == pytest.approx(8 * 16384**2 / 1e9, abs=0.2)
+    # The cosines of an axis take the square of its length, where the optimizer keeps them.
+    thin, square = ((256, 16384), (2048, 2048))
+    cosines = least(*thin, cosines=True) - least(*square, cosines=True)
+    assert cosines == pytest.approx(8 * 16384**2 / 1e9, abs=0.2)
+    assert least(*thin) == least(*square)
 
 
 def test_too_little_is_refused_in_one_line_that_names_what_is_enough(segments):
@@ -171,7 +142,7 @@ def test_too_little_is_refused_in_one_line_that_names_what_is_enough(segments):
 
 def test_tiles_get_smaller_until_they_are_the_smallest():
     tiles, seen = Tiles(), []
-    while (tiles := memory_plan.smaller(tiles, 12 * 10**6)) is not None:
+    while (tiles := memory_plan.smaller(tiles, 12 * 10**6, 4)) is not None:
         seen.append(tiles)
     sizes = [x.pixels for x in seen]
     assert sizes == sorted(sizes, reverse=True)
@@ -181,10 +152,15 @@ def test_tiles_get_smaller_until_they_are_the_smallest():
     assert all(x.banded for x in seen)
 
 
+def test_all_segments_but_the_last_go_by_bands_when_memory_has_run_out():
+    for segments, banded in ((1, 1), (2, 1), (3, 2), (4, 3), (6, 5)):
+        assert memory_plan.smaller(Tiles(), 12 * 10**6, segments).banded == banded
+
+
 def test_a_small_picture_is_not_cut_into_tiles_larger_than_its_half():
-    assert memory_plan.smaller(Tiles(), 400_000).pixels == 200_000
-    assert memory_plan.smaller(Tiles(3, 200_000), 400_000).pixels == 100_000
-    assert memory_plan.smaller(Tiles(), 2 * memory_plan.SMALLEST_TILE_PIXELS - 1) is None
+    assert memory_plan.smaller(Tiles(), 400_000, 4).pixels == 200_000
+    assert memory_plan.smaller(Tiles(3, 200_000), 400_000, 4).pixels == 100_000
+    assert memory_plan.smaller(Tiles(), 2 * memory_plan.SMALLEST_TILE_PIXELS - 1, 4) is None
 
 
 def test_the_ways_to_evaluate_begin_with_the_whole_and_get_smaller(segments):

@@ -1,21 +1,23 @@
 """A picture from its parts: values, gradients and statistics against those of the whole."""
 
 import functools
-import itertools
 import math
 
 import keras
 import numpy as np
 import pytest
-import stylize_tf.tiling
 import tensorflow as tf
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import regions
+from stylize_tf.evaluation import tiling as module
 from stylize_tf.evaluation.tiling import Tiling, bands, cut
 from stylize_tf.network import features
-from stylize_tf.objective.objective import Objective, Term, of_regions
-from stylize_tf.objective.terms import build_objective
+from stylize_tf.objective.balance import build_objective
+from stylize_tf.objective.objective import Objective, of_regions
+from stylize_tf.objective.targets import Targets
+from stylize_tf.objective.term import Term
+from tests.fakes.eager import eagerly
 
 UNITS = {f"block{block}_conv1": 0.5 * block for block in range(1, 6)}
 
@@ -122,7 +124,9 @@ def targets_of(network, case, rng, size, styles=((40, 52), (35, 31)), shares=(0.
         objective.statistics("style", extractor(picture(rng, *style))) for style in styles
     ]
     own = objective.statistics("content", extractor(picture(rng, *size)))
-    return {**objective.targets(statistics, shares), **objective.targets([own])}
+    of_terms = {**objective.targets(statistics, shares), **objective.targets([own])}
+    weights = {name: tf.constant(weight) for name, weight in objective.weights.items()}
+    return Targets(of_terms, weights)
 
 
 def whole(network, case, image, targets):
@@ -146,6 +150,7 @@ def error(actual, expected):
 
 
 @pytest.mark.parametrize("case", CASES)
+@eagerly()
 def test_value_and_gradient_from_bands_are_those_of_the_whole(tiny_network, rng, case):
     segments = len(cut(built(tiny_network, case)[0]))
     thorough = case == THOROUGH
@@ -167,6 +172,7 @@ def test_value_and_gradient_from_bands_are_those_of_the_whole(tiny_network, rng,
             assert error(slope, gradient) < 2e-5, (size, banded)
 
 
+@eagerly()
 def test_more_banded_segments_than_there_are_is_all_of_them(tiny_network, rng):
     case, size = "style of one layer", (40, 33)
     assert len(cut(built(tiny_network, case)[0])) == 2
@@ -176,6 +182,7 @@ def test_more_banded_segments_than_there_are_is_all_of_them(tiny_network, rng):
     np.testing.assert_array_equal(actual[1], expected[1])
 
 
+@eagerly()
 def test_the_way_back_goes_by_the_same_bands_as_the_way_forth(tiny_network, rng, monkeypatch):
     """Or memory would not be bounded, however right the gradient is."""
     image, targets = picture(rng, 131, 40), targets_of(tiny_network, "bures", rng, (131, 40))
@@ -185,13 +192,14 @@ def test_the_way_back_goes_by_the_same_bands_as_the_way_forth(tiny_network, rng,
         seen.append(list(bands(*arguments)))
         return iter(seen[-1])
 
-    monkeypatch.setattr(stylize_tf.evaluation.tiling, "bands", recorded)
+    monkeypatch.setattr(module, "bands", recorded)
     tiling.value_and_gradient(image, targets, 900)
     assert len(seen) == 8
     assert seen[4:] == seen[3::-1]
     assert len(seen[0]) > 3
 
 
+@eagerly()
 def test_a_picture_in_many_bands_takes_less_memory_at_a_time_on_both_ways(
     tiny_network, rng, monkeypatch
 ):
@@ -202,7 +210,7 @@ def test_a_picture_in_many_bands_takes_less_memory_at_a_time_on_both_ways(
 
     def recorded(self, index, band, first, start, end):
         if index == 0:
-            tf.py_function(lambda x: rows.append(int(x)), [tf.shape(band)[1]], [])
+            rows.append(band.shape[1])
         return maps(self, index, band, first, start, end)
 
     monkeypatch.setattr(Tiling, "_maps", recorded)
@@ -212,6 +220,7 @@ def test_a_picture_in_many_bands_takes_less_memory_at_a_time_on_both_ways(
     assert len(rows) == 2 * math.ceil(131 / 24)
 
 
+@eagerly()
 def test_the_same_tiles_give_the_same_bytes(tiny_network, rng):
     image, targets = picture(rng, 70, 45), targets_of(tiny_network, "bures", rng, (70, 45))
     tiling = tiling_of(tiny_network, "bures", 3)
@@ -222,6 +231,7 @@ def test_the_same_tiles_give_the_same_bytes(tiny_network, rng):
     assert {k: float(x) for k, x in first.items()} == {k: float(x) for k, x in again.items()}
 
 
+@eagerly()
 def test_a_gradient_from_bands_agrees_with_finite_differences_across_their_borders(
     tiny_network, rng
 ):
@@ -257,18 +267,19 @@ def masks_of(rng, height, width, count):
 
 def regional_targets(network, case, rng, size, count):
     """Of a photograph and of a painting for each of some regions of the picture."""
-    extractor, _ = built(network, case)
+    extractor, objective = built(network, case)
     targets = [targets_of(network, case, rng, size, ((40, 35),), (1.0,)) for _ in range(count)]
-    of_style = [{k: x for k, x in each.items() if k != "content"} for each in targets]
-    own = {k: x for k, x in targets[0].items() if k == "content"}
+    names = [term.name for term in objective.of("style").terms]
+    of_style = [{name: each.of_terms[name] for name in names} for each in targets]
     covered = regions.coverage(masks_of(rng, *size, count), extractor)
-    return of_regions(of_style) | covered | own
+    return Targets({**targets[0].of_terms, **of_regions(of_style)}, targets[0].weights, covered)
 
 
 STYLED = [name for name, changes in CASES.items() if changes.get("style_weight") != 0]
 
 
 @pytest.mark.parametrize("case", STYLED)
+@eagerly()
 def test_value_and_gradient_of_regions_from_bands_are_those_of_the_whole(tiny_network, rng, case):
     segments = len(cut(built(tiny_network, case)[0]))
     # The covariance of the patches of a small region is a small difference. Measured: 1.2e-5.
@@ -292,6 +303,7 @@ def test_value_and_gradient_of_regions_from_bands_are_those_of_the_whole(tiny_ne
 
 
 @pytest.mark.parametrize("case", ["bures", "gram sum, l1", "pools, average, zero"])
+@eagerly()
 def test_statistics_of_a_part_by_bands_are_those_of_the_whole(tiny_network, rng, case):
     extractor, objective = built(tiny_network, case)
     own = objective.of("style")
@@ -319,6 +331,7 @@ def test_statistics_of_a_part_by_bands_are_those_of_the_whole(tiny_network, rng,
 
 
 @pytest.mark.parametrize("case", ["bures", "gram sum, l1", "pools, average, zero"])
+@eagerly()
 def test_statistics_by_bands_are_those_of_the_whole(tiny_network, rng, case):
     extractor, objective = built(tiny_network, case)
     for source in ("content", "style"):
@@ -336,95 +349,63 @@ def test_statistics_by_bands_are_those_of_the_whole(tiny_network, rng, case):
                     assert error(x, y) < 1e-5, (source, banded, pixels)
 
 
-# The network in segments.
+# Graphs.
 
 
-def test_segments_follow_each_other_and_have_every_layer_once(tiny_network):
-    extractor, objective = built(tiny_network, "gram mean, pools, reflect")
-    segments = cut(extractor)
-    found = [name for segment in segments for name in segment.strides]
-    assert sorted(set(objective.layers()) - {"image"}) == sorted(found)
-    stride = 1
-    for before, after in itertools.pairwise(segments):
-        assert before.output is not None
-        stride *= before.step
-        assert after.stride == stride
-        assert after.input.shape[-1] == before.model.output[before.output].shape[-1]
-    assert segments[0].stride == 1
-    assert segments[-1].output is None
+def test_graphs_give_what_is_computed_eagerly(tiny_network, rng):
+    """All kinds: of a band there and back, of what is left, of a description and its end."""
+    case, size, pixels = "pools, average, zero", (67, 18), 400
+    extractor, objective = built(tiny_network, case)
+    image, coverage = picture(rng, *size), regions.coverage(masks_of(rng, *size, 1), extractor)
+    for targets in (
+        targets_of(tiny_network, case, rng, size),
+        regional_targets(tiny_network, case, rng, size, 2),
+    ):
+        tiling = tiling_of(tiny_network, case, 2)
+        losses, slope = tiling.value_and_gradient(image, targets, pixels)
+        with eagerly():
+            expected, gradient = tiling.value_and_gradient(image, targets, pixels)
+        assert error(slope, gradient) < 2e-5
+        for name, loss in expected.items():
+            assert float(losses[name]) == pytest.approx(float(loss), rel=1e-5)
+    describing = Tiling(extractor, objective, 2)
+    for covered in (None, coverage):
+        statistics = describing.statistics(image, pixels, covered)
+        with eagerly():
+            expected = describing.statistics(image, pixels, covered)
+        for x, y in zip(tf.nest.flatten(statistics), tf.nest.flatten(expected), strict=True):
+            assert error(x, y) < 1e-5
 
 
-def test_the_margin_of_a_segment_is_as_far_as_its_convolutions_see(tiny_network):
-    segments = cut(built(tiny_network, "bures")[0])
-    # Two convolutions of reach 1, then two at half the size: 1 + 1 + 2 + 2, in steps of 4.
-    # Then four of reach 1 before a pooling by 2, four more, and one at the end.
-    assert [x.margin for x in segments] == [8, 4, 4, 1]
-    assert [x.step for x in segments] == [4, 2, 2, 1]
-    assert [x.stride for x in segments] == [1, 4, 8, 16]
-
-
-def test_the_maps_of_a_segment_are_counted_for_a_pixel_of_the_image(tiny_network):
-    """By hand, of 4, 6, 8, 8 and 8 channels, the input of three after its preprocessing."""
-    *_, third, last = segments = cut(built(tiny_network, "bures")[0])
-    assert len(segments) == 4
-    assert last.memory == pytest.approx(8 / 16**2)
-    assert third.memory == pytest.approx((4 * 8) / 8**2 + 8 / 16**2)
-    first = 3 + 2 * 4 + 4 / 4 + 2 * 6 / 4 + 6 / 16
-    assert segments[0].memory == pytest.approx(first)
-
-
-@pytest.mark.parametrize(("step", "margin"), [(4, 8), (2, 4), (1, 1), (4, 0), (2, 6)])
-def test_bands_cover_every_row_once_and_reach_no_further_than_their_neighbors(step, margin):
-    for height in (*range(1, 40), 131, 1000):
-        for rows in (0, 1, 5, 8, 13, 64, 10**6):
-            found = list(bands(height, rows, step, margin))
-            assert [x for start, end in found for x in range(start, end)] == list(range(height))
-            assert all(start % step == 0 for start, _ in found)
-            lengths = [end - start for start, end in found]
-            if len(found) > 1:
-                assert min(lengths) >= max(margin, step)
-            # A last one that is too short joins the one before.
-            most = step * math.ceil(max(rows, margin, step) / step)
-            assert max(lengths) < most + max(margin, step)
-
-
-def test_bands_are_about_equal_and_not_more_than_needed():
-    assert list(bands(100, 30, 4, 8)) == [(0, 28), (28, 56), (56, 84), (84, 100)]
-    assert list(bands(100, 100, 4, 8)) == [(0, 100)]
-    # A rest of four rows is less than a margin.
-    assert list(bands(52, 24, 4, 8)) == [(0, 20), (20, 40), (40, 52)]
-    assert list(bands(44, 20, 4, 8)) == [(0, 16), (16, 32), (32, 44)]
-    assert list(bands(36, 16, 4, 8)) == [(0, 12), (12, 24), (24, 36)]
-    assert list(bands(33, 8, 4, 8)) == [(0, 8), (8, 16), (16, 24), (24, 33)]
-
-
-# One trace.
-
-
-@pytest.mark.parametrize("count", [0, 2])
-def test_every_function_is_traced_once_for_all_sizes_and_bands(tiny_network, rng, count):
+@pytest.mark.parametrize(("pictures", "count"), [(1, 0), (3, 0), (1, 2)])
+def test_every_function_is_traced_once_for_all_sizes_and_bands(tiny_network, rng, pictures, count):
     traces = []
 
-    def counted(x, unit, target, edges, weights):
-        traces.append(tf.executing_eagerly())
-        assert (weights is None) == (count == 0)
-        return tf.reduce_sum(x) * tf.ones([max(count, 1)])
+    class Counted(Term):
+        has_regions = True
 
-    def summed(statistic, target):
-        return tf.reduce_sum(statistic)
+        def sums(self, part):
+            traces.append(tf.executing_eagerly())
+            assert (part.weights is None) == (count == 0)
+            return tf.reduce_sum(part.features) * tf.ones([max(count, 1)])
+
+        def distance(self, statistic, target):
+            return tf.reduce_sum(statistic)
 
     layers = ("image", "block1_conv1", "block3_conv2", "block4_conv1")
-    weights = dict.fromkeys(layers, 1.0)
-    term = Term("mean", "none", weights, 1.0, counted, distance=summed, has_regions=True)
+    weights = tuple((layer, 1.0) for layer in layers)
+    objective = Objective((Counted(name="mean", source="none", layer_weights=weights),))
     extractor = features.build_extractor(tiny_network, layers)
-    tiling = Tiling(extractor, Objective((term,)), banded=2)
+    tiling = Tiling(extractor, objective, banded=2)
     counts = []
     for size, pixels in (((33, 47), 1), ((131, 40), 900), ((40, 33), 10**6), ((17, 90), 1)):
-        targets = {}
+        of_terms, covered = {}, {}
         if count:
-            nothing = {"mean": dict.fromkeys(layers, tf.zeros([count]))}
-            targets = nothing | regions.coverage(masks_of(rng, *size, count), extractor)
-        tiling.value_and_gradient(picture(rng, *size), targets, pixels)
+            of_terms = {"mean": dict.fromkeys(layers, tf.zeros([count]))}
+            covered = regions.coverage(masks_of(rng, *size, count), extractor)
+        image = tf.repeat(picture(rng, *size), pictures, axis=0)
+        targets = Targets(of_terms, {"mean": tf.constant(1.0)}, covered)
+        tiling.value_and_gradient(image, targets, pixels)
         counts.append(len(traces))
     # Two layers in the first segment and one in the second, each there and back; one in the rest.
     assert counts == [2 * 3 + 1] * 4

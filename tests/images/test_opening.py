@@ -143,7 +143,7 @@ def test_too_many_pixels_are_refused_from_the_header_with_little_memory(tmp_path
         stored(tmp_path, data, name)
     code = """if True:
         import pathlib, resource, sys
-        from stylize_tf import image_io
+        from stylize_tf import ImageError, image_io
         peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         paths = sorted(pathlib.Path(sys.argv[1]).iterdir())
         for path in [paths[0], *paths]:

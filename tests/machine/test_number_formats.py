@@ -5,6 +5,7 @@ import tensorflow as tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.machine import number_formats
+from stylize_tf.objective.targets import Targets
 
 FORMATS = ("float32", "bfloat16", "float16")
 
@@ -151,13 +152,17 @@ def test_float16_needs_the_scale_of_the_loss(tiny_network, rng):
     stylizer = Stylizer(config, network=tiny_network)
     assert stylizer._agreement("float16") >= 0.98
     images = [tf.constant(rng.random([1, 64, 64, 3]), tf.float32) for _ in range(2)]
-    evaluator, exact = stylizer._evaluator("float16"), stylizer._evaluator("float32")
-    targets = stylizer._objective.targets([exact.statistics("style", images[0])])
+    engine, objective = stylizer.engine, stylizer.engine.objective(config)
+    evaluator, exact = engine.evaluator(config, "float16"), engine.evaluator(config, "float32")
+    targets = Targets(
+        objective.targets([exact.statistics("style", images[0])]),
+        {name: tf.constant(weight) for name, weight in objective.weights.items()},
+    )
     expected = exact.value_and_gradient()(images[1], targets)[1]
     scaled = evaluator.value_and_gradient()(images[1], targets)[1]
     assert number_formats.cosine(scaled, expected) > 0.98
     with tf.GradientTape() as tape:
         tape.watch(images[1])
-        losses = stylizer._objective(evaluator.extractor(images[1]), targets)
+        losses = objective(evaluator.extractor(images[1]), targets)
         loss = losses["style"]
     assert number_formats.cosine(tape.gradient(loss, images[1]), expected) < 0.9

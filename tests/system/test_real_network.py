@@ -13,8 +13,10 @@ from stylize_tf.evaluation.evaluator import Evaluator, Tiles
 from stylize_tf.images import image_io
 from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.network import features
-from stylize_tf.objective import losses
-from stylize_tf.objective.terms import build_objective
+from stylize_tf.objective import distances, statistics
+from stylize_tf.objective.balance import build_objective
+from stylize_tf.objective.moments import moments
+from stylize_tf.objective.targets import Targets
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +49,7 @@ def kerass_own(vgg_weights):
 
 @pytest.fixture(scope="module")
 def stylizer(vgg_weights):
+    """All that these tests paint with is on its engine."""
     return Stylizer(SMALL, weights=vgg_weights)
 
 
@@ -57,8 +60,8 @@ def style_distance(network, picture, style):
     total = 0.0
     for name in CLASSIC_STYLE_LAYERS:
         unit = features.MEAN_ACTIVATIONS[name]
-        gaussians = [losses.gaussian(maps[name] / unit) for maps in (own, wanted)]
-        total += float(losses.wasserstein_2(*gaussians))
+        gaussians = [statistics.gaussian(moments(maps[name] / unit)) for maps in (own, wanted)]
+        total += float(distances.wasserstein_2(*gaussians))
     return total
 
 
@@ -105,10 +108,10 @@ def test_a_short_stylization_comes_nearer_to_the_style_and_keeps_the_content(
     assert float(tf.norm(seen[0] - seen[1])) < float(tf.norm(seen[0] - seen[2]))
 
 
-def test_bfloat16_paints_as_well_as_float32(stylizer, vgg_weights, pictures):
+def test_bfloat16_paints_as_well_as_float32(stylizer, pictures):
     """The losses of both pictures, in float32."""
-    low = Stylizer(SMALL.replace(precision="bfloat16"), weights=vgg_weights)
-    evaluated = Stylizer(SMALL.replace(init="picture", steps=(1,)), weights=vgg_weights)
+    low = stylizer.replace(precision="bfloat16")
+    evaluated = stylizer.replace(init="picture", steps=(1,))
     found = []
     for paint in (stylizer, low):
         painted = paint(*pictures)
@@ -148,6 +151,7 @@ def test_tiles_give_the_gradient_of_the_whole(kerass_own, pictures, precision, m
     targets = {}
     for source, x in (("content", content), ("style", style)):
         targets |= built.targets([evaluator.statistics(source, x)])
+    targets = Targets(targets, {name: tf.constant(x) for name, x in built.weights.items()})
     image = tf.constant(0.7 * content + 0.3 * style[:, ::-1])
     losses, gradient = evaluator.value_and_gradient()(image, targets)
     for tiles in (Tiles(3, 1), Tiles(4, 9000)):
