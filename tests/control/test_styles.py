@@ -4,23 +4,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import styles
 from stylize_tf.control.styles import expanded
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
 from stylize_tf.iterative.stylizer import Stylizer
-
-SHORT = StyleTransferConfig(size=48, coarsest_size=32, steps=(3,), precision="float32")
+from tests.fakes.small_pictures import PLAIN
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three paintings, and what is none."""
+    """Three paintings, unlike each other, and what is none."""
     place = tmp_path / "paintings"
     (place / "more.png").mkdir(parents=True)
     for seed, name in enumerate(("sky.png", "a.png", "sea.bmp", ".hidden.png")):
         pixels = np.random.default_rng(seed).integers(0, 256, (30, 24 + seed, 3), dtype=np.uint8)
+        pixels //= 4 - seed  # Of other brightness each.
         Image.fromarray(pixels).save(place / name)
     (place / "notes.txt").write_text("not a picture")
     return place
@@ -56,9 +55,9 @@ def test_what_cannot_be_a_style_is_refused(folder, tmp_path, monkeypatch):
         expanded([folder], (1.0, 2.0))
 
 
-def test_picture_from_a_folder_is_that_from_its_paintings(tiny_network, folder, names, rng):
+def test_picture_from_a_folder_is_that_from_its_paintings(tiny_engine, folder, names, rng):
     content = rng.uniform(0.2, 0.8, size=[1, 36, 48, 3]).astype(np.float32)
-    paint = Stylizer(SHORT, network=tiny_network)
+    paint = Stylizer(PLAIN, engine=tiny_engine)
     image = paint(content, folder)
     np.testing.assert_array_equal(image, paint(content, names))
     assert np.abs(image - paint(content, names[0])).max() > 0.01
@@ -67,9 +66,9 @@ def test_picture_from_a_folder_is_that_from_its_paintings(tiny_network, folder, 
     np.testing.assert_allclose(shares, [1 / 6] * 3 + [1 / 2])
 
 
-def test_folder_goes_with_one_region(tiny_network, folder, rng):
+def test_folder_goes_with_one_region(tiny_engine, folder, rng):
     content = rng.uniform(0.2, 0.8, size=[1, 36, 48, 3]).astype(np.float32)
-    paint = Stylizer(SHORT, network=tiny_network)
+    paint = Stylizer(PLAIN, engine=tiny_engine)
     mask = np.zeros([36, 48], np.float32)
     mask[:, :24] = 1
     assert np.isfinite(paint(content, folder, content_masks=[mask])).all()
@@ -79,7 +78,7 @@ def test_folder_goes_with_one_region(tiny_network, folder, rng):
     ):
         with pytest.raises(ConfigError, match="must not be a folder with several `content_masks`"):
             paint(content, folder, **masks)
-    found = Stylizer(SHORT.replace(regions="auto:2"), network=tiny_network)
+    found = Stylizer(PLAIN.replace(regions="auto:2"), engine=tiny_engine)
     with pytest.raises(ConfigError, match="must not be a folder"):
         found(content, folder)
 
@@ -89,9 +88,9 @@ def test_names_that_no_file_can_have_are_not_folders():
         assert not styles.is_folder(name)
 
 
-def test_shares_decide_the_checkpoint(tiny_network, folder, names, rng):
+def test_shares_decide_the_checkpoint(tiny_engine, folder, names, rng):
     content, other = rng.uniform(0.2, 0.8, size=[2, 1, 36, 48, 3]).astype(np.float32)
-    paint = Stylizer(SHORT, network=tiny_network)
+    paint = Stylizer(PLAIN, engine=tiny_engine)
     assert (
         paint.pictures(content, [folder, other]).digests
         != paint.pictures(content, [*names, other]).digests
@@ -99,8 +98,8 @@ def test_shares_decide_the_checkpoint(tiny_network, folder, names, rng):
     assert paint.pictures(content, folder).digests == paint.pictures(content, names).digests
 
 
-def test_unreadable_painting_of_a_folder_is_named(tiny_network, folder):
+def test_unreadable_painting_of_a_folder_is_named(tiny_engine, folder):
     (folder / "broken.png").write_bytes(b"nothing")
     with pytest.raises(ImageError, match=r"broken\.png"):
-        Stylizer(SHORT, network=tiny_network).iterate(np.zeros([1, 36, 48, 3]), folder)
+        Stylizer(PLAIN, engine=tiny_engine).iterate(np.zeros([1, 36, 48, 3]), folder)
     assert image_io.read(folder / "a.png").shape == (1, 30, 25, 3)
