@@ -17,9 +17,6 @@ from stylize_tf.network import features, weights
 from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.objective import Objective
 
-KEPT_EVALUATORS = 16
-"""Objectives whose compiled functions are kept: with VGG19 they take 70 MB each."""
-
 KEPT_PAINTINGS = 16
 """Pictures that were made of paintings, each as large as the finished one."""
 
@@ -34,6 +31,8 @@ class Engine:
         network: a chain of convolutions and poolings, see `features.build_extractor`.
         units: mean activation of each layer by its name, for `config.normalize_features`; 1 where
             missing.
+        kept: evaluators that are kept at most; with VGG19 what is compiled takes 70 MB each, and
+            statistics of paintings up to 200 MB.
 
     Attributes:
         network: as given.
@@ -41,12 +40,14 @@ class Engine:
         formats: number formats that were chosen, by device.
     """
 
-    def __init__(self, network: keras.Model, units: Mapping[str, float] | None = None):
+    def __init__(
+        self, network: keras.Model, units: Mapping[str, float] | None = None, kept: int = 4
+    ):
         self.network = network
         self.paintings: Newest[np.ndarray] = Newest(KEPT_PAINTINGS)
         self.formats: Newest[str] = Newest(KEPT_PAINTINGS)
         self._units = units or {}
-        self._evaluators: Newest[Evaluator] = Newest(KEPT_EVALUATORS)
+        self._evaluators: Newest[Evaluator] = Newest(kept)
 
     @classmethod
     def vgg19(cls, found: weights.Weights | str | os.PathLike[str] | None = None) -> Engine:
