@@ -11,6 +11,7 @@ from stylize_tf.evaluation import tiling
 from stylize_tf.evaluation.evaluator import WHOLE, Evaluator, Tiles
 from stylize_tf.network import features
 from stylize_tf.objective.balance import build_objective
+from stylize_tf.objective.objective import of_regions
 from stylize_tf.objective.targets import Targets
 
 CONFIG = StyleTransferConfig(
@@ -130,3 +131,27 @@ def test_the_untraced_gradient_is_the_traced_one(evaluator, objective, rng):
     _, expected = evaluator.value_and_gradient()(image, targets)
     actual = evaluator.gradient_untraced(image, targets)
     np.testing.assert_allclose(actual, expected, atol=2e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("tiles", [WHOLE, Tiles(1, 300), Tiles(2, 300)], ids=str)
+def test_a_batch_has_the_mean_value_and_of_each_picture_its_share_of_the_gradient(
+    tiny_network, objective, rng, monkeypatch, tiles
+):
+    extractor = features.build_extractor(tiny_network, objective.layers())
+    evaluator = Evaluator("float32", extractor, objective)
+    traced = []
+    losses = type(objective).losses
+    monkeypatch.setattr(type(objective), "losses", lambda *x: traced.append(x[1]) or losses(*x))
+    evaluate = evaluator.value_and_gradient(tiles)
+    for size in ((41, 37), (30, 45)):
+        images = [picture(rng, *size) for _ in range(3)]
+        targets = [targets_of(evaluator, objective, rng, size) for _ in images]
+        alone = [evaluate(image, target) for image, target in zip(images, targets, strict=True)]
+        together = targets[0]._replace(of_terms=of_regions([x.of_terms for x in targets]))
+        values, gradient = evaluate(tf.concat(images, axis=0), together)
+        for name, value in values.items():
+            expected = np.mean([float(x[0][name]) for x in alone])
+            assert float(value) == pytest.approx(expected, rel=1e-5)
+        expected = np.concatenate([x[1] for x in alone]) / len(images)
+        np.testing.assert_allclose(gradient, expected, atol=2e-5 * np.abs(expected).max())
+    assert len(traced) == 2  # One for single pictures, one for batches of three.
