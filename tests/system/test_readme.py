@@ -8,6 +8,7 @@ import pytest
 import stylize_tf
 from stylize_tf.cli import help
 from stylize_tf.cli.main import find_commands
+from stylize_tf.evaluation.engine import Engine
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +30,8 @@ def test_python_of_the_readme_runs_as_it_stands(readme, vgg_weights, tmp_path, m
     for picture in (ROOT / "examples").glob("*.[jp][pn]g"):
         (examples / picture.name).write_bytes(picture.read_bytes())
     monkeypatch.chdir(tmp_path)
+    engine = Engine.vgg19(vgg_weights)
+    monkeypatch.setattr(Engine, "vgg19", lambda weights: engine)
     found = blocks(readme, "python")
     assert found, "README.md shows no Python."
     names = {"__name__": "__main__"}
