@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import io
 import queue
 import socket
 import ssl
@@ -13,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import IO, Any
+from typing import Any
 
 CONNECT_SECONDS = 10.0
 """For the name, every address behind it, a proxy and TLS together."""
@@ -30,8 +28,6 @@ ALLOWED_PREFIXES: tuple[str, ...] = ("https://",)
 _SILENT = "the server did not answer in time"
 _LONGEST_REASON = 300
 _CHUNK = 1 << 16
-_QUEUED_CHUNKS = 16
-_CONNECTED, _END = object(), object()
 
 
 class DownloadError(RuntimeError):
@@ -44,6 +40,9 @@ class DownloadError(RuntimeError):
     def __init__(self, reason: str) -> None:
         printable = "".join(letter if letter.isprintable() else " " for letter in reason)
         super().__init__(" ".join(printable.split())[:_LONGEST_REASON])
+
+
+_Events = queue.SimpleQueue[bytes | DownloadError | None]
 
 
 def download(
@@ -64,72 +63,60 @@ def download(
         DownloadError: if the server cannot be reached, falls silent, is too slow, or sends anything
             but `size` bytes.
     """
-    events: queue.Queue[object] = queue.Queue(_QUEUED_CHUNKS)
+    if not url.startswith(ALLOWED_PREFIXES):
+        raise DownloadError(f"{url} is not https")
+    events: _Events = queue.SimpleQueue()
     abandoned = threading.Event()
     threading.Thread(target=_receive, args=(url, size, events, abandoned), daemon=True).start()
-    received = io.BytesIO()
-    started, patience = time.monotonic(), CONNECT_SECONDS
+    received, patience = bytearray(), CONNECT_SECONDS
+    end = time.monotonic() + TOTAL_SECONDS
     try:
         while True:
-            left = started + TOTAL_SECONDS - time.monotonic()
-            if left <= 0:
-                raise DownloadError(
-                    f"too slow: {received.tell():,} of {size:,} bytes in {TOTAL_SECONDS:g} s"
-                )
+            left = end - time.monotonic()
             try:
-                event = events.get(timeout=min(patience, left))
+                event = events.get(timeout=max(0, min(patience, left)))
             except queue.Empty:
-                if left <= patience:
-                    continue
-                raise DownloadError(_SILENT) from None
-            patience = READ_SECONDS
+                if patience < left:
+                    raise DownloadError(_SILENT) from None
+                raise DownloadError(
+                    f"too slow: {len(received):,} of {size:,} bytes in {TOTAL_SECONDS:g} s"
+                ) from None
             if isinstance(event, DownloadError):
                 raise event
-            if event is _END:
+            if event is None:
                 break
-            if isinstance(event, bytes):
-                received.write(event)
-                if received.tell() > size:
-                    raise _wrong_size(f"more than the {size:,} bytes", received)
-                if progress is not None:
-                    progress(received.tell(), size)
+            patience = READ_SECONDS
+            received += event
+            if len(received) > size:
+                raise _wrong_size(f"more than the {size:,} bytes", received)
+            if event and progress is not None:
+                progress(len(received), size)
     finally:
         abandoned.set()
-    if received.tell() != size:
-        raise _wrong_size(f"{received.tell():,} bytes in place of {size:,}", received)
-    return received.getvalue()
+    if len(received) != size:
+        raise _wrong_size(f"{len(received):,} bytes in place of {size:,}", received)
+    return bytes(received)
 
 
-def _receive(url: str, size: int, events: queue.Queue[object], abandoned: threading.Event) -> None:
-    """Puts `_CONNECTED`, chunks and `_END` or a `DownloadError` until nobody wants them."""
-
-    def put(event: object) -> None:
-        while not abandoned.is_set():
-            with contextlib.suppress(queue.Full):
-                events.put(event, timeout=0.5)
-                return
-
+def _receive(url: str, size: int, events: _Events, abandoned: threading.Event) -> None:
+    """Puts chunks, an empty one for each connection, then None; or why there are no more."""
     try:
-        opener = _opener(lambda: put(_CONNECTED))
-        if not url.startswith(ALLOWED_PREFIXES):
-            raise DownloadError(f"{url} is not https")
+        opener = urllib.request.build_opener(_https(lambda: events.put(b"")), _Redirects)
         with opener.open(url, timeout=READ_SECONDS) as response:
             count = 0
             # `read` would wait until the chunk is full.
             while not abandoned.is_set() and count <= size and (chunk := response.read1(_CHUNK)):
                 count += len(chunk)
-                put(chunk)
-        put(_END)
-    except DownloadError as error:
-        put(error)
+                events.put(chunk)
+        events.put(None)
     except Exception as error:
-        put(DownloadError(_reason(error)))
+        events.put(DownloadError(_reason(error)))
 
 
-def _opener(connected: Callable[[], None]) -> urllib.request.OpenerDirector:
-    """An opener that calls `connected` after each connection and never leaves https."""
+def _https(connected: Callable[[], None]) -> urllib.request.HTTPSHandler:
+    """Opens https, through proxies too, and calls `connected` after each connection."""
 
-    class Https(http.client.HTTPSConnection):
+    class Connection(http.client.HTTPSConnection):
         def connect(self) -> None:
             # Each address in turn gets this long: the first ones may be a dead IPv6 route.
             self.timeout = CONNECT_SECONDS / 3
@@ -137,43 +124,31 @@ def _opener(connected: Callable[[], None]) -> urllib.request.OpenerDirector:
             self.sock.settimeout(READ_SECONDS)
             connected()
 
-    class Http(http.client.HTTPConnection):
-        def connect(self) -> None:
-            super().connect()
-            connected()
-
-    class HttpsHandler(urllib.request.HTTPSHandler):
+    class Handler(urllib.request.HTTPSHandler):
         def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(Https, request, context=ssl.create_default_context())
+            return self.do_open(Connection, request, context=ssl.create_default_context())
 
-    class HttpHandler(urllib.request.HTTPHandler):
-        def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(Http, request)
-
-    return urllib.request.build_opener(HttpsHandler, HttpHandler, _Redirects)
+    return Handler()
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if not newurl.startswith(ALLOWED_PREFIXES):
-            fp.close()
+class _Redirects(urllib.request.BaseHandler):
+    """Refuses what a server redirects to, unless that is https; urllib itself refuses files."""
+
+    def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
+        if not request.full_url.startswith(ALLOWED_PREFIXES):
             raise DownloadError(
-                f"redirected to {newurl.split('?')[0]}, which is not https: a login page or a "
-                f"filter of the network may be in the way"
+                f"redirected to {request.full_url.split('?')[0]}, which is not https: a login page "
+                f"or a filter of the network may be in the way"
             )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        return request
+
+    ftp_request = http_request
 
 
 def _reason(error: Exception) -> str:
     """What went wrong on the network, in words."""
+    if isinstance(error, DownloadError):
+        return str(error)
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         return f"the server answered {error.code} {error.reason}"
@@ -189,7 +164,7 @@ def _reason(error: Exception) -> str:
     return f"the connection failed ({cause or type(cause).__name__})"
 
 
-def _wrong_size(what: str, received: io.BytesIO) -> DownloadError:
-    page = received.getvalue()[:1024].lstrip().lower().startswith((b"<!doctype", b"<html"))
+def _wrong_size(what: str, received: bytearray) -> DownloadError:
+    page = received[:1024].lstrip().lower().startswith((b"<!doctype", b"<html"))
     hint = ", a web page: a login page or a filter of the network may be in the way"
     return DownloadError(f"the server sent {what}{hint if page else ''}")
