@@ -105,11 +105,11 @@ def _read_npy(archive: zipfile.ZipFile, key: str, shape: tuple[int, ...]) -> np.
     return _as_float32(array)
 
 
-def read_h5(file: Path | IO[bytes], shapes: Shapes) -> dict[str, Pair]:
+def read_h5(file: IO[bytes], shapes: Shapes) -> dict[str, Pair]:
     """Kernel and bias of each layer, from HDF5 in one of the layouts of Keras 2 and 3.
 
     Args:
-        file: path, or the open file.
+        file: at its start.
         shapes: layer name -> shape of its kernel, in the order of the network.
 
     Raises:
@@ -118,6 +118,9 @@ def read_h5(file: Path | IO[bytes], shapes: Shapes) -> dict[str, Pair]:
     """
     import h5py
 
+    start = file.read(1024)
+    if not start.startswith(b"\x89HDF\r\n\x1a\n"):
+        raise RefusedError(f"is not an HDF5 file{looks_like(start)}")
     try:
         # A lock is neither needed to read nor to be had on every network disk.
         with h5py.File(file, "r", locking=False) as root:

@@ -45,9 +45,7 @@ class DownloadError(RuntimeError):
 _Events = queue.SimpleQueue[bytes | DownloadError | None]
 
 
-def download(
-    url: str, size: int, progress: Callable[[int, int | None], None] | None = None
-) -> bytes:
+def download(url: str, size: int, progress: Callable[[int, int], None] | None = None) -> bytes:
     """What is behind an https address, in memory; proxies of the environment are used.
 
     A thread of its own reads the socket, because nothing else bounds a name server that does not

