@@ -130,30 +130,28 @@ def comparison(
     return _joined([_column(each, height, width) for each in columns], gutter, axis=2)
 
 
-def overlay(
-    image: ImageLike, masks: npt.ArrayLike, colors: Sequence[Sequence[float]] | None = None
-) -> Pixels:
+def overlay(image: ImageLike, masks: npt.ArrayLike) -> Pixels:
     """The picture with colors over it, one for each mask, and a legend of their numbers below.
 
-    Under a mask the picture is grey, so that only the mask decides the hue, and the color is half
-    opaque. Where no mask is, pixels are unchanged. Where masks overlap, their colors are mixed.
+    Under a mask the picture is grey, so that only the mask decides the hue, and the color, one of
+    `COLORS` or far from all of them, is half opaque. Where no mask is, pixels are unchanged. Where
+    masks overlap, their colors are mixed.
 
     Args:
         image: the picture.
         masks: `[1, H, W, K]`, numbers in [0, 1], as large as the picture.
-        colors: `[K, 3]`, RGB in [0, 1]; by default `COLORS`, then others far from them.
 
     Returns:
         `[1, H + legend, W, 3]`, float32, in [0, 1]: the picture, and below it a field of each
         color with its number, from 1.
 
     Raises:
-        ValueError: if `image` is not a picture, or masks or colors are not as above.
+        ValueError: if `image` is not a picture, or masks are not as above.
     """
     picture = read(image)
     height, width = picture.shape[1:3]
     soft = _checked_masks(masks, height, width)
-    palette = _checked_colors(colors, soft.shape[-1])
+    palette = _distinct_colors(soft.shape[-1])
     total = soft.sum(-1, keepdims=True)
     color = soft @ palette / np.maximum(total, np.finfo(np.float32).tiny)
     grey = (picture @ _LUMA)[..., np.newaxis]
@@ -331,26 +329,14 @@ def _checked_masks(masks: npt.ArrayLike, height: int, width: int) -> Pixels:
     return soft
 
 
-def _checked_colors(colors: Sequence[Sequence[float]] | None, count: int) -> Pixels:
-    if colors is None:
-        colors = _distinct_colors(count)
-    palette = np.asarray(colors, np.float32)
-    if palette.shape != (count, 3) or not (palette.min() >= 0 and palette.max() <= 1):
-        raise ValueError(
-            f"`colors` must be RGB in [0, 1] for each of the {count} masks, [{count}, 3]; "
-            f"got {colors!r}."
-        )
-    return palette
-
-
-def _distinct_colors(count: int) -> list[tuple[float, ...]]:
+def _distinct_colors(count: int) -> Pixels:
     """`COLORS`, and then each time the one that is farthest from all before and from grey."""
     colors: list[tuple[float, ...]] = [(0.0,) * 3, (0.5,) * 3, (1.0,) * 3, *COLORS]
     grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 6)] * 3), -1).reshape(-1, 3)
     while len(colors) < 3 + count:
         distances = np.linalg.norm(grid[:, np.newaxis] - np.array(colors), axis=-1).min(1)
         colors.append(tuple(grid[distances.argmax()].tolist()))
-    return colors[3 : 3 + count]
+    return np.array(colors[3 : 3 + count], np.float32)
 
 
 def _legend(palette: Pixels, height: int, width: int) -> Pixels:
