@@ -19,10 +19,8 @@ References:
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +67,7 @@ def keep_colors(
         float32, `[1, H, W, 3]` in [0, 1].
 
     Raises:
-        ValueError: if sizes differ, or an argument is not as above.
+        ValueError: if a picture is not as above.
     """
     own, other = _picture(picture, "picture"), _picture(photograph, "photograph")
     if own.shape != other.shape:
@@ -77,18 +75,18 @@ def keep_colors(
             f"`photograph` must have the size of `picture`, {own.shape[1:3]}; "
             f"got {other.shape[1:3]}. Resize it."
         )
-    chosen, share = _chosen(space, "space", SPACES), _share(amount)
-    if share == 0:
+    chosen = SPACES[space]
+    if amount == 0:
         return own.copy()
 
     def mix(picture: Pixels, photograph: Pixels) -> Pixels:
         colors = chosen.from_srgb(picture)
-        colors[:, 1:] += share * (chosen.from_srgb(photograph) - colors)[:, 1:]
+        colors[:, 1:] += amount * (chosen.from_srgb(photograph) - colors)[:, 1:]
         rgb = chosen.to_srgb(colors)
         beyond = ~_shown(rgb)
         if beyond.any():
             # At amount 1 this is the photograph, and only lightness differs from `colors`.
-            safe = picture[beyond] + share * (photograph[beyond] - picture[beyond])
+            safe = picture[beyond] + amount * (photograph[beyond] - picture[beyond])
             rgb[beyond] = _nearest(colors[beyond], chosen.from_srgb(safe), chosen.to_srgb)
         return np.clip(rgb, 0, 1)
 
@@ -128,9 +126,9 @@ def luminance(image: npt.ArrayLike, space: str) -> Pixels:
         float32, `[1, H, W, 3]` in [0, 1], of three equal channels.
 
     Raises:
-        ValueError: if an argument is not as above.
+        ValueError: if a picture is not as above.
     """
-    chosen = _chosen(space, "space", SPACES)
+    chosen = SPACES[space]
 
     def grey(part: Pixels) -> Pixels:
         colors = chosen.from_srgb(part)
@@ -156,15 +154,14 @@ def match_lightness(style: npt.ArrayLike, photograph: npt.ArrayLike, amount: flo
         float32, `[1, h, w, 3]`, clipped to [0, 1] at the end.
 
     Raises:
-        ValueError: if an argument is not as above.
+        ValueError: if a picture is not as above.
     """
     own, other = _picture(style, "style"), _picture(photograph, "photograph")
-    share = _share(amount)
     (mean, covariance), (wanted_mean, wanted) = _moments(own), _moments(other)
     variance, wanted_variance = covariance.mean(), max(wanted.mean(), 0.0)
     gain = np.sqrt(wanted_variance / max(variance, wanted_variance / MAX_GAIN**2, _TINY))
     matrix = gain * np.eye(3)
-    return _moved(own, share, lambda x: _carried(x, mean, matrix, wanted_mean))
+    return _moved(own, amount, lambda x: _carried(x, mean, matrix, wanted_mean))
 
 
 def match_colors(
@@ -200,18 +197,17 @@ def match_colors(
         float32, `[1, h, w, 3]`, clipped to [0, 1] at the end.
 
     Raises:
-        ValueError: if an argument is not as above.
+        ValueError: if a picture is not as above.
     """
     own, other = _picture(style, "style"), _picture(photograph, "photograph")
-    chosen, share = _chosen(method, "method", _METHODS), _share(amount)
     (mean, covariance), (wanted_mean, wanted) = _moments(own), _moments(other)
-    matrix = _affine(covariance, wanted, chosen)
+    matrix = _affine(covariance, wanted, METHODS[method])
 
     def affine(x: Pixels) -> Pixels:
         return _carried(x, mean, matrix, wanted_mean)
 
     if method != "histogram":
-        return _moved(own, share, affine)
+        return _moved(own, amount, affine)
     # What the painting cannot have of the photograph's variance is taken from the photograph too,
     # or its histograms would stretch what the affine map does not.
     shrink = _affine(wanted, matrix @ covariance @ matrix.T, _symmetric)
@@ -224,7 +220,7 @@ def match_colors(
             y[:, channel] = np.interp(y[:, channel], knots[:, channel], values[:, channel])
         return y
 
-    return _moved(own, share, matched)
+    return _moved(own, amount, matched)
 
 
 def _affine(
@@ -261,13 +257,12 @@ def _cholesky(covariance: Matrix, wanted: Matrix) -> Matrix:
     return np.asarray(other @ np.linalg.inv(own), np.float64)
 
 
-_METHODS = {
+METHODS = {
     "symmetric": _symmetric,
     "pca": _pca,
     "cholesky": _cholesky,
     "histogram": _symmetric,
 }
-METHODS = tuple(_METHODS)
 """What `method` may be."""
 
 
@@ -313,11 +308,9 @@ def _carried(colors: Pixels, mean: Matrix, matrix: Matrix, wanted_mean: Matrix) 
     return times(colors - mean.astype(np.float32), matrix) + wanted_mean.astype(np.float32)
 
 
-def _moved(image: Pixels, share: float, function: Callable[[Pixels], Pixels]) -> Pixels:
+def _moved(image: Pixels, amount: float, function: Callable[[Pixels], Pixels]) -> Pixels:
     """The picture on its straight way to `function` of it, then clipped to [0, 1]."""
-    if share == 0:
-        return image.copy()
-    return in_parts(lambda x: np.clip(x + share * (function(x) - x), 0, 1), image)
+    return in_parts(lambda x: np.clip(x + amount * (function(x) - x), 0, 1), image)
 
 
 def _picture(image: npt.ArrayLike, name: str) -> Pixels:
@@ -325,20 +318,3 @@ def _picture(image: npt.ArrayLike, name: str) -> Pixels:
     if pixels.ndim != 4 or pixels.shape[::3] != (1, 3) or pixels.size == 0:
         raise ValueError(f"`{name}` must be [1, H, W, 3] and not empty; got {pixels.shape}.")
     return pixels
-
-
-def _share(amount: float) -> float:
-    if not 0 <= amount <= 1:  # Which NaN is not either.
-        raise ValueError(f"`amount` must be in [0, 1]; got {amount!r}.")
-    return float(amount)
-
-
-_Choice = TypeVar("_Choice")
-
-
-def _chosen(name: str, argument: str, choices: Mapping[str, _Choice]) -> _Choice:
-    if name in choices:
-        return choices[name]
-    close = difflib.get_close_matches(name, choices, 1, 0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"`{argument}` must be one of {', '.join(choices)}; got {name!r}.{hint}")

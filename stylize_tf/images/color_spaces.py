@@ -1,12 +1,10 @@
 """Colors of pictures in spaces that tell lightness from chroma, and back.
 
-Pictures are float32 `[..., 3]`, RGB as sRGB encodes it, in [0, 1]. All is done by parts, so that a
-call takes the memory of its result and a few megabytes.
+Colors are float32 `[..., 3]`, RGB as sRGB encodes it, in [0, 1]; see `in_parts` for large pictures.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -59,7 +57,10 @@ _YIQ = np.array(
 
 
 def in_parts(function: Callable[..., npt.NDArray[np.floating]], *images: npt.ArrayLike) -> Pixels:
-    """A function of colors `[n, 3]`, a part of all images at a time; as float32 of their shape."""
+    """A function of colors `[n, 3]`, a part of all images at a time; as float32 of their shape.
+
+    It takes the memory of its result and a few megabytes.
+    """
     arrays = [np.asarray(x, np.float32) for x in images]
     colors = [x.reshape(-1, 3) for x in arrays]
     result = np.empty_like(colors[0])
@@ -69,25 +70,12 @@ def in_parts(function: Callable[..., npt.NDArray[np.floating]], *images: npt.Arr
     return result.reshape(arrays[0].shape)
 
 
-def _by_parts(
-    function: Callable[[Pixels], npt.NDArray[np.floating]],
-) -> Callable[[npt.ArrayLike], Pixels]:
-    """The function of colors `[n, 3]` as one of pictures `[..., 3]`, see `in_parts`."""
-
-    @functools.wraps(function)
-    def of_pictures(image: npt.ArrayLike) -> Pixels:
-        return in_parts(function, image)
-
-    return of_pictures
-
-
 def times(colors: Pixels, matrix: Matrix) -> Pixels:
-    """`matrix @ color` for each color of `[n, 3]`."""
+    """`matrix @ color` for each color of `[..., 3]`."""
     return colors @ matrix.T.astype(np.float32)
 
 
-@_by_parts
-def linear_from_srgb(image: Pixels) -> npt.NDArray[np.floating]:
+def linear_from_srgb(image: Pixels) -> Pixels:
     """Linear light of encoded values, float32 `[..., 3]`: IEC 61966-2-1.
 
     `x / 12.92` up to 0.04045, also below 0; then `((x + 0.055) / 1.055)^2.4`.
@@ -96,15 +84,13 @@ def linear_from_srgb(image: Pixels) -> npt.NDArray[np.floating]:
     return np.where(image <= 0.04045, image / 12.92, curve)
 
 
-@_by_parts
-def srgb_from_linear(linear: Pixels) -> npt.NDArray[np.floating]:
+def srgb_from_linear(linear: Pixels) -> Pixels:
     """Encoded values of linear light, float32 `[..., 3]`; not clipped."""
     curve = 1.055 * np.maximum(linear, 0.0031308) ** np.float32(1 / 2.4) - 0.055
     return np.where(linear <= 0.0031308, 12.92 * linear, curve)
 
 
-@_by_parts
-def lab_from_srgb(image: Pixels) -> npt.NDArray[np.floating]:
+def lab_from_srgb(image: Pixels) -> Pixels:
     """CIELAB of encoded values, float32 `[..., 3]`, for the white of sRGB: D65, 2 degrees.
 
     CIE 15: `L = 116 f(Y) - 16`, `a = 500 (f(X) - f(Y))`, `b = 200 (f(Y) - f(Z))` with X, Y and Z
@@ -116,8 +102,7 @@ def lab_from_srgb(image: Pixels) -> npt.NDArray[np.floating]:
     return times(roots, _LAB) - _LAB_OFFSET
 
 
-@_by_parts
-def srgb_from_lab(lab: Pixels) -> npt.NDArray[np.floating]:
+def srgb_from_lab(lab: Pixels) -> Pixels:
     """Encoded values of colors in CIELAB, float32 `[..., 3]`; not clipped to what sRGB has."""
     roots = times(lab + _LAB_OFFSET, np.linalg.inv(_LAB))
     cubes = roots**3
@@ -125,8 +110,7 @@ def srgb_from_lab(lab: Pixels) -> npt.NDArray[np.floating]:
     return srgb_from_linear(times(xyz, np.linalg.inv(_XYZ)))
 
 
-@_by_parts
-def oklab_from_srgb(image: Pixels) -> npt.NDArray[np.floating]:
+def oklab_from_srgb(image: Pixels) -> Pixels:
     """Oklab of encoded values, float32 `[..., 3]`.
 
     Ottosson (2020): cube roots of three sums of linear light, and a matrix. L is from 0 to 1, a and
@@ -135,15 +119,13 @@ def oklab_from_srgb(image: Pixels) -> npt.NDArray[np.floating]:
     return times(np.cbrt(times(linear_from_srgb(image), _CONES)), _OKLAB)
 
 
-@_by_parts
-def srgb_from_oklab(oklab: Pixels) -> npt.NDArray[np.floating]:
+def srgb_from_oklab(oklab: Pixels) -> Pixels:
     """Encoded values of colors in Oklab, float32 `[..., 3]`; not clipped to what sRGB has."""
     cones = times(oklab, np.linalg.inv(_OKLAB)) ** 3
     return srgb_from_linear(times(cones, np.linalg.inv(_CONES)))
 
 
-@_by_parts
-def yiq_from_srgb(image: Pixels) -> npt.NDArray[np.floating]:
+def yiq_from_srgb(image: Pixels) -> Pixels:
     """YIQ of encoded values, float32 `[..., 3]`: the matrix of NTSC, as in Gatys et al. (2016).
 
     Y, which is luma and not luminance, is from 0 to 1, I within 0.6 and Q within 0.53 of 0.
@@ -151,8 +133,7 @@ def yiq_from_srgb(image: Pixels) -> npt.NDArray[np.floating]:
     return times(image, _YIQ)
 
 
-@_by_parts
-def srgb_from_yiq(yiq: Pixels) -> npt.NDArray[np.floating]:
+def srgb_from_yiq(yiq: Pixels) -> Pixels:
     """Encoded values of colors in YIQ, float32 `[..., 3]`; not clipped to what sRGB has."""
     return times(yiq, np.linalg.inv(_YIQ))
 
@@ -160,8 +141,8 @@ def srgb_from_yiq(yiq: Pixels) -> npt.NDArray[np.floating]:
 class Space(NamedTuple):
     """Lightness first, then two axes of chroma that are 0 for greys."""
 
-    from_srgb: Callable[[npt.ArrayLike], Pixels]
-    to_srgb: Callable[[npt.ArrayLike], Pixels]
+    from_srgb: Callable[[Pixels], Pixels]
+    to_srgb: Callable[[Pixels], Pixels]
 
 
 SPACES = {

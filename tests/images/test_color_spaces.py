@@ -70,7 +70,7 @@ def test_greys_have_no_chroma_and_rising_lightness(space):
 def test_colors_come_back_from_every_space(space):
     forward, back = CONVERSIONS[space]
     steps = np.linspace(0, 1, 18)
-    colors = np.stack(np.meshgrid(steps, steps, steps), axis=-1)
+    colors = np.stack(np.meshgrid(steps, steps, steps), axis=-1).astype(np.float32)
     there = forward(colors)
     assert there.dtype == np.float32
     assert there.shape == colors.shape
