@@ -28,11 +28,14 @@ demo: setup
 	@mkdir -p stylized
 	$(BIN)/python main.py --content examples/content.jpg --style examples/style.jpg --output stylized/demo.png
 
+# Two processes: most of the time is TensorFlow tracing, by one core each. A module stays in one.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: setup
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: setup
 	$(BIN)/ruff format --check .
