@@ -23,8 +23,6 @@ import numpy.typing as npt
 Masks = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
-MOST_REGIONS = 8
-
 LEAST_SHARE = 0.08
 """Of a picture's area that each region has: the statistics of less say little about a painting."""
 
@@ -60,23 +58,12 @@ def paired_regions(
         mean of `LEAST_SHARE` or more; and such masks of the painting.
 
     Raises:
-        ValueError: if features are not as above, or there are too few or too many regions.
+        ValueError: if features are not as above.
     """
-    if not 2 <= count <= MOST_REGIONS:
-        raise ValueError(f"`count` must be from 2 to {MOST_REGIONS} regions; got {count!r}.")
     pictures = [
-        _standardized(_checked(features, name))
-        for features, name in (
-            (content_features, "content_features"),
-            (style_features, "style_features"),
-        )
+        _standardized(_checked(content_features, "content_features")),
+        _standardized(_checked(style_features, "style_features")),
     ]
-    channels = [picture.shape[2] for picture in pictures]
-    if channels[0] != channels[1]:
-        raise ValueError(
-            f"`style_features` must have as many channels as `content_features`, {channels[0]}; "
-            f"got {channels[1]}. Take both from the same layer."
-        )
     axes = _principal_axes(pictures)
     directions = [_unit(picture.reshape(-1, len(axes)) @ axes) for picture in pictures]
     generator = np.random.default_rng(seed)

@@ -20,21 +20,17 @@ def initial_image(
         kind: a choice of `StyleTransferConfig.init`.
         content: float32, `[1, H, W, 3]` in [0, 1], the photograph at the size of the stage.
         style: float32, `[1, h, w, 3]` in [0, 1].
-        picture: what "picture" starts from, of any size; else None.
+        picture: what "picture" starts from, of any size.
         generator: source of the noise.
 
     Returns:
         float32, `[1, H, W, 3]` in [0, 1].
-
-    Raises:
-        ValueError: if `kind` is "picture" and there is none.
     """
     shape = content.shape
     if kind == "content":
         return content
     if kind == "picture":
-        if picture is None:
-            raise ValueError('`init` "picture" needs `initial`, the picture to start from.')
+        assert picture is not None  # `Sources.check` has asked for it.
         return image_io.resize(picture, shape[1], shape[2])
     if kind == "white_noise":
         image = generator.uniform(size=shape)
@@ -42,10 +38,8 @@ def initial_image(
         image = 0.5 + 0.15 * generator.normal(size=shape)
     elif kind == "pink_noise":
         image = 0.5 + 0.15 * pink_noise(shape, generator)
-    elif kind == "style_statistics":
-        image = style_statistics(shape, style, generator)
     else:
-        raise ValueError(f"`kind` must be a choice of `init`; got {kind!r}.")
+        image = style_statistics(shape, style, generator)
     return np.clip(image, 0, 1).astype(np.float32)
 
 

@@ -63,17 +63,13 @@ def pair(
         content_masks: how many.
         style_masks: none, one for each painting, or where there is only one painting one for each
             region.
-
-    Raises:
-        ConfigError: if the numbers do not fit together.
     """
-    check_counts(paintings, content_masks, len(style_masks))
     wanted = max(content_masks, paintings)
     masks: list[np.ndarray | None] = [*style_masks] or [None] * wanted
     if content_masks <= 1:
         return [Region(tuple(range(paintings)), tuple(shares), tuple(masks))]
     return [
-        Region((number if paintings > 1 else 0,), (1.0,), (masks[number],))
+        Region((owner(number, paintings),), (1.0,), (masks[number],))
         for number in range(content_masks)
     ]
 

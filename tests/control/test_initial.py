@@ -74,13 +74,6 @@ def test_the_photograph_and_a_picture_are_taken_as_they_are(content, style):
     np.testing.assert_array_equal(made("picture", content, style, picture=style), expected)
 
 
-def test_a_picture_to_start_from_must_be_there_and_the_kind_known(content, style):
-    with pytest.raises(ValueError, match='`init` "picture" needs `initial`'):
-        made("picture", content, style)
-    with pytest.raises(ValueError, match="`kind` must be a choice of `init`; got 'fog'"):
-        made("fog", content, style)
-
-
 def test_white_noise_is_uniform(style):
     image = made("white_noise", np.zeros([1, 200, 200, 3], np.float32), style)
     np.testing.assert_allclose(image.mean(axis=(0, 1, 2)), 0.5, atol=0.01)
