@@ -12,7 +12,7 @@ from typing import Any
 from stylize_tf.config.fields import closest, is_tuple, type_of
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.errors import ConfigError
-from stylize_tf.machine import devices
+from stylize_tf.machine.tensorflow_runtime import parse_devices
 
 FILES, MACHINE = "Pictures in and out", "The machine"
 
@@ -330,7 +330,7 @@ class Options:
         "DEVICE",
         "Where TensorFlow works: auto leaves it the choice; /CPU:0, /GPU:0, /GPU:1, ... With "
         "`output_dir` several, such as /GPU:0,/GPU:1, work on a picture each; auto takes all GPUs.",
-        devices.parse,
+        parse_devices,
         section=MACHINE,
     )
     threads: int = option(

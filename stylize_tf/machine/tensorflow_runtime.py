@@ -13,12 +13,11 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from stylize_tf.errors import StylizationError
-from stylize_tf.machine import devices
+from stylize_tf.errors import ConfigError, StylizationError
 
 DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu")
 """Wheels that install the `tensorflow` folder, one over the other."""
@@ -48,6 +47,42 @@ class Runtime:
     devices: tuple[str, ...] = ("auto",)
 
 
+def parse_devices(text: str) -> str:
+    """`auto`, or TensorFlow's names of devices written as `/GPU:0`, `gpu:0` or `gpu`.
+
+    Several have commas between them, here and in what comes back, where each is named once.
+    """
+    if text.strip().upper().removeprefix("/") == "AUTO":
+        return "auto"
+    devices = []
+    for part in text.split(","):
+        name = part.strip().upper().removeprefix("/").removeprefix("DEVICE:")
+        match = re.fullmatch(r"(CPU|GPU)(?::(\d{1,4}))?", name)
+        if match is None:
+            raise ValueError("must be auto, /CPU:0, /GPU:0, or the number of another GPU")
+        devices.append(f"/{match[1]}:{int(match[2] or 0)}")
+    return ",".join(dict.fromkeys(devices))
+
+
+def choose_devices(asked: str, available: Sequence[str]) -> tuple[str, ...]:
+    """The devices that `asked` means, of TensorFlow's `/device:GPU:0` and the like.
+
+    Raises:
+        ConfigError: if one of them is not there.
+    """
+    names = ["/" + name.rsplit("device:", 1)[-1] for name in available]
+    if asked == "auto":
+        gpus = [name for name in names if name.startswith("/GPU:")]
+        return tuple(gpus) if len(gpus) > 1 else ("auto",)
+    devices = tuple(asked.split(","))
+    for device in devices:
+        if device not in names:
+            raise ConfigError(
+                f"`device` {device} is not here: TensorFlow sees only {', '.join(names)}."
+            )
+    return devices
+
+
 def check_installed(warn: Callable[[str], None]) -> None:
     """Looks, without importing it, whether TensorFlow is there, and only once.
 
@@ -69,11 +104,10 @@ def check_installed(warn: Callable[[str], None]) -> None:
 
 def versions() -> dict[str, str]:
     """Versions of what decides the pixels, by distribution; nothing is imported."""
-    tensorflow = next((name for name in DISTRIBUTIONS if _version(name) is not None), None)
-    python = ".".join(str(part) for part in sys.version_info[:3])
+    tensorflow = next(filter(None, map(_version, DISTRIBUTIONS)), "unknown")
     return {
-        "python": python,
-        "tensorflow": (tensorflow and _version(tensorflow)) or "unknown",
+        "python": ".".join(str(part) for part in sys.version_info[:3]),
+        "tensorflow": tensorflow,
         **{name: _version(name) or "unknown" for name in ("keras", "numpy", "pillow")},
     }
 
@@ -112,7 +146,7 @@ def load(
                     tf.config.experimental.set_memory_growth(gpu, True)
             tf.config.set_soft_device_placement(True)
             there = [item.name for item in tf.config.list_logical_devices()]
-            chosen = devices.choose(device, there)
+            chosen = choose_devices(device, there)
             for name in chosen:
                 with _placement(tf, name):
                     tf.zeros([1])  # At its first use a device has something to say.
@@ -157,10 +191,7 @@ def quiet_stderr(before_replay: Callable[[], None] = lambda: None) -> Iterator[N
 
 
 def _placement(tf: Any, device: str) -> AbstractContextManager[Any]:
-    if device == "auto":
-        return contextlib.nullcontext()
-    context: AbstractContextManager[Any] = tf.device(device)
-    return context
+    return contextlib.nullcontext() if device == "auto" else tf.device(device)
 
 
 def _version(distribution: str) -> str | None:

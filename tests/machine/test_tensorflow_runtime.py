@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from stylize_tf.errors import StylizationError
+from stylize_tf.errors import ConfigError, StylizationError
 from stylize_tf.machine import tensorflow_runtime
 
 NOISE = b"""\
@@ -76,3 +76,20 @@ def test_tensorflow_that_cannot_be_imported_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(StylizationError, match=r"^TensorFlow cannot be imported: .*\. Reinstall"):
         tensorflow_runtime.load("auto", raw_log=False, before_replay=lambda: None)
+
+
+def test_device_that_is_not_there_is_a_usage_error_with_the_list():
+    available = ["/device:CPU:0", "/device:GPU:0"]
+    for device in ("auto", "/CPU:0", "/GPU:0"):
+        assert tensorflow_runtime.choose_devices(device, available) == (device,)
+    with pytest.raises(ConfigError) as caught:
+        tensorflow_runtime.choose_devices("/CPU:0,/GPU:1", available)
+    assert str(caught.value) == (
+        "`device` /GPU:1 is not here: TensorFlow sees only /CPU:0, /GPU:0."
+    )
+
+
+def test_auto_is_all_gpus_if_there_are_several():
+    available = ["/device:CPU:0", "/device:GPU:0", "/device:GPU:1"]
+    assert tensorflow_runtime.choose_devices("auto", available) == ("/GPU:0", "/GPU:1")
+    assert tensorflow_runtime.choose_devices("/GPU:1,/CPU:0", available) == ("/GPU:1", "/CPU:0")
