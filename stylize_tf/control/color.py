@@ -269,8 +269,7 @@ METHODS = {
 def _power(matrix: Matrix, exponent: float) -> Matrix:
     """A power of a positive definite matrix, through its eigenvalues."""
     values, axes = np.linalg.eigh((matrix + matrix.T) / 2)
-    powers: Matrix = (axes * np.maximum(values, 1e-30) ** exponent) @ axes.T
-    return powers
+    return (axes * np.maximum(values, 1e-30) ** exponent) @ axes.T
 
 
 def _matching(colors: Pixels, wanted: Pixels) -> tuple[Matrix, Matrix]:

@@ -113,8 +113,7 @@ def _standardized(features: Matrix) -> Matrix:
     overall = np.sqrt(np.mean(deviations**2))
     if overall <= _FLAT * np.sqrt(np.mean(smooth**2)):
         return np.zeros_like(features)
-    standardized: Matrix = centered / np.maximum(deviations, _FAINT * overall)
-    return standardized
+    return centered / np.maximum(deviations, _FAINT * overall)
 
 
 def _blurred(features: Matrix) -> Matrix:
@@ -138,8 +137,7 @@ def _principal_axes(pictures: list[Matrix]) -> Matrix:
     for picture in pictures:
         rows = picture.reshape(-1, channels)
         covariance += rows.T @ rows / len(rows)
-    axes: Matrix = np.linalg.eigh(covariance)[1][:, -_COMPONENTS:]
-    return axes
+    return np.linalg.eigh(covariance)[1][:, -_COMPONENTS:]
 
 
 def _unit(vectors: Matrix) -> Matrix:

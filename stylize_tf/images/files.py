@@ -31,10 +31,12 @@ INPUT_EXTENSIONS = (
 )
 """What files in folders are taken for pictures by; a file that is named is always taken."""
 
+PathLike = str | os.PathLike[str]
+
 _EFFECTIVE = os.access in os.supports_effective_ids
 
 
-def label_of(path: str | os.PathLike[str]) -> str:
+def label_of(path: PathLike) -> str:
     """The path as messages show it: quoted, and safe to print whatever bytes it holds."""
     return repr(os.fspath(path))
 
@@ -52,7 +54,7 @@ def is_picture(name: str) -> bool:
     return not path.name.startswith(".") and path.suffix.lower() in INPUT_EXTENSIONS
 
 
-def pictures_in(folder: str | os.PathLike[str]) -> list[str]:
+def pictures_in(folder: PathLike) -> list[str]:
     """The paths of the pictures in a folder, by name.
 
     Raises:
@@ -67,7 +69,7 @@ def pictures_in(folder: str | os.PathLike[str]) -> list[str]:
     return [str(path) for path in entries if is_picture(path.name) and not path.is_dir()]
 
 
-def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
+def open_regular(path: PathLike) -> io.BufferedReader:
     """A file opened for reading; anything else is refused unopened, for that might never end.
 
     Raises:
@@ -100,7 +102,7 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
         raise ImageError(f"{label} cannot be opened: {reason(error)}. Check its name.") from error
 
 
-def sha256(path: str | os.PathLike[str]) -> str:
+def sha256(path: PathLike) -> str:
     """The SHA-256 of a file's bytes, 64 hexadecimal digits.
 
     Raises:
@@ -113,7 +115,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
             raise ImageError(f"{label_of(path)} cannot be read: {reason(error)}.") from error
 
 
-def output_format(path: str | os.PathLike[str]) -> str:
+def output_format(path: PathLike) -> str:
     """Pillow's name of the format that the extension of an output stands for.
 
     Raises:
@@ -122,15 +124,11 @@ def output_format(path: str | os.PathLike[str]) -> str:
     extension = Path(path).suffix
     if extension.lower() not in OUTPUT_FORMATS:
         what = f"the extension {extension!r} is not known" if extension else "it has no extension"
-        raise OutputError(
-            f"{label_of(path)} cannot be written: {what}. Use one of {', '.join(OUTPUT_FORMATS)}."
-        )
+        raise _unwritable(path, what, f"Use one of {', '.join(OUTPUT_FORMATS)}.")
     return OUTPUT_FORMATS[extension.lower()]
 
 
-def check_output(
-    path: str | os.PathLike[str], *, inputs: Sequence[str | os.PathLike[str]] = ()
-) -> None:
+def check_output(path: PathLike, *, inputs: Sequence[PathLike] = ()) -> None:
     """Finds out, before any work is done, whether `image_io.write` could write a picture.
 
     An output that exists is not touched.
@@ -144,24 +142,21 @@ def check_output(
             permitted, the output exists and is not a regular file that may be written, or it is
             one of `inputs`, also by another name or through a link.
     """
-    label = label_of(path)
     output_format(path)
     target = _target(path)
     for source in inputs:
         if _is_same_file(target, source):
             raise OutputError(
-                f"{label} is the input {label_of(source)}, which it would overwrite. "
+                f"{label_of(path)} is the input {label_of(source)}, which it would overwrite. "
                 "Choose another place."
             )
     try:
         try_replacing(target)
     except OSError as error:
-        raise OutputError(
-            f"{label} cannot be written: {reason(error)}. Choose another place."
-        ) from error
+        raise _unwritable(path, reason(error)) from error
 
 
-def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
+def replace_file(path: PathLike, data: bytes) -> None:
     """Makes `data` the content of a file in one step: a reader sees the old or the new, whole.
 
     If `path` is a symbolic link then the file it leads to is replaced and the link stays. If
@@ -175,20 +170,21 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
         with replacing(target) as file:
             file.write(data)
     except OSError as error:
-        raise OutputError(
-            f"{label_of(path)} cannot be written: {reason(error)}. "
-            "Make room or choose another place."
-        ) from error
+        raise _unwritable(path, reason(error), "Make room or choose another place.") from error
 
 
-def _is_same_file(target: Path, source: str | os.PathLike[str]) -> bool:
+def _unwritable(path: PathLike, why: str, hint: str = "Choose another place.") -> OutputError:
+    return OutputError(f"{label_of(path)} cannot be written: {why}. {hint}")
+
+
+def _is_same_file(target: Path, source: PathLike) -> bool:
     try:
         return target.samefile(source)
     except (OSError, ValueError):  # One of them is not there.
         return False
 
 
-def _target(path: str | os.PathLike[str]) -> Path:
+def _target(path: PathLike) -> Path:
     """The regular file, which need not exist yet, that writing to `path` replaces."""
     label = label_of(path)
     try:
@@ -196,9 +192,7 @@ def _target(path: str | os.PathLike[str]) -> Path:
     except FileNotFoundError:
         status = None
     except (OSError, ValueError) as error:
-        raise OutputError(
-            f"{label} cannot be written: {reason(error)}. Choose another place."
-        ) from error
+        raise _unwritable(path, reason(error)) from error
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise OutputError(f"{label} is a folder. Add the name of a file to it.")
     if status is not None and not stat.S_ISREG(status.st_mode):
@@ -208,8 +202,6 @@ def _target(path: str | os.PathLike[str]) -> Path:
         raise OutputError(f"{label} is read-only. Choose another place.")
     target = Path(path).resolve()
     if not target.parent.is_dir():
-        raise OutputError(
-            f"{label} cannot be written: its folder does not exist. "
-            f"Create it first: mkdir -p {label_of(target.parent)}"
-        )
+        hint = f"Create it first: mkdir -p {label_of(target.parent)}"
+        raise _unwritable(path, "its folder does not exist", hint)
     return target

@@ -24,25 +24,9 @@ from PIL import ExifTags, Image, PngImagePlugin
 from stylize_tf.errors import ImageError, OutputError
 from stylize_tf.images import decoding, opening
 from stylize_tf.images.decoding import Pixels
-from stylize_tf.images.files import (
-    check_output,
-    label_of,
-    output_format,
-    reason,
-    replace_file,
-    sha256,
-)
-
-__all__ = [
-    "ImageLike",
-    "check_output",
-    "read",
-    "read_metadata",
-    "resize",
-    "sha256",
-    "size_of",
-    "write",
-]
+from stylize_tf.images.files import check_output as check_output
+from stylize_tf.images.files import label_of, output_format, reason, replace_file
+from stylize_tf.images.files import sha256 as sha256
 
 
 class Tensor(Protocol):
@@ -332,5 +316,4 @@ def _unit_range(array: npt.NDArray[Any], name: str) -> Pixels:
             f"`{name}` must be in [0, 1] if it is float; got {lowest:g} to {highest:g}. "
             "Divide by 255, or pass uint8."
         )
-    clipped: Pixels = np.clip(array, 0, 1).astype(np.float32)
-    return clipped
+    return np.clip(array, 0, 1).astype(np.float32)
