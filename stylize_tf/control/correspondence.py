@@ -79,17 +79,11 @@ def paired_regions(
 
 
 class _Assignment(NamedTuple):
-    """How much positions of a picture belong to each region.
+    """How much positions of a picture belong to each region: >= 0, adding up to 1 over K."""
 
-    Attributes:
-        weights: `[K, P]`, >= 0, adding up to 1 over K.
-        shares: their means, `[K]`.
-        biases: `[K]`, added to the logits of each region for it to have its least share.
-    """
-
-    weights: Matrix
-    shares: Matrix
-    biases: Matrix
+    weights: Matrix  # [K, P]
+    shares: Matrix  # Their means, [K].
+    biases: Matrix  # [K], added to the logits of each region for it to have its least share.
 
 
 def _checked(features: npt.ArrayLike, name: str) -> Matrix:

@@ -54,7 +54,9 @@ def pink_noise(shape: tuple[int, ...], generator: np.random.Generator) -> np.nda
     )
     frequency[0, 0] = np.inf
     spectrum = np.fft.fft2(white, axes=(1, 2)) / frequency[np.newaxis, :, :, np.newaxis]
-    return _standardized(np.fft.ifft2(spectrum, axes=(1, 2)).real)
+    noise = np.fft.ifft2(spectrum, axes=(1, 2)).real
+    noise = noise - noise.mean(axis=(1, 2), keepdims=True)
+    return noise / np.maximum(noise.std(axis=(1, 2), keepdims=True), 1e-12)
 
 
 def style_statistics(
@@ -75,9 +77,3 @@ def style_statistics(
     phases /= np.maximum(np.abs(phases), 1e-12)
     phases[0, 0, 0] = 1
     return mean + np.fft.ifft2(np.fft.fft2(texture - mean, axes=(1, 2)) * phases, axes=(1, 2)).real
-
-
-def _standardized(image: np.ndarray) -> np.ndarray:
-    image = image - image.mean(axis=(1, 2), keepdims=True)
-    deviation = image.std(axis=(1, 2), keepdims=True)
-    return image / np.maximum(deviation, 1e-12)

@@ -160,14 +160,7 @@ def overlay(image: ImageLike, masks: npt.ArrayLike) -> Pixels:
 
 
 class _Layout:
-    """Where everything is on a sheet, in pixels, for cells of a size.
-
-    Attributes:
-        height, width: of the sheet.
-        scale: of the pictures.
-        text, title_text: sizes of the labels and the title.
-        title: box of the title.
-    """
+    """Where everything is on a sheet, in pixels, for cells of a size and pictures of a scale."""
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError, _imaging
 
 from stylize_tf.errors import ImageError
-from stylize_tf.images.files import label_of, open_regular, reason
+from stylize_tf.images.files import PathLike, label_of, open_regular, reason
 
 # Told by content, not by name. Others that Pillow reads run programs (EPS) or are rarely fuzzed.
 # JPEG includes MPO; HEIC comes by an extra.
@@ -49,14 +49,8 @@ def guarded(label: str, max_pixels: int) -> Iterator[None]:
     """Within it, whatever a decoder does to a bad picture ends as an `ImageError`.
 
     Decoders raise nearly every kind of exception, warn, and print. Warnings are logged once the
-    picture has been read; more than `max_pixels` are refused before memory is taken for them.
-
-    Args:
-        label: How messages name the picture.
-        max_pixels: Largest number of pixels, also of a frame or tile within the picture.
-
-    Raises:
-        ImageError: in place of any `Exception` raised within.
+    picture, which messages call `label`, has been read; more than `max_pixels`, also of a frame or
+    tile within it, are refused before memory is taken for them.
     """
     with _PROCESS_STATE, warnings.catch_warnings(record=True) as caught, _silent_libtiff():
         warnings.simplefilter("always")
@@ -88,15 +82,10 @@ def guarded(label: str, max_pixels: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(
-    path: str | os.PathLike[str], max_pixels: int, *, verify: bool
-) -> Iterator[ImageFile.ImageFile]:
+def opened(path: PathLike, max_pixels: int, *, verify: bool) -> Iterator[ImageFile.ImageFile]:
     """A picture file with its header read and its pixels not, `guarded` while it is open.
 
-    Args:
-        path: The file.
-        max_pixels: Largest number of pixels.
-        verify: Read the file once for its checksums, if it is a PNG: Pillow decodes without.
+    To `verify` a PNG it is read once for its checksums: Pillow decodes without.
 
     Raises:
         ImageError: if it is not a regular file, too large, or not of a format that is allowed.

@@ -5,12 +5,13 @@ Nothing in a file is executed, and shapes are checked before anything of that si
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import stat
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +31,18 @@ class RefusedError(ValueError):
     """Why a file is refused, as half a sentence to put after its name."""
 
 
+@contextlib.contextmanager
+def _refusing_damage() -> Iterator[None]:
+    try:
+        yield
+    except RefusedError:
+        raise
+    except Exception as error:
+        # What zipfile, zlib, NumPy and HDF5 raise about bytes made to confuse them is no one kind.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RefusedError(f"is damaged: {reason}") from error
+
+
 def read_npz(file: IO[bytes], shapes: Shapes) -> dict[str, Pair]:
     """Kernel and bias of each layer, from arrays `<layer>/kernel` and `<layer>/bias`.
 
@@ -41,20 +54,14 @@ def read_npz(file: IO[bytes], shapes: Shapes) -> dict[str, Pair]:
         RefusedError: if it is not an archive of such arrays; before anything large is allocated.
     """
     _check_zip_directory(file, 2 * len(shapes))
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return {
-                name: (
-                    _read_npy(archive, f"{name}/kernel", shape),
-                    _read_npy(archive, f"{name}/bias", shape[-1:]),
-                )
-                for name, shape in shapes.items()
-            }
-    except RefusedError:
-        raise
-    except Exception as error:
-        # What zipfile, zlib and NumPy raise about bytes made to confuse them is not documented.
-        raise RefusedError(f"is damaged: {_one_line(error)}") from error
+    with _refusing_damage(), zipfile.ZipFile(file) as archive:
+        return {
+            name: (
+                _read_npy(archive, f"{name}/kernel", shape),
+                _read_npy(archive, f"{name}/bias", shape[-1:]),
+            )
+            for name, shape in shapes.items()
+        }
 
 
 def _check_zip_directory(file: IO[bytes], arrays: int) -> None:
@@ -121,23 +128,17 @@ def read_h5(file: IO[bytes], shapes: Shapes) -> dict[str, Pair]:
     start = file.read(1024)
     if not start.startswith(b"\x89HDF\r\n\x1a\n"):
         raise RefusedError(f"is not an HDF5 file{looks_like(start)}")
-    try:
-        # A lock is neither needed to read nor to be had on every network disk.
-        with h5py.File(file, "r", locking=False) as root:
-            groups = _layer_groups(h5py, root, list(shapes))
-            # All shapes before the first number, so that a bomb in the last layer costs nothing.
-            datasets = {
-                name: _find_pair(h5py, groups[name], name, shape) for name, shape in shapes.items()
-            }
-            return {
-                name: (_as_float32(kernel[()]), _as_float32(bias[()]))
-                for name, (kernel, bias) in datasets.items()
-            }
-    except RefusedError:
-        raise
-    except Exception as error:
-        # HDF5 reports damage as OSError, KeyError, RuntimeError, ValueError or TypeError.
-        raise RefusedError(f"is damaged: {_one_line(error)}") from error
+    # A lock is neither needed to read nor to be had on every network disk.
+    with _refusing_damage(), h5py.File(file, "r", locking=False) as root:
+        groups = _layer_groups(h5py, root, list(shapes))
+        # All shapes before the first number, so that a bomb in the last layer costs nothing.
+        datasets = {
+            name: _find_pair(h5py, groups[name], name, shape) for name, shape in shapes.items()
+        }
+        return {
+            name: (_as_float32(kernel[()]), _as_float32(bias[()]))
+            for name, (kernel, bias) in datasets.items()
+        }
 
 
 def _layer_groups(h5py: Any, root: Any, names: list[str]) -> dict[str, Any]:
@@ -240,7 +241,3 @@ def looks_like(start: bytes) -> str:
     else:
         return ""
     return f" (it looks like {what})"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -62,12 +62,11 @@ class Pin:
     algorithm: str
     digest: str
 
-    def check(self, data: bytes) -> None:
-        """Raises `RefusedError` if `data` is anything else."""
-        if len(data) != self.size:
-            raise RefusedError(
-                f"has {len(data):,} bytes in place of {self.size:,}{looks_like(data)}"
-            )
+    def check(self, data: bytes, size: int | None = None) -> None:
+        """Raises `RefusedError` if `data`, or the file of `size` that it begins, is not that."""
+        size = len(data) if size is None else size
+        if size != self.size:
+            raise RefusedError(f"has {size:,} bytes in place of {self.size:,}{looks_like(data)}")
         if hashlib.new(self.algorithm, data, usedforsecurity=False).hexdigest() != self.digest:
             raise RefusedError(f"is not {self.name}: its {self.algorithm.upper()} is wrong")
 
@@ -185,10 +184,7 @@ def read_pinned(path: Path, pin: Pin) -> bytes:
     check_regular(path)
     with path.open("rb") as file:
         data = file.read(pin.size + 1)
-        if len(data) > pin.size:
-            size = os.fstat(file.fileno()).st_size
-            raise RefusedError(f"has {size:,} bytes in place of {pin.size:,}{looks_like(data)}")
-    pin.check(data)
+        pin.check(data, os.fstat(file.fileno()).st_size)
     return data
 
 
