@@ -27,9 +27,8 @@ _LOGGER = logging.getLogger("stylize_tf")
 
 def upright_size(image: Image.Image, label: str) -> tuple[int, int]:
     """Height and width after rotation, of an image whose pixels may not have been read."""
-    rotated = _orientation(image, label, decoded=False) >= 5
-    if image.format == "TIFF":  # Pillow reports and later decodes these upright.
-        rotated = False
+    # Pillow reports and later decodes TIFF upright.
+    rotated = _orientation(image, label, decoded=False) >= 5 and image.format != "TIFF"
     return (image.width, image.height) if rotated else (image.height, image.width)
 
 

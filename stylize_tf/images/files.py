@@ -1,6 +1,6 @@
 """Picture files on disk: refused when they cannot be read or written, replaced only as a whole.
 
-Nothing here knows about pixels; `image_decoding` does, and `image_io` joins the two.
+Nothing here knows about pixels; `decoding` does, and `image_io` joins the two.
 """
 
 from __future__ import annotations
@@ -79,13 +79,8 @@ def open_regular(path: PathLike) -> io.BufferedReader:
     label = label_of(path)
     try:
         mode = Path(path).stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise ImageError(f"{label} is a folder. Name a picture in it.")
-        if not stat.S_ISREG(mode):
-            raise ImageError(
-                f"{label} is a pipe, socket or device. Save the picture to a file first."
-            )
-        return Path(path).open("rb")
+        if stat.S_ISREG(mode):
+            return Path(path).open("rb")
     except FileNotFoundError:
         if Path(path).is_symlink():
             raise ImageError(
@@ -96,10 +91,11 @@ def open_regular(path: PathLike) -> io.BufferedReader:
         raise ImageError(
             f"{label} cannot be opened: {reason(error)}. Change its permissions, or copy it."
         ) from error
-    except ImageError:
-        raise
     except (OSError, ValueError) as error:
         raise ImageError(f"{label} cannot be opened: {reason(error)}. Check its name.") from error
+    if stat.S_ISDIR(mode):
+        raise ImageError(f"{label} is a folder. Name a picture in it.")
+    raise ImageError(f"{label} is a pipe, socket or device. Save the picture to a file first.")
 
 
 def sha256(path: PathLike) -> str:

@@ -1,9 +1,9 @@
 """Pictures in and out: files, PIL images, arrays and tensors <-> float32 `[1, H, W, 3]` in [0, 1].
 
 Everything else in this package sees one kind of image: RGB in sRGB, upright, opaque. What may be
-opened is in `image_opening`, what pixels mean in `image_decoding`, how files are replaced in
-`image_files`; the names that callers need are all here. Nothing imports TensorFlow, so pictures
-are checked before it is loaded.
+opened is in `opening`, what pixels mean in `decoding`, how files are replaced in `files`; the names
+that callers need are all here. Nothing imports TensorFlow, so pictures are checked before it is
+loaded.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def write(
     """Stores the picture with 8 bits a channel and a profile of sRGB, or leaves all as it was.
 
     The same picture gives the same bytes. A symbolic link stays, the file it leads to is replaced;
-    see `image_files.replace_file`. Metadata too large for the format (65,000 bytes in JPEG, 1 MiB
+    see `files.replace_file`. Metadata too large for the format (65,000 bytes in JPEG, 1 MiB
     in others) is left out with a warning in the log: the picture matters more.
 
     Args:
@@ -233,13 +233,8 @@ def _metadata_options(metadata: Mapping[str, Any], form: str, label: str) -> dic
         ) from error
     limit = _JPEG_METADATA_BYTES if form == "JPEG" else _MAX_METADATA_BYTES
     if len(text) > limit:
-        _LOGGER.warning(
-            "%s: written without its metadata, %d bytes, of which %s holds %d.",
-            label,
-            len(text),
-            form,
-            limit,
-        )
+        lost = "%s: written without its metadata, %d bytes, of which %s holds %d."
+        _LOGGER.warning(lost, label, len(text), form, limit)
         return {}
     if form == "PNG":
         chunks = PngImagePlugin.PngInfo()

@@ -1,7 +1,7 @@
 """Pillow made safe for files from anywhere: what may be opened, how large, and how it fails.
 
 A list of formats, a limit on pixels that holds before memory is taken, checksums, and one kind of
-error whatever a decoder does. What the pixels mean is the business of `image_decoding`.
+error whatever a decoder does. What the pixels mean is the business of `decoding`.
 """
 
 from __future__ import annotations
