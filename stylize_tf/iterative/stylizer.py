@@ -198,7 +198,7 @@ class Stylizer:
         if self._config.precision != "auto":
             return self._config.precision
         return self.engine.formats.get(
-            tf.zeros([]).device, lambda: number_formats.resolve("auto", self._agreement)
+            tf.zeros([]).device, lambda: number_formats.fastest(self._agreement)
         )
 
     def _agreement(self, name: str) -> float:

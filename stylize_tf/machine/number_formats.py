@@ -22,19 +22,13 @@ _FEWEST = 3
 """Rounds that every format takes part in."""
 
 
-def resolve(precision: str, agreement: Callable[[str], float]) -> str:
-    """The format that `precision` stands for: itself, or for "auto" the fastest one here.
+def fastest(agreement: Callable[[str], float]) -> str:
+    """The fastest format here whose gradients agree: "float32", "bfloat16" or "float16".
 
     Args:
-        precision: a choice of `StyleTransferConfig.precision`.
         agreement: cosine between the gradients in a format and in float32; asked only of formats
             that are faster.
-
-    Returns:
-        "float32", "bfloat16" or "float16".
     """
-    if precision != "auto":
-        return precision
     fast = (name for name in faster_formats(tf.zeros([]).device) if agreement(name) >= AGREEMENT)
     return next(fast, "float32")
 
