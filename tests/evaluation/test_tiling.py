@@ -90,11 +90,12 @@ CASES = {
         "style_layers": ("block3_conv1",),
     },
 }
-# This one is tried with every number of banded segments, the others with all.
+# This one is tried with every number of banded segments and all sizes, the others with all
+# segments at the first size.
 THOROUGH = "bures"
 # As (height, width), and the pixels of a band: smallest bands, some, one band.
-SIZES = [((33, 47), 1), ((131, 173), 4000)]
-MORE_SIZES = [((67, 18), 1), ((48, 64), 48 * 64 * 10), ((64, 16), 256), ((16, 19), 1)]
+SMALL = (33, 47), 1
+SIZES = [((67, 18), 1), ((16, 19), 1), ((48, 64), 10**6), ((64, 16), 256), ((131, 173), 4000)]
 
 
 @functools.cache
@@ -149,27 +150,32 @@ def error(actual, expected):
 # Values and gradients.
 
 
+def check_bands(network, case, image, targets, pixels, numbers, tolerance):
+    """Values and gradients from bands of so many segments are those of the whole."""
+    # The exact distance is a small difference of large traces: whole pictures, too, agree no more
+    # when they are evaluated in another order.
+    tolerance = 1e-3 if "w2" in case else tolerance
+    losses, gradient = whole(network, case, image, targets)
+    assert np.abs(gradient).max() > 0
+    for banded in numbers:
+        own, slope = tiling_of(network, case, banded).value_and_gradient(image, targets, pixels)
+        assert set(own) == set(losses)
+        for name, loss in losses.items():
+            assert float(own[name]) == pytest.approx(float(loss), rel=tolerance), banded
+        # Measured: 8e-6 at most.
+        assert error(slope, gradient) < 2e-5, (image.shape, banded)
+
+
 @pytest.mark.parametrize("case", CASES)
 @eagerly()
 def test_value_and_gradient_from_bands_are_those_of_the_whole(tiny_network, rng, case):
     segments = len(cut(built(tiny_network, case)[0]))
-    thorough = case == THOROUGH
-    # The exact distance is a small difference of large traces: whole pictures, too, agree no more
-    # when they are evaluated in another order.
-    of_losses = {"rel": 1e-3} if "w2" in case else {"rel": 1e-5}
-    for size, pixels in SIZES + MORE_SIZES * thorough:
-        image = picture(rng, *size)
+    runs = [(SMALL, [segments])]
+    if case == THOROUGH:
+        runs = [(SMALL, range(segments + 1)), *((size, [segments]) for size in SIZES)]
+    for (size, pixels), numbers in runs:
         targets = targets_of(tiny_network, case, rng, size)
-        losses, gradient = whole(tiny_network, case, image, targets)
-        assert np.abs(gradient).max() > 0
-        for banded in range(0 if thorough else segments, segments + 1):
-            tiling = tiling_of(tiny_network, case, banded)
-            own, slope = tiling.value_and_gradient(image, targets, pixels)
-            assert set(own) == set(losses)
-            for name, loss in losses.items():
-                assert float(own[name]) == pytest.approx(float(loss), **of_losses), (size, banded)
-            # Measured: 8e-6 at most.
-            assert error(slope, gradient) < 2e-5, (size, banded)
+        check_bands(tiny_network, case, picture(rng, *size), targets, pixels, numbers, 1e-5)
 
 
 @eagerly()
@@ -218,17 +224,6 @@ def test_a_picture_in_many_bands_takes_less_memory_at_a_time_on_both_ways(
     # Bands of 24 rows at most, and eight on each side, there and back.
     assert max(rows) <= 24 + 2 * 8
     assert len(rows) == 2 * math.ceil(131 / 24)
-
-
-@eagerly()
-def test_the_same_tiles_give_the_same_bytes(tiny_network, rng):
-    image, targets = picture(rng, 70, 45), targets_of(tiny_network, "bures", rng, (70, 45))
-    tiling = tiling_of(tiny_network, "bures", 3)
-    (first, slope), (again, same) = (
-        tiling.value_and_gradient(image, targets, 500) for _ in range(2)
-    )
-    np.testing.assert_array_equal(slope, same)
-    assert {k: float(x) for k, x in first.items()} == {k: float(x) for k, x in again.items()}
 
 
 @eagerly()
@@ -282,49 +277,14 @@ STYLED = [name for name, changes in CASES.items() if changes.get("style_weight")
 @eagerly()
 def test_value_and_gradient_of_regions_from_bands_are_those_of_the_whole(tiny_network, rng, case):
     segments = len(cut(built(tiny_network, case)[0]))
-    # The covariance of the patches of a small region is a small difference. Measured: 1.2e-5.
-    of_losses = {"rel": 1e-3} if "w2" in case else {"rel": 3e-5}
-    runs = [(SIZES[0], 2, [segments])]
+    runs = [(SMALL, 2, [segments])]
     if case == THOROUGH:
-        runs = [(SIZES[0], 1, [segments]), (SIZES[0], 3, range(segments + 1))]
-        runs += [(each, 3, [segments]) for each in MORE_SIZES]
+        runs = [(SMALL, 1, [segments]), (SMALL, 3, (0, 2, segments))]
+        runs += [(size, 3, [segments]) for size in SIZES[:2]]
     for (size, pixels), count, numbers in runs:
-        image = picture(rng, *size)
-        targets = regional_targets(tiny_network, case, rng, size, count)
-        losses, gradient = whole(tiny_network, case, image, targets)
-        assert np.abs(gradient).max() > 0
-        for banded in numbers:
-            tiling = tiling_of(tiny_network, case, banded)
-            own, slope = tiling.value_and_gradient(image, targets, pixels)
-            assert set(own) == set(losses)
-            for name, loss in losses.items():
-                assert float(own[name]) == pytest.approx(float(loss), **of_losses), (size, banded)
-            assert error(slope, gradient) < 2e-5, (size, count, banded)
-
-
-@pytest.mark.parametrize("case", ["bures", "gram sum, l1", "pools, average, zero"])
-@eagerly()
-def test_statistics_of_a_part_by_bands_are_those_of_the_whole(tiny_network, rng, case):
-    extractor, objective = built(tiny_network, case)
-    own = objective.of("style")
-    model = keras.Model(extractor.input, {name: extractor.output[name] for name in own.layers()})
-    image = picture(rng, 45, 83)
-    # Of the photograph's network, whose layers are more than these.
-    covered = regions.coverage(masks_of(rng, 45, 83, 1), extractor)
-    expected = objective.statistics("style", model(image), covered)
-    without = objective.statistics("style", model(image))
-    for banded in (0, 1, len(cut(model))):
-        tiling = Tiling(model, own, banded)
-        for pixels in (1, 1000, 10**9):
-            actual = tiling.statistics(image, pixels, covered)
-            tf.nest.assert_same_structure(actual, expected)
-            for x, y in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
-                assert error(x, y) < 1e-5, (banded, pixels)
-    changes = [
-        error(x, y)
-        for x, y in zip(tf.nest.flatten(without), tf.nest.flatten(expected), strict=True)
-    ]
-    assert min(changes) > 1e-3
+        image, targets = picture(rng, *size), regional_targets(tiny_network, case, rng, size, count)
+        # The covariance of the patches of a small region is a small difference: 1.2e-5.
+        check_bands(tiny_network, case, image, targets, pixels, numbers, 3e-5)
 
 
 # Statistics.
@@ -332,44 +292,52 @@ def test_statistics_of_a_part_by_bands_are_those_of_the_whole(tiny_network, rng,
 
 @pytest.mark.parametrize("case", ["bures", "gram sum, l1", "pools, average, zero"])
 @eagerly()
-def test_statistics_by_bands_are_those_of_the_whole(tiny_network, rng, case):
+def test_statistics_by_bands_are_those_of_the_whole_and_of_a_part_others(tiny_network, rng, case):
     extractor, objective = built(tiny_network, case)
-    for source in ("content", "style"):
-        own = objective.of(source)
+    image = picture(rng, 45, 83)
+    # Of the photograph's network, whose layers are more than these.
+    covered = regions.coverage(masks_of(rng, 45, 83, 1), extractor)
+    for source, parts in (("content", [{}]), ("style", [{}, covered])):
+        own, found = objective.of(source), []
         outputs = {name: extractor.output[name] for name in own.layers()}
         model = keras.Model(extractor.input, outputs)
-        image = picture(rng, 45, 83)
-        expected = objective.statistics(source, model(image))
-        for banded in (0, 1, len(cut(model))):
-            tiling = Tiling(model, own, banded)
-            for pixels in (1, 1000, 10**9):
-                actual = tiling.statistics(image, pixels)
-                tf.nest.assert_same_structure(actual, expected)
-                for x, y in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
-                    assert error(x, y) < 1e-5, (source, banded, pixels)
+        for coverage in parts:
+            expected = objective.statistics(source, model(image), coverage)
+            found.append(tf.nest.flatten(expected))
+            for banded in (0, 1, len(cut(model))):
+                tiling = Tiling(model, own, banded)
+                for pixels in (1, 1000, 10**9):
+                    actual = tiling.statistics(image, pixels, coverage)
+                    tf.nest.assert_same_structure(actual, expected)
+                    for x, y in zip(tf.nest.flatten(actual), found[-1], strict=True):
+                        assert error(x, y) < 1e-5, (source, banded, pixels)
+    assert min(error(x, y) for x, y in zip(*found, strict=True)) > 1e-3
 
 
 # Graphs.
 
 
-def test_graphs_give_what_is_computed_eagerly(tiny_network, rng):
+def test_graphs_give_what_is_computed_eagerly_and_the_same_bytes_each_time(tiny_network, rng):
     """All kinds: of a band there and back, of what is left, of a description and its end."""
-    case, size, pixels = "pools, average, zero", (67, 18), 400
+    case, size, pixels = "gram channel_mean, squared, average", (67, 18), 400
     extractor, objective = built(tiny_network, case)
-    image, coverage = picture(rng, *size), regions.coverage(masks_of(rng, *size, 1), extractor)
+    tiling, image = tiling_of(tiny_network, case, 1), picture(rng, *size)
     for targets in (
         targets_of(tiny_network, case, rng, size),
         regional_targets(tiny_network, case, rng, size, 2),
     ):
-        tiling = tiling_of(tiny_network, case, 2)
         losses, slope = tiling.value_and_gradient(image, targets, pixels)
+        again, same = tiling.value_and_gradient(image, targets, pixels)
         with eagerly():
             expected, gradient = tiling.value_and_gradient(image, targets, pixels)
         assert error(slope, gradient) < 2e-5
+        np.testing.assert_array_equal(slope, same)
         for name, loss in expected.items():
             assert float(losses[name]) == pytest.approx(float(loss), rel=1e-5)
-    describing = Tiling(extractor, objective, 2)
-    for covered in (None, coverage):
+            assert float(losses[name]) == float(again[name])
+    coverage = regions.coverage(masks_of(rng, *size, 1), extractor)
+    describing = Tiling(extractor, objective, 1)
+    for covered in ({}, coverage):
         statistics = describing.statistics(image, pixels, covered)
         with eagerly():
             expected = describing.statistics(image, pixels, covered)

@@ -13,9 +13,9 @@ from stylize_tf.evaluation.evaluator import Evaluator, Tiles
 from stylize_tf.images import image_io
 from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.network import features
-from stylize_tf.objective import distances, statistics
 from stylize_tf.objective.balance import build_objective
-from stylize_tf.objective.moments import moments
+from stylize_tf.objective.distances import wasserstein_2
+from stylize_tf.objective.statistics import gaussian
 from stylize_tf.objective.targets import Targets
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,6 @@ def kerass_own(vgg_weights):
 
 @pytest.fixture(scope="module")
 def stylizer(vgg_weights):
-    """All that these tests paint with is on its engine."""
     return Stylizer(SMALL, weights=vgg_weights)
 
 
@@ -60,8 +59,7 @@ def style_distance(network, picture, style):
     total = 0.0
     for name in CLASSIC_STYLE_LAYERS:
         unit = features.MEAN_ACTIVATIONS[name]
-        gaussians = [statistics.gaussian(moments(maps[name] / unit)) for maps in (own, wanted)]
-        total += float(distances.wasserstein_2(*gaussians))
+        total += float(wasserstein_2(*(gaussian(maps[name] / unit) for maps in (own, wanted))))
     return total
 
 
@@ -148,10 +146,10 @@ def test_tiles_give_the_gradient_of_the_whole(kerass_own, pictures, precision, m
     )
     evaluator = Evaluator(precision, extractor, built)
     content, style = (image_io.resize(x, 201, 150) for x in pictures)
-    targets = {}
+    of_terms = {}
     for source, x in (("content", content), ("style", style)):
-        targets |= built.targets([evaluator.statistics(source, x)])
-    targets = Targets(targets, {name: tf.constant(x) for name, x in built.weights.items()})
+        of_terms |= built.targets([evaluator.statistics(source, x)])
+    targets = Targets(of_terms, {name: tf.constant(x) for name, x in built.weights.items()})
     image = tf.constant(0.7 * content + 0.3 * style[:, ::-1])
     losses, gradient = evaluator.value_and_gradient()(image, targets)
     for tiles in (Tiles(3, 1), Tiles(4, 9000)):
