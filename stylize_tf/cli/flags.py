@@ -11,16 +11,15 @@ import dataclasses
 import difflib
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import app, logging
 from absl import flags as absl_flags
 
-from stylize_tf.config.fields import is_tuple
+from stylize_tf.config.fields import Field, checked, is_repeated, read, type_of
 from stylize_tf.errors import ConfigError
-from stylize_tf.jobs.options import boolean, value_of
 
 _ABSL = {
     logging: ("verbosity", "logger_levels"),
@@ -54,25 +53,6 @@ class CommandLine:
     verbosity: int = -1
 
 
-def define_flags(config_class: type, values: absl_flags.FlagValues) -> None:
-    """Defines one flag for each field of a dataclass.
-
-    Fields whose type is a tuple are comma-separated lists, unless the metadata has its own `parse`:
-    then the flag may be given several times.
-    """
-    for field in dataclasses.fields(config_class):
-        parse = field.metadata.get("parse")
-        if parse is None:
-            _define(field, value_of(field), values)
-        elif is_tuple(field):
-            parser = _Parser(field.name, parse)
-            absl_flags.DEFINE_multi(
-                parser, absl_flags.ArgumentSerializer(), field.name, None, "", values
-            )
-        else:
-            _define(field, parse, values)
-
-
 def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine:
     """What the arguments say.
 
@@ -87,7 +67,8 @@ def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine
     values = absl_flags.FlagValues()
     values.set_gnu_getopt(True)  # Look beyond a stray argument, for --help.
     for kind in kinds:
-        define_flags(kind, values)
+        for field in dataclasses.fields(kind):
+            _define(field, values)
     for name, short in (("help", "h"), ("helpshort", "?"), ("helpfull", None), ("version", None)):
         flag = absl_flags.Flag(
             _HelpParser(name=name), None, name, None, "-", short_name=short, boolean=True
@@ -100,37 +81,20 @@ def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine
         stray = values(list(argv))[1:]
     except absl_flags.UnrecognizedFlagError as error:
         raise ConfigError(_unknown(error.flagname, list(values))) from error
-    except _RefusedError as error:
-        raise ConfigError(str(error)) from error
     except (absl_flags.Error, ValueError, OSError) as error:
         raise ConfigError(_rephrased(str(error))) from error
     absl_flags.FLAGS.mark_as_parsed()
     if stray:
         raise ConfigError(_stray(stray))
-    given = tuple(_given(kind, values) for kind in kinds)
+    given = tuple(
+        {
+            field.name: _value(field, values[field.name].value)
+            for field in dataclasses.fields(kind)
+            if values[field.name].value is not None
+        }
+        for kind in kinds
+    )
     return CommandLine(given, verbosity=values["verbosity"].value)
-
-
-class _RefusedError(Exception):
-    """A value that cannot be read, in words that absl leaves alone: it rephrases any ValueError."""
-
-
-class _Parser(absl_flags.ArgumentParser):
-    """Reads the value of one flag with a function that raises `ValueError("must be ...", hint)`."""
-
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
-        super().__init__()
-        self._name = name
-        self._parse = parse
-
-    def parse(self, argument: Any) -> Any:
-        if not isinstance(argument, str):
-            return argument
-        try:
-            return self._parse(argument)
-        except ValueError as error:
-            rule, hint = [*error.args, ""][:2]
-            raise _RefusedError(f"--{self._name} {rule}; got {argument!r}.{hint}") from error
 
 
 class _HelpParser(absl_flags.ArgumentParser):
@@ -139,32 +103,23 @@ class _HelpParser(absl_flags.ArgumentParser):
         self._name = name
 
     def parse(self, argument: Any) -> Any:
-        if boolean(argument):
+        if argument == "true":
             raise HelpRequest(self._name)
-        return None
 
 
-def _define(
-    field: dataclasses.Field[Any], parse: Callable[[str], Any], values: absl_flags.FlagValues
-) -> None:
-    flag = absl_flags.Flag(
-        parser=_Parser(field.name, parse),
-        serializer=absl_flags.ArgumentSerializer(),
-        name=field.name,
-        default=None,
-        help_string=field.metadata["help"],
-        boolean=str(field.type).startswith("bool"),
-    )
-    absl_flags.DEFINE_flag(flag, values)
+def _define(field: Field, values: absl_flags.FlagValues) -> None:
+    """A flag whose value stays text: what is wrong with it must not keep --help from being seen."""
+    parser, serializer = absl_flags.ArgumentParser(), absl_flags.ArgumentSerializer()
+    if is_repeated(field):
+        absl_flags.DEFINE_multi(parser, serializer, field.name, None, "", values)
+    else:
+        is_switch = type_of(field) is bool
+        flag = absl_flags.Flag(parser, serializer, field.name, None, "", boolean=is_switch)
+        absl_flags.DEFINE_flag(flag, values)
 
 
-def _given(kind: type, values: absl_flags.FlagValues) -> dict[str, Any]:
-    given = {field.name: values[field.name].value for field in dataclasses.fields(kind)}
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in given.items()
-        if value is not None
-    }
+def _value(field: Field, given: str | list[str]) -> Any:
+    return checked(field, read(field, given) if isinstance(given, str) else given)
 
 
 def _unknown(name: str, known: list[str]) -> str:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from stylize_tf.cli.exits import MEANINGS, with_flag_names
-from stylize_tf.config.fields import is_tuple, type_of
+from stylize_tf.config.fields import Field, is_repeated, is_tuple, type_of
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.jobs.options import FILES, MACHINE
@@ -83,7 +83,7 @@ def full_help(program: str, command: ModuleType) -> str:
         f"--{field.name}"
         for kind in command.FLAGS
         for field in dataclasses.fields(kind)
-        if field.metadata.get("parse") and is_tuple(field)
+        if is_repeated(field)
     ]
     added = f", but each {', '.join(repeated[:-1])} and {repeated[-1]} adds one" if repeated else ""
     lines += _paragraph(
@@ -96,12 +96,10 @@ def full_help(program: str, command: ModuleType) -> str:
     return "\n".join(lines)
 
 
-def default_text(field: dataclasses.Field[Any]) -> str:
+def default_text(field: Field) -> str:
     """The default of a field as it would be written on the command line."""
-    shown = field.metadata.get("shown")
-    if shown is not None:
-        return str(shown)
-    return "" if field.default is None else value_text(field.default)
+    shown: str | None = field.metadata["shown"]
+    return shown or ("" if field.default is None else value_text(field.default))
 
 
 def _usage(program: str, command: ModuleType) -> list[str]:
@@ -111,12 +109,9 @@ def _usage(program: str, command: ModuleType) -> list[str]:
     return [*lines, "", command.SUMMARY, ""]
 
 
-def _entry(field: dataclasses.Field[Any]) -> str:
-    placeholder = field.metadata.get("placeholder")
-    if placeholder is None:
-        placeholder = _PLACEHOLDERS[type_of(field)]
-        if is_tuple(field):
-            placeholder += ",..."
+def _entry(field: Field) -> str:
+    several = ",..." if is_tuple(field) and not is_repeated(field) else ""
+    placeholder = field.metadata["placeholder"] or _PLACEHOLDERS[type_of(field)] + several
     name = f"--{field.name} {placeholder}" if placeholder else f"--[no]{field.name}"
     default = default_text(field)
     facts = [_allowed(field), f"default: {default}" if default else ""]
@@ -125,11 +120,11 @@ def _entry(field: dataclasses.Field[Any]) -> str:
     return _two_columns(name, described + (f" ({note})" if note else ""))
 
 
-def _allowed(field: dataclasses.Field[Any]) -> str:
-    choices = tuple(field.metadata.get("choices") or ())
+def _allowed(field: Field) -> str:
+    choices = field.metadata["choices"]
     if choices:
         return f"{choices[0]}, ..., {choices[-1]}" if len(choices) > 10 else ", ".join(choices)
-    low, high = field.metadata.get("minimum"), field.metadata.get("maximum")
+    low, high = field.metadata["minimum"], field.metadata["maximum"]
     if low is None:
         return ""
     # An upper limit that no one comes near is not worth its place.

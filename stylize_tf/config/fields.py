@@ -5,12 +5,18 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from stylize_tf.errors import ConfigError
 
 Field = dataclasses.Field[Any]
+
+_TRUTH = {
+    **dict.fromkeys(("true", "t", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "off", "0"), False),
+}
+"""How people write true and false."""
 
 
 def option(
@@ -21,7 +27,10 @@ def option(
     limits: tuple[float, float] | None = None,
     units: Mapping[str, float] | None = None,
     words: Mapping[str, float] | None = None,
+    parse: Callable[[str], str] | None = None,
+    placeholder: str | None = None,
     shown: str | None = None,
+    modes: Iterable[str] = (),
     section: str | None = None,
     term: str | None = None,
 ) -> Any:
@@ -30,11 +39,14 @@ def option(
     Args:
         default: its value where none is given.
         help: a sentence or more; other options are in backticks.
-        choices: all that a text may be.
+        choices: all that a text may be; without them it may be anything but empty.
         limits: ends of the range of a number, which belong to it.
         units: what a number may end with, and the factor that it means.
         words: texts that mean a number.
+        parse: brings a text to the one spelling of its meaning, or raises `ValueError("must ...")`.
+        placeholder: what stands for the value in the help, if its type does not say enough.
         shown: the default as help shows it.
+        modes: what a run may make for the option to go with it; if none is named, anything.
         section: heading of the options that start with this one.
         term: the term of the objective that the number weighs, as its module is called.
     """
@@ -45,7 +57,10 @@ def option(
         "maximum": limits and limits[1],
         "units": units or {},
         "words": words or {},
+        "parse": parse,
+        "placeholder": placeholder,
         "shown": shown,
+        "modes": tuple(modes),
         "section": section,
         "term": term,
     }
@@ -79,13 +94,18 @@ class Configuration:
 
 def type_of(field: Field) -> type:
     """The type of one value of a field: `bool`, `int`, `float` or `str`; of an item for tuples."""
-    name = str(field.type).removeprefix("tuple[").removesuffix(", ...]")
+    name = str(field.type).removeprefix("tuple[").removesuffix(", ...]").removesuffix(" | None")
     return {"bool": bool, "int": int, "float": float, "str": str}[name]
 
 
 def is_tuple(field: Field) -> bool:
     """Whether a value of the field is a tuple of items."""
     return str(field.type).startswith("tuple")
+
+
+def is_repeated(field: Field) -> bool:
+    """Whether items are written one by one: a list of free texts, which may hold commas."""
+    return is_tuple(field) and type_of(field) is str and not field.metadata["choices"]
 
 
 def term_fields(config_class: type) -> dict[str, Field]:
@@ -105,13 +125,23 @@ def unknown_field(names: Iterable[str], config_class: type) -> None:
     known = [field.name for field in dataclasses.fields(config_class)]
     for name in names:
         if name not in known:
-            raise ConfigError(f"There is no option `{name}`.{closest(name, known)}")
+            hint = closest(f"`{name}`", [f"`{other}`" for other in known])
+            raise ConfigError(f"There is no option `{name}`.{hint}")
 
 
 def closest(name: str, choices: Iterable[str]) -> str:
     """` Did you mean ...?` with the choice that looks like `name`, or an empty string."""
     matches = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
-    return f" Did you mean `{matches[0]}`?" if matches else ""
+    return f" Did you mean {matches[0]}?" if matches else ""
+
+
+def read(field: Field, text: str) -> Any:
+    """What a text means as the value of a field, for `checked` to refuse: lists have commas."""
+    if is_tuple(field):
+        return tuple(item.strip() for item in text.split(",")) if text.strip() else ()
+    if type_of(field) is bool:
+        return _TRUTH.get(text.strip().lower(), text)
+    return text.strip() if field.metadata["choices"] else text
 
 
 def checked(field: Field, value: Any) -> Any:
@@ -120,6 +150,8 @@ def checked(field: Field, value: Any) -> Any:
     Raises:
         ConfigError: if it is not what the type and the metadata of the field allow.
     """
+    if value is None and field.default is None:
+        return None
     if not is_tuple(field):
         return _checked_one(field, value)
     if isinstance(value, str) or not isinstance(value, Iterable):
@@ -133,14 +165,28 @@ def _checked_one(field: Field, value: Any) -> Any:
         if not isinstance(value, bool):
             raise ConfigError(f"`{name}` must be true or false; got {value!r}.")
         return value
-    if kind is str:
-        if value not in choices:
-            raise ConfigError(
-                f"`{name}` must be one of {', '.join(choices)}; got {value!r}."
-                f"{closest(str(value), choices)}"
-            )
-        return str(value)
-    return _checked_number(field, value, kind)
+    if kind is not str:
+        return _checked_number(field, value, kind)
+    if choices is None:
+        return _checked_text(field, value)
+    if value not in choices:
+        raise ConfigError(
+            f"`{name}` must be one of {', '.join(choices)}; got {value!r}."
+            f"{closest(str(value), choices)}"
+        )
+    return str(value)
+
+
+def _checked_text(field: Field, value: Any) -> str:
+    try:
+        if not isinstance(value, str):
+            raise ValueError("must be text")
+        if not value or "\0" in value:
+            raise ValueError("must not be empty")
+        parse = field.metadata["parse"]
+        return str(parse(value) if parse else value)
+    except ValueError as error:
+        raise ConfigError(f"`{field.name}` {error}; got {value!r}.") from error
 
 
 def _checked_number(field: Field, value: Any, kind: type) -> Any:
@@ -159,7 +205,7 @@ def _checked_number(field: Field, value: Any, kind: type) -> Any:
     low, high = metadata["minimum"], metadata["maximum"]
     if not low <= number <= high:
         limits = f"between {low:.12g} and {high:.12g}"
-        raise ConfigError(f"`{name}` must be {word} {limits}; got {value!r}.")
+        raise ConfigError(f"`{name}` must be {word} {limits}; got {number!r}.")
     return number
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from stylize_tf.config.fields import checked
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.jobs.options import Options
@@ -96,6 +97,7 @@ class Recipe:
         config = _mapping(metadata, "config")
         try:
             StyleTransferConfig.from_dict(config)
+            options = _options(_mapping(metadata, "options"))
         except ConfigError as error:
             raise RecipeError(str(error)) from error
         items = metadata.get("inputs")
@@ -111,7 +113,7 @@ class Recipe:
         return cls(
             config=dict(config),
             inputs=inputs,
-            options=_options(_mapping(metadata, "options")),
+            options=options,
             weights=_strings(_mapping(metadata, "weights"), "weights"),
             versions=_strings(_mapping(metadata, "versions"), "versions"),
         )
@@ -157,21 +159,14 @@ def _mapping(metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _options(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those we know, each as its flag would give it."""
+    """Those we know, each as we write it."""
     known = {}
     for field in dataclasses.fields(Options):
-        if field.name not in REPEATED_OPTIONS or field.name not in values:
-            continue
-        value = values[field.name]
-        try:
-            if (
-                type(value) is not type(field.default)
-                or field.metadata["parse"](str(value)) != value
-            ):
-                raise ValueError("is not written as we write it")
-        except ValueError as error:
-            raise RecipeError(f"its `{field.name}` {error.args[0]}; got {value!r}") from error
-        known[field.name] = value
+        if field.name in REPEATED_OPTIONS and field.name in values:
+            value = values[field.name]
+            if checked(field, value) != value:
+                raise ConfigError(f"`{field.name}` is not written as we write it; got {value!r}")
+            known[field.name] = value
     return known
 
 

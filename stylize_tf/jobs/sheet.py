@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize_tf.config.fields import closest, is_tuple
+from stylize_tf.config.fields import checked, closest, is_tuple, read
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import styles
@@ -21,7 +21,7 @@ from stylize_tf.jobs import painting
 from stylize_tf.jobs.job import Job, configured, starting, unfollowable
 from stylize_tf.jobs.job import prepare as prepare_picture
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import Given, Options, check_modes, value_of
+from stylize_tf.jobs.options import Given, Options, check_modes
 from stylize_tf.jobs.outputs import Output, derived_name, free_name, with_suffix
 from stylize_tf.jobs.painting import Painting
 
@@ -48,7 +48,7 @@ class Axis:
     Attributes:
         name: field of `StyleTransferConfig`.
         texts: the values as they were written.
-        values: the same, as the flag reads them; the configuration has not checked them.
+        values: the same, as the flag reads them.
     """
 
     name: str
@@ -212,7 +212,7 @@ def _read_axis(text: str) -> Axis:
                 f"`sheet` cannot vary `{name}`: only options of how a picture is painted, such as "
                 f"strength or style_scale."
             )
-        hint = closest(name.lstrip("-").replace("-", "_"), fields).replace("`", "")
+        hint = closest(name.lstrip("-").replace("-", "_"), fields)
         raise _AxisError(f"`sheet`: there is no option {name!r}.{hint}")
     if not listed.strip():
         raise _AxisError(f"`sheet` {name}= has no values: write {name}=VALUE,VALUE,...")
@@ -223,7 +223,11 @@ def _read_axis(text: str) -> Axis:
             f"all of them: `sheet` '{text.strip()};...'."
         )
     texts = tuple(part.strip() for part in listed.split(";" if is_list else ","))
-    return Axis(name, texts, tuple(map(value_of(fields[name]), texts)))
+    field = fields[name]
+    try:
+        return Axis(name, texts, tuple(checked(field, read(field, part)) for part in texts))
+    except ConfigError as error:
+        raise _AxisError(str(error)) from error
 
 
 def _configs(base: StyleTransferConfig, axes: Sequence[Axis]) -> list[StyleTransferConfig]:

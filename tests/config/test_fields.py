@@ -117,8 +117,8 @@ def test_a_text_has_distinct_choices_and_others_are_refused_with_all_of_them(fie
 
 def test_the_closest_choice_and_the_closest_field_are_suggested():
     for values, hint in (
-        ({"optimizer": "lbgfs"}, "got 'lbgfs'. Did you mean `lbfgs`?"),
-        ({"content_layers": ("block4_conv_2",)}, "Did you mean `block4_conv2`?"),
+        ({"optimizer": "lbgfs"}, "got 'lbgfs'. Did you mean lbfgs?"),
+        ({"content_layers": ("block4_conv_2",)}, "Did you mean block4_conv2?"),
     ):
         with pytest.raises(ConfigError, match=re.escape(hint)):
             StyleTransferConfig(**values)

@@ -97,8 +97,8 @@ def test_several_styles_are_blended_and_a_flagfile_works(stylize, folder, capsys
 
 def test_flags_override_the_preset(stylize, monkeypatch):
     preset = StyleTransferConfig(size=40, coarsest_size=0, steps=(1,), seed=7)
-    monkeypatch.setitem(PRESETS, "tiny", preset)
-    assert stylize(*INPUTS, "--preset=tiny", "--size=36", "--output=out.png") == 0
+    monkeypatch.setitem(PRESETS, "paper", preset)
+    assert stylize(*INPUTS, "--preset=paper", "--size=36", "--output=out.png") == 0
     config = image_io.read_metadata("out.png")["config"]
     assert config == preset.replace(size=36, precision="float32").to_dict()
 

