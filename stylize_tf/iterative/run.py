@@ -20,10 +20,6 @@ from stylize_tf.objective.targets import Losses
 from stylize_tf.optimizers.method import ImageOptimizer
 
 
-def _same(image: np.ndarray) -> np.ndarray:
-    return image
-
-
 @dataclasses.dataclass(frozen=True)
 class Iterate:
     """Where a stylization stands after one step.
@@ -57,7 +53,9 @@ class Iterate:
     remaining: float
     messages: tuple[str, ...]
     picture: tf.Tensor = dataclasses.field(repr=False)
-    finish: Callable[[np.ndarray], np.ndarray] = dataclasses.field(default=_same, repr=False)
+    finish: Callable[[np.ndarray], np.ndarray] = dataclasses.field(
+        default=lambda image: image, repr=False
+    )
 
     @property
     def loss(self) -> float:

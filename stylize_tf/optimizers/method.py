@@ -75,11 +75,6 @@ class ImageOptimizer:
         self.state: Any = method.initial(image, previous.state if previous else None)
 
     @property
-    def image(self) -> tf.Tensor:
-        """What the next step evaluates."""
-        return self.state.x
-
-    @property
     def best_loss(self) -> tf.Tensor:
         """The lowest loss of a step; infinite until one was finite."""
         return self.state.best_value

@@ -59,5 +59,5 @@ def iterates(optimizer, targets, steps):
     found = []
     for _ in range(steps):
         optimizer.step(targets)
-        found.append(optimizer.image.numpy())
+        found.append(optimizer.state.x.numpy())
     return np.array(found)

@@ -118,7 +118,7 @@ def test_step_returns_the_losses_before_it_and_the_result_is_the_best_image_eval
     optimizer = ImageOptimizer(half_square, method, tf.fill(SHAPE, 0.9))
     targets, losses, images = random_image(rng), [], []
     for _ in range(10):
-        images.append(optimizer.image.numpy())
+        images.append(optimizer.state.x.numpy())
         found = optimizer.step(targets)
         assert set(found) == {"a", "b"}
         losses.append(float(found["a"] + found["b"]))
@@ -136,7 +136,7 @@ def test_a_new_optimizer_of_the_same_method_begins_anew(rng, method):
         optimizer = ImageOptimizer(bowl, method, start)
         assert np.isinf(float(optimizer.best_loss))
         assert int(optimizer.step_backs) == 0
-        np.testing.assert_array_equal(optimizer.image, start)
+        np.testing.assert_array_equal(optimizer.state.x, start)
         np.testing.assert_allclose(optimizer.result(), start, atol=1e-6)
         runs.append(iterates(optimizer, targets, 5))
         assert np.isfinite(float(optimizer.best_loss))
@@ -175,7 +175,7 @@ def test_a_bad_step_is_taken_back_and_leaves_the_state_it_is_given_as_it_was(rng
     assert float(after.best_value) == best
     optimizer.state = after
     for _ in range(5):
-        assert np.isfinite(optimizer.image).all()
+        assert np.isfinite(optimizer.state.x).all()
         optimizer.step(targets)
     assert float(optimizer.best_loss) < best
 
@@ -203,7 +203,7 @@ def test_one_trace_serves_equal_methods_images_of_every_size_and_all_functions(r
             optimizer = ImageOptimizer(function, counted, random_image(rng, shape))
             for _ in range(3):
                 optimizer.step(bowl_targets(rng, shape))
-            assert optimizer.image.shape == shape
+            assert optimizer.state.x.shape == shape
     assert len(traces) == 1
 
 
@@ -216,7 +216,7 @@ def test_eager_steps_equal_compiled_ones_at_every_size(rng, method):
             optimizer.step(targets)
             losses, gradient = bowl(state.x, targets)
             state = method.advance(state, losses["loss"], gradient)
-            np.testing.assert_allclose(optimizer.image, state.x, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(optimizer.state.x, state.x, rtol=1e-4, atol=1e-5)
             np.testing.assert_allclose(
                 optimizer.result(), method.result(state), rtol=1e-4, atol=1e-5
             )
@@ -230,7 +230,7 @@ def test_a_finer_stage_starts_from_its_picture_and_counts_anew(rng, method):
     shape = [1, 8, 10, 3]
     targets, start = bowl_targets(rng, shape), random_image(rng, shape)
     fine = ImageOptimizer(bowl, method, start, coarse)
-    np.testing.assert_array_equal(fine.image, start)
+    np.testing.assert_array_equal(fine.state.x, start)
     assert np.isinf(float(fine.best_loss))
     assert int(fine.step_backs) == 0
     first = float(fine.step(targets)["loss"])

@@ -170,7 +170,7 @@ def test_the_first_step_of_the_optimizer_moves_pixels_by_its_length_on_average(r
     optimizer = ImageOptimizer(quadratic, LBFGS(first_step=0.01), tf.zeros([1, 4, 15, 1]))
     targets = 100 * tf.eye(60), tf.constant(rng.normal(size=60), tf.float32)
     optimizer.step(targets)
-    assert np.mean(np.abs(optimizer.image)) == pytest.approx(0.01, rel=1e-5)
+    assert np.mean(np.abs(optimizer.state.x)) == pytest.approx(0.01, rel=1e-5)
 
 
 def test_with_one_variable_the_second_step_lands_on_the_minimum_of_a_parabola():
@@ -329,7 +329,7 @@ def test_it_minimizes_a_function_that_is_not_finite_beyond_a_wall():
     optimizer = ImageOptimizer(walled, LBFGS(first_step=5.0), row([5.0, 4.0]))
     for _ in range(60):
         optimizer.step(())
-        assert np.isfinite(optimizer.image).all()
+        assert np.isfinite(optimizer.state.x).all()
     assert int(optimizer.step_backs) > 0
     np.testing.assert_allclose(optimizer.result(), np.ones([1, 1, 2, 1]), atol=1e-3)
 
@@ -356,7 +356,7 @@ def test_a_finer_stage_takes_over_the_curvature_in_proportion_to_its_pixels():
     assert np.isinf(float(fine.best_loss))
     fine.step(())
     # So the first step already is Newton's.
-    np.testing.assert_allclose(fine.image, tf.zeros([1, 4, 6, 1]), atol=1e-3)
+    np.testing.assert_allclose(fine.state.x, tf.zeros([1, 4, 6, 1]), atol=1e-3)
 
 
 def test_a_stage_may_remember_fewer_pairs_than_the_one_before():
@@ -367,4 +367,4 @@ def test_a_stage_may_remember_fewer_pairs_than_the_one_before():
     fine = ImageOptimizer(mean_square, LBFGS(history=1), tf.fill([1, 4, 6, 1], 2.0), coarse)
     assert len(fine.state.steps) == 1
     fine.step(())
-    np.testing.assert_allclose(fine.image, tf.zeros([1, 4, 6, 1]), atol=1e-3)
+    np.testing.assert_allclose(fine.state.x, tf.zeros([1, 4, 6, 1]), atol=1e-3)
