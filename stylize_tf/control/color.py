@@ -65,19 +65,10 @@ def keep_colors(
 
     Returns:
         float32, `[1, H, W, 3]` in [0, 1].
-
-    Raises:
-        ValueError: if a picture is not as above.
     """
-    own, other = _picture(picture, "picture"), _picture(photograph, "photograph")
-    if own.shape != other.shape:
-        raise ValueError(
-            f"`photograph` must have the size of `picture`, {own.shape[1:3]}; "
-            f"got {other.shape[1:3]}. Resize it."
-        )
     chosen = SPACES[space]
     if amount == 0:
-        return own.copy()
+        return np.array(picture, np.float32)
 
     def mix(picture: Pixels, photograph: Pixels) -> Pixels:
         colors = chosen.from_srgb(picture)
@@ -90,7 +81,7 @@ def keep_colors(
             rgb[beyond] = _nearest(colors[beyond], chosen.from_srgb(safe), chosen.to_srgb)
         return np.clip(rgb, 0, 1)
 
-    return in_parts(mix, own, other)
+    return in_parts(mix, picture, photograph)
 
 
 def _nearest(colors: Pixels, safe: Pixels, to_srgb: Callable[[Pixels], Pixels]) -> Pixels:
@@ -124,9 +115,6 @@ def luminance(image: npt.ArrayLike, space: str) -> Pixels:
 
     Returns:
         float32, `[1, H, W, 3]` in [0, 1], of three equal channels.
-
-    Raises:
-        ValueError: if a picture is not as above.
     """
     chosen = SPACES[space]
 
@@ -135,7 +123,7 @@ def luminance(image: npt.ArrayLike, space: str) -> Pixels:
         colors[:, 1:] = 0
         return np.repeat(np.clip(chosen.to_srgb(colors)[:, 1:2], 0, 1), 3, axis=1)
 
-    return in_parts(grey, _picture(image, "image"))
+    return in_parts(grey, image)
 
 
 def match_lightness(style: npt.ArrayLike, photograph: npt.ArrayLike, amount: float) -> Pixels:
@@ -152,11 +140,8 @@ def match_lightness(style: npt.ArrayLike, photograph: npt.ArrayLike, amount: flo
 
     Returns:
         float32, `[1, h, w, 3]`, clipped to [0, 1] at the end.
-
-    Raises:
-        ValueError: if a picture is not as above.
     """
-    own, other = _picture(style, "style"), _picture(photograph, "photograph")
+    own, other = np.asarray(style, np.float32), np.asarray(photograph, np.float32)
     (mean, covariance), (wanted_mean, wanted) = _moments(own), _moments(other)
     variance, wanted_variance = covariance.mean(), max(wanted.mean(), 0.0)
     gain = np.sqrt(wanted_variance / max(variance, wanted_variance / MAX_GAIN**2, _TINY))
@@ -195,11 +180,8 @@ def match_colors(
 
     Returns:
         float32, `[1, h, w, 3]`, clipped to [0, 1] at the end.
-
-    Raises:
-        ValueError: if a picture is not as above.
     """
-    own, other = _picture(style, "style"), _picture(photograph, "photograph")
+    own, other = np.asarray(style, np.float32), np.asarray(photograph, np.float32)
     (mean, covariance), (wanted_mean, wanted) = _moments(own), _moments(other)
     matrix = _affine(covariance, wanted, METHODS[method])
 
@@ -310,10 +292,3 @@ def _carried(colors: Pixels, mean: Matrix, matrix: Matrix, wanted_mean: Matrix) 
 def _moved(image: Pixels, amount: float, function: Callable[[Pixels], Pixels]) -> Pixels:
     """The picture on its straight way to `function` of it, then clipped to [0, 1]."""
     return in_parts(lambda x: np.clip(x + amount * (function(x) - x), 0, 1), image)
-
-
-def _picture(image: npt.ArrayLike, name: str) -> Pixels:
-    pixels = np.asarray(image, np.float32)
-    if pixels.ndim != 4 or pixels.shape[::3] != (1, 3) or pixels.size == 0:
-        raise ValueError(f"`{name}` must be [1, H, W, 3] and not empty; got {pixels.shape}.")
-    return pixels
