@@ -146,11 +146,11 @@ def overlay(image: ImageLike, masks: npt.ArrayLike) -> Pixels:
         color with its number, from 1.
 
     Raises:
-        ValueError: if `image` is not a picture, or masks are not as above.
+        ValueError: if `image` is not a picture.
     """
     picture = read(image)
     height, width = picture.shape[1:3]
-    soft = _checked_masks(masks, height, width)
+    soft = np.asarray(masks, np.float32)
     palette = _distinct_colors(soft.shape[-1])
     total = soft.sum(-1, keepdims=True)
     color = soft @ palette / np.maximum(total, np.finfo(np.float32).tiny)
@@ -306,20 +306,6 @@ def _joined(pictures: Sequence[Pixels], gutter: int, *, axis: int) -> Pixels:
     between = np.full(shape, GROUND, np.float32)
     parts = [part for picture in pictures for part in (between, picture)]
     return np.concatenate(parts[1:], axis=axis)
-
-
-def _checked_masks(masks: npt.ArrayLike, height: int, width: int) -> Pixels:
-    soft = np.asarray(masks, np.float32)
-    if soft.ndim != 4 or soft.shape[:3] != (1, height, width) or not soft.shape[-1]:
-        raise ValueError(
-            f"`masks` must be [1, {height}, {width}, K], as large as the picture; "
-            f"got {soft.shape}. Resize them with `image_io.resize`."
-        )
-    if not (soft.min() >= 0 and soft.max() <= 1):  # Also if they are NaN.
-        raise ValueError(
-            f"`masks` must be in [0, 1]; got {soft.min():g} to {soft.max():g}. Clip them."
-        )
-    return soft
 
 
 def _distinct_colors(count: int) -> Pixels:

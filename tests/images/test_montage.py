@@ -309,18 +309,3 @@ def test_colors_of_many_masks_differ_and_all_have_their_field(rng):
     assert len(fields) == 20
     for one, other in itertools.combinations(fields, 2):
         assert np.linalg.norm(one - other) > 0.25
-
-
-@pytest.mark.parametrize(
-    ("masks", "words"),
-    [
-        (np.zeros((1, 4, 5, 2)), r"`masks` must be \[1, 4, 6, K\].* got \(1, 4, 5, 2\)"),
-        (np.zeros((4, 6, 2)), r"got \(4, 6, 2\)"),
-        (np.zeros((1, 4, 6, 0)), r"got \(1, 4, 6, 0\)"),
-        (np.full((1, 4, 6, 1), 2.0), r"`masks` must be in \[0, 1\]; got 2 to 2"),
-        (np.full((1, 4, 6, 1), np.nan), "got nan to nan"),
-    ],
-)
-def test_masks_that_do_not_fit_are_refused(masks, words):
-    with pytest.raises(ValueError, match=words):
-        overlay(plain(4, 6, 0, 0, 0), masks)
