@@ -53,7 +53,10 @@ def decode(image: Image.Image, background: tuple[int, int, int], label: str) -> 
     """
     image.load()
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        alpha = _deep_alpha(image)
+        clear = image.info.get("transparency")
+        alpha = None
+        if clear is not None:
+            alpha = (np.asarray(image) != clear)[..., np.newaxis].astype(np.float32)
         pixels = _colored(_deep_grey(image, label), image.info.get("icc_profile"), label)
     else:
         opaque, alpha = _split(image)
@@ -99,14 +102,6 @@ def _split(image: Image.Image) -> tuple[Image.Image, Pixels | None]:
     if image.mode in ("CMYK", "LAB"):
         return image, alpha
     return image.convert("RGB"), alpha
-
-
-def _deep_alpha(image: Image.Image) -> Pixels | None:
-    transparency = image.info.get("transparency")
-    if transparency is None:
-        return None
-    opaque: Pixels = (np.asarray(image) != transparency).astype(np.float32)
-    return opaque[..., np.newaxis]
 
 
 def _deep_grey(image: Image.Image, label: str) -> Pixels:

