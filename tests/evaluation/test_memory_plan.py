@@ -1,14 +1,17 @@
-"""What a run may take, and the plan that keeps within it."""
+"""The plan that keeps a run within a limit of memory."""
 
 import itertools
-import re
 import types
 
+import numpy as np
 import pytest
 
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.iterative.preparation import Preparation
+from stylize_tf.iterative.stylizer import Stylizer
 
 MEGAPIXEL = (1000, 1000)
 
@@ -21,14 +24,23 @@ def segments():
     return [types.SimpleNamespace(memory=size) for size in sizes]
 
 
-def planned(segments, gigabytes, size=MEGAPIXEL, itemsize=4, pairs=10, steps=1000):
-    return memory_plan.plan(gigabytes * 1e9, *size, segments, itemsize, pairs, steps)
+def planned(segments, gigabytes, size=MEGAPIXEL, itemsize=4, pairs=10, steps=1000, **options):
+    return memory_plan.plan(gigabytes * 1e9, *size, segments, itemsize, pairs, steps, **options)
 
 
 def refusal(segments, **options):
     with pytest.raises(ConfigError) as caught:
         planned(segments, 0.1, **options)
     return str(caught.value)
+
+
+def enough(message):
+    """The gigabytes that a refusal names."""
+    return float(message.partition("at least ")[2].partition(" GB")[0])
+
+
+def least(segments, *size, **options):
+    return enough(refusal(segments, size=size, **options))
 
 
 def rank(tiles):
@@ -85,8 +97,7 @@ def test_larger_pictures_never_need_less(segments):
     for side in (500, 1000, 2000, 4000):
         for way in memory_plan.choices(side**2, len(segments)):
             assert memory_plan.evaluation_bytes(way, side**2, segments, 4) > 0
-        message = refusal(segments, size=(side, side))
-        needs.append(float(message.partition("at least ")[2].partition(" GB")[0]))
+        needs.append(least(segments, side, side))
     assert needs == sorted(needs)
     assert needs[0] < needs[-1]
 
@@ -99,28 +110,39 @@ def test_a_lower_format_never_needs_more(segments):
 
 def test_pairs_that_the_steps_do_not_fill_take_no_memory(segments):
     """Ten steps make nine pairs at most; with two there is one."""
-    needs = [
-        float(refusal(segments, size=(4000, 4000), pairs=3, steps=steps).split()[5])
-        for steps in (2, 3, 4, 1000)
-    ]
+    needs = [least(segments, 4000, 4000, pairs=3, steps=steps) for steps in (2, 3, 4, 1000)]
     pair = 2 * 12 * 4000 * 4000 / 1e9
     assert needs[1] - needs[0] == pytest.approx(pair, abs=0.11)
     assert needs[2] - needs[1] == pytest.approx(pair, abs=0.11)
     assert needs[3] == needs[2]
 
 
-def test_what_is_held_besides_and_long_sides_take_their_room(segments):
-    def least(height, width, **options):
-        with pytest.raises(ConfigError) as caught:
-            memory_plan.plan(1.0, height, width, segments, 4, 10, 20, **options)
-        return float(re.search(r"at least ([\d.]+) GB", str(caught.value))[1])
+def test_what_is_held_besides_takes_its_room(segments):
+    plain = least(segments, 400, 400)
+    assert least(segments, 400, 400, held=3e9) == pytest.approx(plain + 3, abs=0.11)
 
-    assert least(400, 400, held=3e9) == pytest.approx(least(400, 400) + 3, abs=0.11)
-    # The cosines of an axis take the square of its length, where the optimizer keeps them.
-    thin, square = ((256, 16384), (2048, 2048))
-    cosines = least(*thin, cosines=True) - least(*square, cosines=True)
-    assert cosines == pytest.approx(8 * 16384**2 / 1e9, abs=0.2)
-    assert least(*thin) == least(*square)
+
+def test_cosines_of_thin_pictures_take_the_square_of_the_long_side(segments):
+    thin, square = (256, 16384), (2048, 2048)
+    needs = [least(segments, *size, cosines=kept) for size in (thin, square) for kept in (1, 0)]
+    assert needs[0] - needs[2] == pytest.approx(8 * 16384**2 / 1e9, abs=0.2)
+    assert needs[1] == needs[2] == needs[3]
+
+
+def test_cosines_are_charged_only_to_what_optimizes_frequencies(tiny_engine):
+    thin = np.full([1, 24, 12000, 3], 0.5, np.float32)
+    options = {"size": 0, "coarsest_size": 0, "steps": (2,), "precision": "float32"}
+
+    def need(**others):
+        paint = Stylizer(StyleTransferConfig(**options, memory=0.1, **others), engine=tiny_engine)
+        pictures = paint.pictures(thin, thin[:, :, :24])
+        with pytest.raises(ConfigError) as caught:
+            Preparation(paint.config, tiny_engine, pictures)
+        return enough(str(caught.value))
+
+    plain = need(lbfgs_coordinates="pixels")
+    assert need(lbfgs_coordinates="spectral") - plain == pytest.approx(8 * 12000**2 / 1e9, abs=0.15)
+    assert need(optimizer="adam", lbfgs_coordinates="spectral") <= plain
 
 
 def test_too_little_is_refused_in_one_line_that_names_what_is_enough(segments):
@@ -129,32 +151,30 @@ def test_too_little_is_refused_in_one_line_that_names_what_is_enough(segments):
     assert message.startswith("`memory` must be at least ")
     assert "4000x3000 pixels; got 0.1 GB" in message
     assert "`size`" in message
-    enough = float(message.partition("at least ")[2].partition(" GB")[0])
-    tiles, kept = planned(segments, enough + 0.05, (3000, 4000))
+    gigabytes = enough(message)
+    tiles, kept = planned(segments, gigabytes + 0.05, (3000, 4000))
     assert tiles == list(memory_plan.choices(12 * 10**6, len(segments)))[-1]
     assert kept == memory_plan.FEWEST_PAIRS
     with pytest.raises(ConfigError):
-        planned(segments, enough - 0.05, (3000, 4000))
+        planned(segments, gigabytes - 0.05, (3000, 4000))
 
 
 # When it did not suffice.
 
 
-def test_tiles_get_smaller_until_they_are_the_smallest():
+@pytest.mark.parametrize("segments", [1, 2, 3, 4, 6])
+def test_tiles_get_smaller_until_they_are_the_smallest_of_the_plan(segments):
     tiles, seen = Tiles(), []
-    while (tiles := memory_plan.smaller(tiles, 12 * 10**6, 4)) is not None:
+    while (tiles := memory_plan.smaller(tiles, 12 * 10**6, segments)) is not None:
         seen.append(tiles)
     sizes = [x.pixels for x in seen]
-    assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] == memory_plan.TILE_PIXELS
-    assert sizes[-1] == memory_plan.SMALLEST_TILE_PIXELS
     assert all(before == 2 * after for before, after in itertools.pairwise(sizes))
-    assert all(x.banded for x in seen)
-
-
-def test_all_segments_but_the_last_go_by_bands_when_memory_has_run_out():
-    for segments, banded in ((1, 1), (2, 1), (3, 2), (4, 3), (6, 5)):
-        assert memory_plan.smaller(Tiles(), 12 * 10**6, segments).banded == banded
+    *_, smallest = memory_plan.choices(12 * 10**6, segments)
+    assert seen[-1] == smallest
+    assert smallest.pixels == memory_plan.SMALLEST_TILE_PIXELS
+    # All segments but the last go by bands.
+    assert {x.banded for x in seen} == {max(segments - 1, 1)}
 
 
 def test_a_small_picture_is_not_cut_into_tiles_larger_than_its_half():
