@@ -1,58 +1,94 @@
-"""What is compiled, kept by what it compiles."""
+"""What is compiled is shared by all configurations that it serves, and kept within bounds."""
 
+import dataclasses
+
+import keras
 import pytest
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation.engine import Engine
 
-CONFIG = StyleTransferConfig(precision="float32")
-DATA = [
-    {"size": 64, "steps": (3,), "coarsest_size": 0, "seed": 7},
-    {"content_weight": 3.0, "style_weight": 0.5, "total_variation_weight": 1.0, "strength": 0.3},
-    {"content_growth": 0.0, "total_variation_growth": 0.0, "normalize_terms": False},
-    {"optimizer": "adam", "learning_rate": 0.1, "average_decay": 0.9, "settled_size": 0},
-    {"style_scale": 0.5, "style_blend_weights": (1.0, 2.0), "color": "match", "mask_feather": 0.1},
-    {"memory": 3.0, "time_budget": 9.0, "gram_form": "sum"},  # The form of another loss.
-]
-COMPILED = [
-    {"style_loss": "w2"},
-    {"style_loss": "gram"},
-    {"style_epsilon": 0.1},
-    {"content_form": "half_sum"},
-    {"total_variation": "l1"},
-    {"content_layers": ("block3_conv1",)},
-    {"style_layer_weights": ()},
-    {"normalize_features": False},
-    {"pooling": "average"},
-    {"padding": "zero"},
-    {"precision": "bfloat16"},
-    {"patch_weight": 0.0},
-    {"strength": 0.0},
-    {"strength": 2.0},
-]
+BASES = {
+    "bures": StyleTransferConfig(precision="float32"),
+    "gram": StyleTransferConfig(precision="float32", style_loss="gram"),
+}
+# What the compiled functions depend on; weights, sizes, optimizers and all else is data to them.
+OF_ALL = {
+    *("content_layers", "content_layer_weights", "content_form", "style_layers", "style_loss"),
+    *("style_layer_weights", "total_variation", "normalize_features", "pooling", "padding"),
+    "precision",
+}
+COMPILED = {"bures": OF_ALL | {"style_epsilon"}, "gram": OF_ALL | {"gram_form"}}
 
 
-@pytest.mark.parametrize("changes", DATA, ids=str)
-def test_what_is_data_to_compiled_functions_needs_no_others(tiny_engine, changes):
-    expected = tiny_engine.evaluator(CONFIG)
-    assert tiny_engine.evaluator(CONFIG.replace(**changes)) is expected
+def another(field, value):
+    """A value that is allowed and wants the same terms."""
+    choices = [x for x in field.metadata["choices"] or () if x != "auto"]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, tuple):
+        others = tuple(x for x in choices if x not in value) or (2.0, 3.0, 5.0, 7.0, 11.0)
+        return others[: len(value) or 1] if field.name != "steps" else (3,)
+    if choices:
+        return next(x for x in choices if x != value)
+    if isinstance(value, int):
+        return value + 1
+    limits = field.metadata
+    return max(limits["minimum"], value / 2) if value else min(limits["maximum"], 1.0)
 
 
-def test_what_compiled_functions_depend_on_makes_others(tiny_network):
-    engine = Engine(tiny_network, {"block1_conv1": 2.0}, kept=100)
-    made = {id(engine.evaluator(CONFIG.replace(**changes))) for changes in ({}, *COMPILED)}
-    assert len(made) == 1 + len(COMPILED)
-    # The configuration's own weights count all the same.
-    weights = engine.objective(CONFIG.replace(content_weight=7.0)).weights
-    assert weights["content"] == 7
-    assert weights["style"] == CONFIG.style_weight
+@pytest.fixture(scope="module")
+def own_engine(tiny_network):
+    return Engine(tiny_network, {"block1_conv1": 2.0}, kept=100)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_configurations_share_an_evaluator_unless_they_differ_in_what_is_compiled(own_engine, base):
+    config = BASES[base]
+    evaluator = own_engine.evaluator(config)
+    assert own_engine.evaluator(config) is evaluator
+    found = set()
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        changed = config.replace(**{field.name: another(field, value)})
+        assert changed != config, field.name
+        if own_engine.evaluator(changed) is not evaluator:
+            found.add(field.name)
+        assert own_engine.evaluator(config) is evaluator
+    assert found == COMPILED[base]
+
+
+def test_terms_that_are_left_out_are_not_compiled(own_engine):
+    config = BASES["bures"]
+    left = [{f"{name}_weight": 0.0} for name in ("content", "style", "patch", "total_variation")]
+    left += [{"strength": 0.0}, {"strength": 2.0}]
+    evaluators = [own_engine.evaluator(config.replace(**changes)) for changes in ({}, *left)]
+    # All of the style is what there is without content.
+    assert evaluators[-1] is evaluators[1]
+    assert len(set(evaluators)) == len(left)
+    assert own_engine.objective(config.replace(content_weight=7.0)).weights["content"] == 7
+
+
+def test_the_number_format_may_be_another_than_that_of_the_configuration(own_engine):
+    config = BASES["bures"]
+    low = own_engine.evaluator(config, "bfloat16")
+    assert (low.name, own_engine.evaluator(config).name) == ("bfloat16", "float32")
+    assert own_engine.evaluator(config.replace(precision="bfloat16")) is low
 
 
 def test_the_oldest_is_forgotten(tiny_network):
     engine = Engine(tiny_network, kept=2)
-    configs = [CONFIG.replace(style_epsilon=x) for x in (0.1, 0.2, 0.3)]
-    first, second = (engine.evaluator(x) for x in configs[:2])
-    assert engine.evaluator(configs[0]) is first
-    engine.evaluator(configs[2])
-    assert engine.evaluator(configs[0]) is first
-    assert engine.evaluator(configs[1]) is not second
+    first, second, third = (BASES["bures"].replace(style_epsilon=x) for x in (0.1, 0.2, 0.3))
+    kept, gone = engine.evaluator(first), engine.evaluator(second)
+    assert engine.evaluator(first) is kept
+    engine.evaluator(third)
+    assert engine.evaluator(first) is kept
+    assert engine.evaluator(second) is not gone
+
+
+def test_the_digest_is_that_of_the_weights(tiny_network, own_engine):
+    assert Engine(tiny_network).digest == own_engine.digest
+    other = keras.models.clone_model(tiny_network)
+    assert Engine(other).digest != own_engine.digest
+    other.set_weights(tiny_network.get_weights())
+    assert Engine(other).digest == own_engine.digest
