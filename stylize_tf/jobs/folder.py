@@ -146,14 +146,16 @@ def prepare(given: Given, listener: Listener) -> Folder:
     if os.path.lexists(target) and not Path(target).is_dir():
         raise OutputError(f"{target!r} is not a folder. Choose another `output_dir`.")
     contents, styles = _inputs(options, listener)
-    fine_style = None if options.fine_style in (None, *NONE) else options.fine_style
+    fine_style = None if options.fine_style in NONE else options.fine_style
+    if config.init == "picture":
+        raise ConfigError('`init` "picture" goes with one picture: leave out `output_dir`.')
     blended = bool(config.style_blend_weights)
     Sources(contents[0], tuple(styles if blended else styles[:1])).check(config)
     sizes = inputs.sizes_of([*contents, *styles], options, listener)
-    if blended and not all(path in sizes for path in styles):
-        raise ImageError("a painting of the blend cannot be read: see above.")
-    if fine_style is not None:  # If it cannot be read, no picture can be made.
+    if fine_style is not None:
         sizes[fine_style] = image_io.size_of(fine_style, max_pixels=options.max_pixels)
+    for path in styles if blended else []:  # Without one of these, no picture can be made either.
+        _unless_broken(sizes[path])
     known = frozenset(map(identity, [*contents, *styles, *([fine_style] if fine_style else [])]))
 
     folder = Folder(config, options, (), known)
@@ -164,17 +166,18 @@ def prepare(given: Given, listener: Listener) -> Folder:
     names = distinct_names(pairs, f".{options.output_format}")
     for (content, several), name in zip(pairs, names, strict=True):
         path = str(Path(target) / name)
-        if not all(x in sizes for x in (content, *several)):
-            listener.impossible()
-            continue
+        task = Task(len(tasks) + 1, content, several, fine_style, path)
+        wanted = task.wanted()
         blamed = content
         try:
-            task = Task(len(tasks) + 1, content, several, fine_style, path)
-            wanted = task.wanted()
-            inputs.check_sizes(config, wanted, [sizes[item.found] for item in wanted])
+            found = []
+            for blamed in (item.found for item in wanted):
+                found.append(_unless_broken(sizes[blamed]))
+            blamed = content
+            inputs.check_sizes(config, wanted, found)
             blamed = path
             if folder.must_paint(task):
-                tasks.append(dataclasses.replace(task, work=_work(config, sizes[content])))
+                tasks.append(dataclasses.replace(task, work=_work(config, found[0])))
             else:
                 listener.skipped()
         except (ConfigError, ImageError) as error:
@@ -282,15 +285,16 @@ class FolderRun:
                     size = current.write(path, finished=True)
                 self._listener.written(number, path, size)
             else:
-                self._give_up(current)
+                self._listener.unfinished(self._keep(current))
         except KeyboardInterrupt:  # The second signal.
             self._note_interrupt()
-            self._give_up(current)
+            self._listener.unfinished(self._keep(current))
         except Exception as error:
+            kept = self._keep(current)
             if not self._listener.is_stopped() or isinstance(error, ImageError):
-                self._fail(task, current, error)
+                self._fail(task, error, kept)
             else:  # Libraries turn an interruption into errors of their own.
-                self._give_up(current)
+                self._listener.unfinished(kept)
         finally:
             self._under_way.pop(number, None)
 
@@ -302,20 +306,17 @@ class FolderRun:
             return free_name(task.path)
         return task.path
 
-    def _give_up(self, current: Painting | None) -> None:
+    def _keep(self, current: Painting | None) -> str | None:
         with self._shielded():
-            path = current.keep_unfinished() if current is not None else None
-        self._listener.unfinished(path)
+            return current.keep_unfinished() if current is not None else None
 
-    def _fail(self, task: Task, current: Painting | None, error: Exception) -> None:
-        with self._shielded():
-            path = current.keep_unfinished() if current is not None else None
+    def _fail(self, task: Task, error: Exception, kept: str | None) -> None:
         # What is wrong with the disk or the folder is wrong for all pictures to come.
         ends = isinstance(error, OutputError) and (
             isinstance(error.__cause__, OSError) or not Path(task.path).parent.is_dir()
         )
         self._ended = self._ended or ends
-        self._listener.lost(task.path, error, number=task.number, kept=path, ends=ends)
+        self._listener.lost(task.path, error, number=task.number, kept=kept, ends=ends)
 
 
 class _Worker:
@@ -337,23 +338,16 @@ class _Worker:
     def job(self, task: Task, folder: Folder, weights: Weights) -> Job:
         """The task with its pictures decoded; paintings are kept for the next one."""
         wanted = task.wanted()
-        content, photograph = inputs.read(wanted[0], folder.options)
-        self._paintings = {
-            item: self._paintings.get(item) or inputs.read(item, folder.options)
-            for item in wanted[1:]
-        }
-        images: dict[str, list[np.ndarray]] = {role: [] for role in ("style", "fine_style")}
-        for item in wanted[1:]:
-            images[item.role].append(self._paintings[item][0])
+        read = [
+            self._paintings.get(item) or (inputs.read(item, folder.options), item.as_input())
+            for item in wanted
+        ]
+        self._paintings = dict(zip(wanted[1:], read[1:], strict=True))
         return Job(
             config=folder.config,
             options=folder.options,
-            sources=Sources(
-                content,
-                tuple(images["style"]),
-                fine_style=next(iter(images["fine_style"]), None),
-            ),
-            inputs=(photograph, *(self._paintings[item][1] for item in wanted[1:])),
+            sources=inputs.sources(wanted, [image for image, _ in read]),
+            inputs=tuple(source for _, source in read),
             output=Output(task.path, derived=False),
             weights=weights,
         )
@@ -377,6 +371,12 @@ def _inputs(options: Options, listener: Listener) -> tuple[list[str], list[str]]
     if not contents:
         raise ImageError("`content`: all that was found was painted by an earlier run.")
     return contents, styles
+
+
+def _unless_broken(size: tuple[int, int] | ImageError) -> tuple[int, int]:
+    if isinstance(size, ImageError):
+        raise size
+    return size
 
 
 def _work(config: StyleTransferConfig, size: tuple[int, int]) -> float:

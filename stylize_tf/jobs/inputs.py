@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import functools
+import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from stylize_tf.jobs.recipe import MASK_ROLES, ROLES, Input, Recipe, find_record
 if TYPE_CHECKING:
     import numpy as np
 
-NONE = ["none"]
+NONE = ("none",)
 """Given as a mask or as `fine_style`: none, whatever the recipe tells of."""
 
 
@@ -53,19 +54,27 @@ class Wanted:
         """Whether it is no file, but the transparency of the picture that it is a mask of."""
         return self.role in MASK_ROLES and self.path == masks.ALPHA
 
+    def as_input(self) -> Input:
+        """What the recipe tells of it.
+
+        Raises:
+            ImageError: if it is not the file that was recorded.
+        """
+        digest = "" if self.is_alpha else image_io.sha256(self.found)
+        if self.recorded is not None and digest != self.recorded:
+            raise ImageError(
+                f"{self.found!r} is not the {self.role} that the picture was made with. Bring that "
+                f"file back, or name this one by `{self.role}` to use it all the same."
+            )
+        return Input(self.role, self.path, digest)
+
 
 def wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None) -> list[Wanted]:
     """The inputs of a picture, masks last: those that were given, else those of the recipe."""
-    given = {
-        "content": list(options.content),
-        "style": list(options.style),
-        "init_image": [options.init_image] if options.init_image is not None else [],
-        "fine_style": [options.fine_style] if options.fine_style is not None else [],
-        "content_mask": list(options.content_mask),
-        "style_mask": list(options.style_mask),
-    }
     found = []
-    for role, paths in given.items():
+    for role in ROLES:
+        given = getattr(options, role)
+        paths = (given,) if isinstance(given, str) else given or ()
         if role == "init_image" and config.init != "picture" and not paths:
             continue  # The recipe's is not needed any more.
         if role in (*MASK_ROLES, "fine_style") and paths == NONE:
@@ -76,29 +85,41 @@ def wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None)
         for item in recipe.of(role):
             new = Wanted(role, item.path, item.path, item.sha256)
             if not new.is_alpha:
-                place = find_recorded(item, options.from_picture or "", image_io.sha256)
+                place = find_recorded(item, options.from_picture or "")
                 new = dataclasses.replace(new, found=place)
             found.append(new)
     return found
 
 
-def read(item: Wanted, options: Options) -> tuple[np.ndarray, Input]:
-    """The pixels of an input, float32 `[1, H, W, 3]` in [0, 1], and what the recipe tells of it.
+def read(item: Wanted, options: Options) -> np.ndarray:
+    """The pixels of an input that is no mask, float32 `[1, H, W, 3]` in [0, 1].
 
     Raises:
-        ImageError: if it cannot be read, or is not the picture that was recorded.
+        ImageError: if it cannot be read.
     """
     red, green, blue = ImageColor.getrgb(options.background)[:3]
     name = "initial" if item.role == "init_image" else item.role
-    image = image_io.read(
+    return image_io.read(
         item.found, max_pixels=options.max_pixels, background=(red, green, blue), name=name
     )
-    return image, Input(item.role, item.path, _checked_hash(item))
+
+
+def sources(wanted: Sequence[Wanted], items: Sequence[Any]) -> Sources:
+    """Paths or pictures, an item for each input, as what they are for."""
+    of = {role: [y for x, y in zip(wanted, items, strict=True) if x.role == role] for role in ROLES}
+    return Sources(
+        content=of["content"][0],
+        styles=tuple(of["style"]),
+        initial=next(iter(of["init_image"]), None),
+        content_masks=tuple(of["content_mask"]),
+        style_masks=tuple(of["style_mask"]),
+        fine_style=next(iter(of["fine_style"]), None),
+    )
 
 
 def paths_of(wanted: Sequence[Wanted]) -> Sources:
     """What a picture is made from, as paths, alpha in place of a mask that is none."""
-    return _made_from({role: [x.found for x in wanted if x.role == role] for role in ROLES})
+    return sources(wanted, [item.found for item in wanted])
 
 
 def read_all(
@@ -107,7 +128,7 @@ def read_all(
     """The pixels of all inputs, and what the recipe tells of them.
 
     Args:
-        wanted: which, masks last.
+        wanted: which, the photograph first and masks last.
         config: how large they are needed.
         options: of the run.
         may_shrink: whether nobody needs paintings larger than one picture does.
@@ -115,25 +136,22 @@ def read_all(
     Raises:
         ImageError: if one cannot be read, does not fit, or is not the one that was recorded.
     """
-    pictures: dict[str, list[np.ndarray]] = {role: [] for role in ROLES}
-    owners = {role: [item for item in wanted if item.role == role] for role in ROLES}
-    recorded = []
+    places = {role: [n for n, x in enumerate(wanted) if x.role == role] for role in ROLES}
     # Of many paintings together there is no room for what nobody will see.
-    may_shrink &= len(owners["style"]) > 1 and not owners["style_mask"] and options.compare is None
-    for item in wanted:
+    may_shrink &= len(places["style"]) > 1 and not places["style_mask"] and options.compare is None
+    images: list[np.ndarray] = []
+    for place, item in enumerate(wanted):
         if item.role in MASK_ROLES:
-            role, number = item.role.removesuffix("_mask"), 0
-            if role == "style":
-                number = masks.owner(len(pictures["style_mask"]), len(pictures["style"]))
-            size = pictures[role][number].shape[1:3]
-            image, source = _read_mask(item, owners[role][number], size, options)
+            owners = places[item.role.removesuffix("_mask")]
+            owner = owners[masks.owner(places[item.role].index(place), len(owners))]
+            size, most = images[owner].shape[1:3], options.max_pixels
+            image = masks.read(item.found, wanted[owner].found, size, item.role, max_pixels=most)
         else:
-            image, source = read(item, options)
+            image = read(item, options)
             if may_shrink and item.role == "style":
-                image = no_larger(image, pictures["content"][0], config)
-        pictures[item.role].append(image)
-        recorded.append(source)
-    return _made_from(pictures), tuple(recorded)
+                image = no_larger(image, images[0], config)
+        images.append(image)
+    return sources(wanted, images), tuple(item.as_input() for item in wanted)
 
 
 def check_sizes(
@@ -177,16 +195,16 @@ def is_painted(path: str, target: str) -> bool:
 
 def sizes_of(
     paths: Sequence[str], options: Options, listener: Listener
-) -> dict[str, tuple[int, int]]:
-    """Height and width of the inputs, from their headers; what cannot be read is reported."""
-    sizes = {}
+) -> dict[str, tuple[int, int] | ImageError]:
+    """Height and width of the inputs, from their headers, or why they cannot be read."""
+    sizes: dict[str, tuple[int, int] | ImageError] = {}
     unique = list(dict.fromkeys(paths))
     for index, path in enumerate(unique, start=1):
         listener.looking(index, len(unique))
         try:
             sizes[path] = image_io.size_of(path, max_pixels=options.max_pixels)
         except ImageError as error:
-            listener.unreadable(path, error)
+            sizes[path] = error
     return sizes
 
 
@@ -199,46 +217,6 @@ def hash_of(path: str) -> str:
 @functools.lru_cache(maxsize=100_000)
 def _hash_of_version(path: str, size: int, modified: int) -> str:
     return image_io.sha256(path)
-
-
-def _made_from(items: Mapping[str, list[Any]]) -> Sources:
-    """Paths or pictures by their roles, as what they are for."""
-    return Sources(
-        content=items["content"][0],
-        styles=tuple(items["style"]),
-        initial=next(iter(items["init_image"]), None),
-        content_masks=tuple(items["content_mask"]),
-        style_masks=tuple(items["style_mask"]),
-        fine_style=next(iter(items["fine_style"]), None),
-    )
-
-
-def _read_mask(
-    item: Wanted, owner: Wanted, size: tuple[int, int], options: Options
-) -> tuple[np.ndarray, Input]:
-    """A mask, float32 `[1, h, w, 1]` in [0, 1], and what the recipe tells of it.
-
-    Args:
-        item: which.
-        owner: the picture that it is a mask of.
-        size: height and width of that.
-        options: of the run.
-
-    Raises:
-        ImageError: as `read`; or if it does not fit its picture.
-    """
-    mask = masks.read(item.found, owner.found, size, item.role, max_pixels=options.max_pixels)
-    return mask, Input(item.role, item.path, "" if item.is_alpha else _checked_hash(item))
-
-
-def _checked_hash(item: Wanted) -> str:
-    digest = image_io.sha256(item.found)
-    if item.recorded is not None and digest != item.recorded:
-        raise ImageError(
-            f"{item.found!r} is not the {item.role} that the picture was made with. Bring that "
-            f"file back, or name this one by `{item.role}` to use it all the same."
-        )
-    return digest
 
 
 def is_pattern(value: str) -> bool:
@@ -263,10 +241,8 @@ def find_files(name: str, values: Iterable[str], warn: Callable[[str], None]) ->
         ImageError: if a value means no file at all.
     """
     found: dict[object, str] = {}
-    for value in values:
-        files = _files_of(name, value, warn)
-        for path in files:
-            found.setdefault(identity(path), path)
+    for path in itertools.chain(*(_files_of(name, value, warn) for value in values)):
+        found.setdefault(identity(path), path)
     return list(found.values())
 
 

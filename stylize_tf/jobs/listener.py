@@ -52,12 +52,6 @@ class Listener:
     def skipped(self, number: int | None = None) -> None:
         """A picture, of a number if it was to be painted, is there already."""
 
-    def unreadable(self, path: str, error: Exception) -> None:
-        """An input cannot be read; `impossible` counts the pictures that this costs."""
-
-    def impossible(self) -> None:
-        """A picture cannot be made because of an input that was reported."""
-
     def started(self, number: int, text: str) -> None:
         """A picture is begun."""
 
@@ -79,7 +73,7 @@ class Listener:
         kept: str | None = None,
         ends: bool = False,
     ) -> None:
-        """A picture could not be made.
+        """A picture could not be made; what is at fault may cost others, and is told again.
 
         Args:
             path: what is at fault.

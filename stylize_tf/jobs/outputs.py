@@ -243,14 +243,7 @@ def _digest(job: tuple[str, tuple[str, ...]]) -> str:
 
 
 def _cut(stem: str) -> str:
-    cut = os.fsencode(stem)[:_LONGEST_STEM]
-    # A character may be cut in two: what is left of it goes as well.
-    return cut.decode("utf-8", "ignore" if _is_text(stem) else "surrogateescape")
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    stem = stem[:_LONGEST_STEM]
+    while len(os.fsencode(stem)) > _LONGEST_STEM:
+        stem = stem[:-1]
+    return stem

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stylize_tf.config.fields import checked
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
+from stylize_tf.images import image_io
 from stylize_tf.jobs.options import Options
 
 MASK_ROLES = ("content_mask", "style_mask")
@@ -114,8 +115,8 @@ class Recipe:
             config=dict(config),
             inputs=inputs,
             options=options,
-            weights=_strings(_mapping(metadata, "weights"), "weights"),
-            versions=_strings(_mapping(metadata, "versions"), "versions"),
+            weights=_strings(metadata, "weights"),
+            versions=_strings(metadata, "versions"),
         )
 
     def of(self, role: str) -> tuple[Input, ...]:
@@ -123,17 +124,16 @@ class Recipe:
         return tuple(item for item in self.inputs if item.role == role)
 
 
-def find_recorded(item: Input, picture: str, sha256: Callable[[str], str]) -> str:
+def find_recorded(item: Input, picture: str) -> str:
     """Where a recorded input is now: as recorded, or else beside the picture that names it.
 
     Args:
         item: the input; a relative path is meant from where the picture was made.
-        picture: whose recipe it is.
-        sha256: of a file. A file with the recorded hash is preferred to another of its name.
+        picture: whose recipe it is. A file with the recorded hash is preferred to another.
     """
     places = [item.path, str(Path(picture).parent / item.path)]
     files = [place for place in places if Path(place).is_file()]
-    same = (place for place in files if sha256(place) == item.sha256)
+    same = (place for place in files if image_io.sha256(place) == item.sha256)
     return next(same, (files or places)[0])
 
 
@@ -170,15 +170,16 @@ def _options(values: Mapping[str, Any]) -> dict[str, Any]:
     return known
 
 
-def _strings(values: Mapping[str, Any], name: str) -> dict[str, str]:
+def _strings(metadata: Mapping[str, Any], name: str) -> dict[str, str]:
+    values = _mapping(metadata, name)
     if not all(isinstance(value, str) for value in values.values()):
         raise RecipeError(f"its `{name}` are not text")
     return dict(values)
 
 
 def _input(item: Any) -> Input:
-    names: Iterable[str] = ("role", "path", "sha256")
-    if not isinstance(item, Mapping) or not all(isinstance(item.get(n), str) for n in names):
+    keys = ("role", "path", "sha256")
+    if not isinstance(item, Mapping) or not all(isinstance(item.get(key), str) for key in keys):
         raise RecipeError("an input has no role, path or hash")
     if item["role"] not in ROLES or not item["path"] or "\0" in item["path"]:
         raise RecipeError(f"an input is not one we know: {item['role']!r}, {item['path']!r}")

@@ -267,7 +267,7 @@ def test_size_that_does_not_suit_one_photograph_is_its_failure_alone(stylize, ca
     [
         (["--output_dir=out"], Exit.USAGE, "--content and --style must be given: --content 'pho"),
         (["--content=photos", "--output_dir=out"], Exit.USAGE, "--style must be given"),
-        ([*ALL, "--init=picture"], Exit.USAGE, '--init "picture" needs --init_image'),
+        ([*ALL, "--init=picture"], Exit.USAGE, '--init "picture" goes with one picture: leave'),
         ([*ALL, "--style_blend_weights=1,2,3"], Exit.USAGE, "--style_blend_weights must have one"),
         (
             [*ALL, "--style_blend_weights=1,1", "--regions=auto:2"],
@@ -303,9 +303,8 @@ def test_what_cannot_be_done_is_one_line_before_tensorflow_is_loaded(
 def test_painting_of_a_blend_that_cannot_be_read_ends_the_run(check):
     Path("paintings/text.jpg").write_text("hello")
     code, lines = check(*ALL, "--style_blend_weights=1,1,1")
-    assert code == Exit.PICTURE
+    assert (code, len(lines)) == (Exit.PICTURE, 1)
     assert lines[0].startswith("stylize_tf: error: 'paintings/text.jpg'")
-    assert lines[1] == "stylize_tf: error: a painting of the blend cannot be read: see above."
 
 
 def test_when_no_input_can_be_read_nothing_is_loaded(check):

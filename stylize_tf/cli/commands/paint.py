@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.terminal.console import Console
@@ -18,6 +18,8 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.jobs.options import Given, Options
 
 if TYPE_CHECKING:
+    from stylize_tf.jobs.painting import Picture
+    from stylize_tf.jobs.sheet import SheetRun
     from stylize_tf.machine.tensorflow_runtime import Runtime
 
 SUMMARY = "Paints a photograph in the manner of a painting."
@@ -34,31 +36,6 @@ MATTERS = (
     *("steps", "preset", "init", "output_dir", "device"),
 )
 """What --help shows, as the table of README does."""
-
-
-class Run(Protocol):
-    """What makes one file: `jobs.painting.Picture`, `jobs.sheet.SheetRun`."""
-
-    @property
-    def unfinished(self) -> str:
-        """What an interrupted run leaves, in words."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to write."""
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether parts of it failed."""
-
-    def make(self) -> bool:
-        """Paints; whether it came to its end."""
-
-    def save(self, *, finished: bool) -> tuple[str, str]:
-        """Writes the file; its path and its size."""
-
-    def write_views(self) -> None:
-        """Writes what is asked for beside it."""
 
 
 def execute(
@@ -79,7 +56,7 @@ def execute(
     runtime = _load(asked, console)
     # One that took turns on several devices, as a recipe may tell, is made on the first.
     with runtime.placement(asked.device.split(",")[0]):
-        run: Run
+        run: Picture | SheetRun
         if isinstance(prepared, sheet.Sheet):
             run = sheet.SheetRun(prepared, terminal)
         else:
@@ -87,7 +64,14 @@ def execute(
         return _make(run, console, interrupts, started, show=asked.show)
 
 
-def _make(run: Run, console: Console, interrupts: Interrupts, started: float, *, show: bool) -> int:
+def _make(
+    run: Picture | SheetRun,
+    console: Console,
+    interrupts: Interrupts,
+    started: float,
+    *,
+    show: bool,
+) -> int:
     """Paints, writes, prints and shows; after an interruption what there is of it."""
     from stylize_tf.cli.terminal.progress import duration
 
@@ -143,7 +127,7 @@ def _fill_folder(given: Given, console: Console, interrupts: Interrupts) -> int:
 def _load(options: Options, console: Console) -> Runtime:
     from stylize_tf.machine import tensorflow_runtime
 
-    console.live_or_info("Loading TensorFlow ...")
+    (console.live if console.is_live else console.info)("Loading TensorFlow ...")
     raw_log = console.verbose or os.environ.get("STYLIZE_TF_RAW_LOG") == "1"
     runtime = tensorflow_runtime.load(
         options.device, options.threads, raw_log=raw_log, before_replay=console.clear

@@ -63,10 +63,6 @@ class Console:
             self._write("\r" + text.ljust(min(self._shown, max(self.width - 1, 1))))
             self._shown = len(text)
 
-    def live_or_info(self, text: str) -> None:
-        """Replaces the live line where there is one, or says it in a line."""
-        (self.live if self.is_live else self.info)(text)
-
     def clear(self) -> None:
         """Removes the live line, so that a line can be written in its place."""
         with self._lock:

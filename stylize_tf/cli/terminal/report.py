@@ -67,14 +67,6 @@ class Report(Terminal):
             self._skipped += 1
             self._estimate.drop(number)
 
-    def unreadable(self, path: str, error: Exception) -> None:
-        """An input cannot be read; `impossible` counts the pictures that this costs."""
-        self._fail(path, error)
-
-    def impossible(self) -> None:
-        """A picture cannot be made because of an input that was reported."""
-        self._failed += 1
-
     def started(self, number: int, text: str) -> None:
         """A picture is begun."""
         with self._lock:
@@ -122,18 +114,15 @@ class Report(Terminal):
         kept: str | None = None,
         ends: bool = False,
     ) -> None:
-        """A picture could not be made.
-
-        Args:
-            path: what the summary names.
-            error: why.
-            number: of the picture, if it was to be painted.
-            kept: where the best picture before the failure is.
-            ends: whether no other picture will be written either.
-        """
+        """A picture could not be made: why, but no line twice."""
         with self._lock:
             self._failed += 1
-            code = self._fail(path, error)
+            message, code, _ = explain(error)
+            self._failures.setdefault(path, code)
+            line = message if message[:1] in "'\"" else f"{path!r}: {message}"
+            if line not in self._messages:
+                self._messages.add(line)
+                self._console.error(line, error)
             self._estimate.drop(number)
             if kept is not None:
                 self._console.warning(f"the best picture before the failure is {kept!r}.")
@@ -181,17 +170,6 @@ class Report(Terminal):
             text += "; failed: " + ", ".join(names[:_NAMED])
             text += f" and {more} more" if more > 0 else ""
         return text + "." + (" --skip_existing goes on from here." if left else "")
-
-    def _fail(self, path: str, error: Exception) -> Exit:
-        """Tells what is wrong with a path, but nothing twice."""
-        with self._lock:
-            message, code, _ = explain(error)
-            self._failures.setdefault(path, code)
-            line = message if message[:1] in "'\"" else f"{path!r}: {message}"
-            if line not in self._messages:
-                self._messages.add(line)
-                self._console.error(line, error)
-            return code
 
     def _place(self, number: int) -> str:
         return f"[{number}/{self._total}]"
