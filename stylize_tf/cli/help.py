@@ -86,13 +86,14 @@ def full_help(program: str, command: ModuleType) -> str:
         if is_repeated(field)
     ]
     added = f", but each {', '.join(repeated[:-1])} and {repeated[-1]} adds one" if repeated else ""
-    lines += _paragraph(
+    text = (
         "Flags are written --flag value or --flag=value, switches --flag and --noflag, lists with "
         f"commas. A flag given twice takes the last value{added}; flags override a preset and the "
         "recipe of --from_picture. The paths of finished files are all that is printed to standard "
         "output. absl's --logger_levels, --run_with_pdb, --run_with_profiling and --profile_file "
         "work too."
     )
+    lines += textwrap.wrap(text, _width(), break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)
 
 
@@ -161,10 +162,6 @@ def _two_columns(name: str, description: str) -> str:
     else:
         rows = [first.ljust(_INDENT) + lines[0], *(" " * _INDENT + line for line in lines[1:])]
     return "\n".join(rows)
-
-
-def _paragraph(content: str) -> list[str]:
-    return textwrap.wrap(content, _width(), break_long_words=False, break_on_hyphens=False)
 
 
 def _width() -> int:

@@ -21,13 +21,7 @@ from stylize_tf.jobs import inputs
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes
 from stylize_tf.jobs.outputs import Output, check_checkpoints, find_output
-from stylize_tf.jobs.recipe import (
-    REPEATED_OPTIONS,
-    Input,
-    Recipe,
-    RecipeError,
-    differences,
-)
+from stylize_tf.jobs.recipe import REPEATED_OPTIONS, Input, Recipe, RecipeError, differences
 from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
 
@@ -204,13 +198,7 @@ def _check_one(given: Mapping[str, Any]) -> None:
 def _expanded(
     config: StyleTransferConfig, options: Options, recorded: tuple[float, ...]
 ) -> tuple[StyleTransferConfig, Options]:
-    """The same with the paintings of folders in their place.
-
-    Args:
-        config: with the weights that were given for the blend of the folders, or none.
-        options: naming folders.
-        recorded: weights of a recipe, which are of the paintings.
-    """
+    """The same with the paintings of folders in their place; `recorded` weights are of them."""
     paintings, shares = styles.expanded(options.style, config.style_blend_weights)
     if not config.style_blend_weights and len(recorded) == len(paintings):
         shares = recorded

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from stylize_tf.errors import OutputError, StylizationError
+from stylize_tf.errors import StylizationError
 from stylize_tf.images import image_io, montage
 from stylize_tf.images.timelapse import Timelapse
 from stylize_tf.jobs.job import Job
@@ -45,7 +45,12 @@ class Painting:
         self.job = job
         self.last: Iterate | None = None
         self._stylizer = stylizer
-        self._checkpoint = _checkpoint(job)
+        self._checkpoint: Checkpoint | None = None
+        if job.options.checkpoint_dir is not None:
+            from stylize_tf.iterative.checkpoint import Checkpoint
+
+            where, seconds = job.options.checkpoint_dir, job.options.checkpoint_seconds
+            self._checkpoint = Checkpoint(where, seconds)
         self._ending = threading.Lock()
         self._ended = False
 
@@ -75,10 +80,6 @@ class Painting:
         if self.last is None:
             raise StylizationError("the optimization made no step, so there is no picture.")
         return True
-
-    def regions_overlay(self) -> np.ndarray:
-        """Photograph and paintings with their regions, side by side: float32 `[1, H, W, 3]`."""
-        return self._stylizer.pictures(self.job.sources).overlay()
 
     def picture(self) -> np.ndarray:
         """The best picture so far at the size of the finished one: float32 `[1, H, W, 3]`."""
@@ -169,7 +170,8 @@ class Picture(Painting):
         overlay = self._options.regions_overlay
         if overlay is not None:
             with self._warning("regions_overlay"):
-                image_io.write(overlay, self.regions_overlay(), quality=self._options.quality)
+                regions = self._stylizer.pictures(self.job.sources).overlay()
+                image_io.write(overlay, regions, quality=self._options.quality)
                 self._listener.info(f"Wrote the regions {overlay!r}.")
         if self.job.sources.fine_style is not None:
             self._listener.info("First the paintings are given their fine strokes.")
@@ -215,14 +217,8 @@ class Picture(Painting):
                     self._timelapse.add(iterate.image)
                     self._newest = iterate.evaluation
             elif self._options.timelapse is None:
-                self._write_intermediate(iterate.evaluation)
-
-    def _write_intermediate(self, evaluation: int) -> None:
-        try:
-            self.write(self.job.output.intermediate(evaluation), finished=False)
-        except OutputError as error:
-            # The run may yet end well: room may be made, and the picture is what counts.
-            self._listener.warning(str(error))
+                with self._warning("save_every"):  # Room may be made before the end.
+                    self.write(self.job.output.intermediate(iterate.evaluation), finished=False)
 
     def _write_comparison(self, path: str) -> None:
         sources = self.job.sources
@@ -245,11 +241,3 @@ class Picture(Painting):
             yield
         except Exception as error:
             self._listener.failed(f"`{name}`", error)
-
-
-def _checkpoint(job: Job) -> Checkpoint | None:
-    if job.options.checkpoint_dir is None:
-        return None
-    from stylize_tf.iterative.checkpoint import Checkpoint
-
-    return Checkpoint(job.options.checkpoint_dir, job.options.checkpoint_seconds)

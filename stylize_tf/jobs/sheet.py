@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +25,6 @@ from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes
 from stylize_tf.jobs.outputs import Output, derived_name, free_name, with_suffix
 from stylize_tf.jobs.painting import Painting
-
-if TYPE_CHECKING:
-    pass
 
 PREVIEW_SIZE = 256
 """Pixels of the side that `size` means, if nothing is said of it."""
@@ -59,11 +57,6 @@ class Axis:
     def labels(self) -> tuple[str, ...]:
         """What is written beside the cells: `strength=.5`."""
         return tuple(f"{self.name}={text}" for text in self.texts)
-
-    @property
-    def changes(self) -> tuple[dict[str, Any], ...]:
-        """Of the configuration, for each value."""
-        return tuple({self.name: value} for value in self.values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,9 +96,8 @@ class Sheet:
 
     def cell(self, row: int, column: int) -> tuple[Job, dict[str, Any]]:
         """The picture in a cell, and what its configuration changes in that of the sheet."""
-        changes = dict(self.axes[0].changes[column])
-        if len(self.axes) > 1:
-            changes |= self.axes[1].changes[row]
+        places = zip(self.axes, (column, row), strict=False)
+        changes = {axis.name: axis.values[place] for axis, place in places}
         config = self.job.config.replace(**changes)
         sources = starting(config, self.job.sources)
         return dataclasses.replace(self.job, config=config, sources=sources), changes
@@ -139,16 +131,17 @@ def prepare(given: Given, listener: Listener) -> Sheet:
             cannot be had.
     """
     check_modes(given.options, "sheet")
-    texts = asked_for(given.options)
-    if "sheet" in given.options:
-        return _prepare(given, texts, listener, is_again=False)
     try:
-        return _prepare(given, texts, listener, is_again=True)
+        return _prepare(given, listener)
     except _AxisError as error:
+        if "sheet" in given.options:
+            raise
         raise unfollowable(given.options["from_picture"], error) from error
 
 
-def _prepare(given: Given, texts: tuple[str, ...], listener: Listener, *, is_again: bool) -> Sheet:
+def _prepare(given: Given, listener: Listener) -> Sheet:
+    is_again = "sheet" not in given.options
+    texts = asked_for(given.options)
     axes = read_axes(texts)
     for axis in axes:
         if axis.name in given.config:
@@ -236,9 +229,10 @@ def _configs(base: StyleTransferConfig, axes: Sequence[Axis]) -> list[StyleTrans
     Raises:
         _AxisError: if a value is not allowed.
     """
-    rows = axes[1].changes if len(axes) > 1 else ({},)
+    names = [axis.name for axis in reversed(axes)]
+    cells = itertools.product(*(axis.values for axis in reversed(axes)))
     try:
-        return [base.replace(**column, **row) for row in rows for column in axes[0].changes]
+        return [base.replace(**dict(zip(names, values, strict=True))) for values in cells]
     except ConfigError as error:
         raise _AxisError(str(error)) from error
 
@@ -266,10 +260,6 @@ class SheetRun:
 
     A cell that fails stays empty. When the listener stops it, the run ends after the step, and the
     sheet is written with the cells that are finished.
-
-    Args:
-        sheet: what is painted.
-        listener: who wants it.
     """
 
     def __init__(self, sheet: Sheet, listener: Listener) -> None:
@@ -279,6 +269,8 @@ class SheetRun:
         self._pictures: dict[tuple[int, int], np.ndarray] = {}
         self._results: dict[tuple[int, int], dict[str, Any]] = {}
         self._failed: set[tuple[int, int]] = set()
+        columns = range(len(sheet.columns))
+        self._places = [[(row, column) for column in columns] for row in range(len(sheet.rows))]
         self._total = len(sheet.rows) * len(sheet.columns)
 
     @property
@@ -299,8 +291,7 @@ class SheetRun:
     def make(self) -> bool:
         """Paints the cells; whether it came to its end."""
         sheet = self._sheet
-        places = [(row, col) for row in range(len(sheet.rows)) for col in range(len(sheet.columns))]
-        for number, place in enumerate(places, start=1):
+        for number, place in enumerate(itertools.chain(*self._places), start=1):
             if self._listener.is_stopped():
                 return False
             row, column = place
@@ -330,11 +321,8 @@ class SheetRun:
         height, width = np.max([x.shape[1:3] for x in self._pictures.values()], axis=0).tolist()
         blank = np.full((1, height, width, 3), _NOT_REACHED, np.uint8)
         cells = [
-            [
-                None if (row, column) in self._failed else self._pictures.get((row, column), blank)
-                for column in range(len(sheet.columns))
-            ]
-            for row in range(len(sheet.rows))
+            [None if x in self._failed else self._pictures.get(x, blank) for x in row]
+            for row in self._places
         ]
         picture = montage(cells, sheet.rows, sheet.columns, title=sheet.title)
         path = sheet.job.output.to_write()
@@ -347,14 +335,9 @@ class SheetRun:
 
     def _metadata(self) -> dict[str, Any]:
         """The recipe that all cells have in common, the axes, and how far each cell came."""
-        sheet = self._sheet
-        rows, columns = range(len(sheet.rows)), range(len(sheet.columns))
         result = {
             "finished": len(self._pictures) == self._total,
-            "cells": [[self._results.get((row, column)) for column in columns] for row in rows],
+            "cells": [[self._results.get(place) for place in row] for row in self._places],
         }
-        return {
-            **sheet.job.recipe(self._stylizer.config).to_metadata({}, 0, finished=True),
-            "sheet": [*sheet.texts],
-            "result": result,
-        }
+        common = self._sheet.job.recipe(self._stylizer.config).to_metadata({}, 0, finished=True)
+        return {**common, "sheet": [*self._sheet.texts], "result": result}

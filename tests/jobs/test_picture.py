@@ -133,7 +133,7 @@ def test_save_every_writes_numbered_pictures_of_the_final_size(stylize, folder, 
 def test_intermediate_that_cannot_be_written_is_a_warning(stylize, folder, capsys):
     Path("out-0002.png").mkdir()
     assert stylize(*INPUTS, *SHORT, "--output=out.png", "--save_every=2") == 0
-    assert "warning: 'out-0002.png' is a folder" in capsys.readouterr().err
+    assert "warning: --save_every: 'out-0002.png' is a folder" in capsys.readouterr().err
     assert Path("out-0004.png").is_file()
 
 
