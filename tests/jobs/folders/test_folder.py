@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -12,76 +11,9 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
 from stylize_tf.errors import ImageError, StylizationError
 from stylize_tf.images import image_io
-from stylize_tf.machine import tensorflow_runtime
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import digest, draw
-
-SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
-EVALUATIONS = 5
-ALL = ("--content=photos", "--style=paintings", "--output_dir=out")
-NAMES = [f"{photo}_{painting}.png" for painting in ("sea", "sky") for photo in ("cat", "dog")]
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A working folder with two photographs and two paintings in folders."""
-    monkeypatch.chdir(tmp_path)
-    names = ("photos/cat.jpg", "photos/dog.png", "paintings/sea.jpg", "paintings/sky.webp")
-    for seed, name in enumerate(names):
-        draw(name, seed=seed)
-    Path("photos/notes.txt").write_text("not a picture")
-    return tmp_path
-
-
-@pytest.fixture
-def stylize(stylize):
-    """The run of `conftest`, of a few steps."""
-    return lambda *arguments, **options: stylize(*arguments, *SHORT, **options)
-
-
-@pytest.fixture
-def check(folder, monkeypatch, capsys):
-    """Runs the command, which must end before TensorFlow is loaded; exit code and lines."""
-
-    def run(*arguments):
-        loaded = lambda *a, **b: pytest.fail("TensorFlow was loaded")  # noqa: E731
-        monkeypatch.setattr(tensorflow_runtime, "load", loaded)
-        code = main_with(["main.py", *arguments])
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        return code, captured.err.splitlines()
-
-    return run
-
-
-def painted(folder="out"):
-    return sorted(path.name for path in Path(folder).iterdir())
-
-
-def counting(*actions):
-    """A hook that carries out an action at its step, counted over all pictures from 1."""
-    made = []
-
-    def hook(evaluation):
-        made.append(evaluation)
-        for at, action in actions:
-            if len(made) == at:
-                action()
-
-    return hook
-
-
-def throw(error):
-    raise error
-
-
-def untimed(line):
-    """The line without how long it took, which hangs on the machine."""
-    return re.sub(r" in \d[\d:]*( s)?(?=[.;])", "", line)
-
-
-def summary(capsys):
-    return untimed(capsys.readouterr().err.splitlines()[-1])
+from tests.fakes.folders import ALL, EVALUATIONS, NAMES, counting, painted, summary, throw, untimed
 
 
 def test_each_photograph_is_painted_in_the_manner_of_each_painting(stylize, capsys):
