@@ -15,6 +15,7 @@ from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.network import features
 from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.distances import wasserstein_2
+from stylize_tf.objective.moments import moments
 from stylize_tf.objective.statistics import gaussian
 from stylize_tf.objective.targets import Targets
 
@@ -59,7 +60,8 @@ def style_distance(network, picture, style):
     total = 0.0
     for name in CLASSIC_STYLE_LAYERS:
         unit = features.MEAN_ACTIVATIONS[name]
-        total += float(wasserstein_2(*(gaussian(maps[name] / unit) for maps in (own, wanted))))
+        pair = (gaussian(moments(maps[name] / unit)) for maps in (own, wanted))
+        total += float(wasserstein_2(*pair))
     return total
 
 
