@@ -23,15 +23,14 @@ def blocks(text, language):
 
 
 @pytest.mark.slow
-def test_python_of_the_readme_runs_as_it_stands(readme, vgg_weights, tmp_path, monkeypatch, capsys):
+def test_python_of_the_readme_runs_as_it_stands(readme, vgg_engine, tmp_path, monkeypatch, capsys):
     """In a folder of its own, with the repository's examples; one program from top to bottom."""
     examples = tmp_path / "examples"
     examples.mkdir()
     for picture in (ROOT / "examples").glob("*.[jp][pn]g"):
         (examples / picture.name).write_bytes(picture.read_bytes())
     monkeypatch.chdir(tmp_path)
-    engine = Engine.vgg19(vgg_weights)
-    monkeypatch.setattr(Engine, "vgg19", lambda weights: engine)
+    monkeypatch.setattr(Engine, "vgg19", lambda weights: vgg_engine)
     found = blocks(readme, "python")
     assert found, "README.md shows no Python."
     names = {"__name__": "__main__"}
