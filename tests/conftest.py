@@ -108,8 +108,20 @@ def check(folder, monkeypatch, capsys):
 
 
 @pytest.fixture
-def real_stylize(folder, vgg_weights, vgg_engine, monkeypatch):
-    """Runs the command in this process with the real network, for tests marked `slow`.
+def many(folder):
+    """In that folder also two photographs and two paintings in folders."""
+    from tests.fakes.cli_fakes import draw
+
+    inputs = ("photos/cat.jpg", "photos/dog.png", "paintings/sea.jpg", "paintings/sky.webp")
+    for seed, name in enumerate(inputs):
+        draw(name, seed=seed)
+    (folder / "photos" / "notes.txt").write_text("not a picture")
+    return folder
+
+
+@pytest.fixture
+def real_stylize(folder, tiny_engine, monkeypatch):
+    """Runs the command in this process with a real stylizer, on a network that is quick.
 
     Only what is compiled is kept from one run to the next.
     """
@@ -118,12 +130,13 @@ def real_stylize(folder, vgg_weights, vgg_engine, monkeypatch):
     from stylize_tf.jobs import painting
     from stylize_tf.machine.newest import Newest
     from stylize_tf.network import weights
+    from tests.fakes.cli_fakes import WEIGHTS
 
     def make(config, found):
-        vgg_engine.paintings = Newest(16)
-        return Stylizer(config, engine=vgg_engine)
+        tiny_engine.paintings = Newest(16)
+        return Stylizer(config, engine=tiny_engine)
 
-    monkeypatch.setattr(weights, "find", lambda *arguments, **options: vgg_weights)
+    monkeypatch.setattr(weights, "find", lambda *arguments, **options: WEIGHTS)
     monkeypatch.setattr(painting, "make_stylizer", make)
     return lambda *arguments: main_with(["main.py", *arguments])
 

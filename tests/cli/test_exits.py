@@ -13,15 +13,7 @@ from stylize_tf.cli.main import main_with
 from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationError, WeightsError
 from stylize_tf.images import image_io
 from stylize_tf.machine import tensorflow_runtime
-
-SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
-
-
-INPUTS = ("--content=photo.png", "--style=painting.png")
-
-
-def files(folder):
-    return sorted(path.name for path in folder.iterdir())
+from tests.fakes.cli_fakes import INPUTS, SHORT, ResourceExhaustedError, fail_at, full_disk, names
 
 
 def test_missing_tensorflow_is_one_line_that_says_what_to_install(check, monkeypatch):
@@ -53,18 +45,6 @@ def test_warning_that_comes_twice_is_shown_once(stylize, capsys):
     assert capsys.readouterr().err.count("EXIF orientation 99 is ignored") == 1
 
 
-def failing(error, at=1):
-    def hook(evaluation):
-        if evaluation == at:
-            raise error
-
-    return hook
-
-
-class ResourceExhaustedError(Exception):
-    __module__ = "tensorflow.python.framework.errors_impl"
-
-
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
@@ -84,18 +64,18 @@ class ResourceExhaustedError(Exception):
 def test_failure_of_the_optimization_is_one_line_and_an_exit_code(
     stylize, folder, capsys, error, code, message
 ):
-    before = files(folder)
-    assert stylize(*INPUTS, *SHORT, "--quiet", hook=failing(error)) == code
+    before = names()
+    assert stylize(*INPUTS, *SHORT, "--quiet", hook=fail_at(1, error)) == code
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(f"stylize_tf: error: {message}")
     assert captured.err.count("\n") == 1
-    assert files(folder) == before
+    assert names() == before
 
 
 def test_failure_halfway_keeps_the_best_picture_beside_the_old_output(stylize, folder, capsys):
     Path("out.png").write_text("old")
-    code = stylize(*INPUTS, *SHORT, "--output=out.png", hook=failing(MemoryError(), at=4))
+    code = stylize(*INPUTS, *SHORT, "--output=out.png", hook=fail_at(4, MemoryError()))
     assert code == Exit.FAILED
     assert Path("out.png").read_text() == "old"
     assert image_io.size_of("out-unfinished.png") == (32, 48)
@@ -106,7 +86,7 @@ def test_failure_halfway_keeps_the_best_picture_beside_the_old_output(stylize, f
 
 
 def test_verbose_error_comes_with_its_traceback(stylize, capsys):
-    assert stylize(*INPUTS, *SHORT, "-v", "1", hook=failing(ValueError("here"))) == 1
+    assert stylize(*INPUTS, *SHORT, "-v", "1", hook=fail_at(1, ValueError("here"))) == 1
     error = capsys.readouterr().err
     assert "Traceback (most recent call last)" in error
     assert "raise error\nValueError: here\n" in error
@@ -115,16 +95,12 @@ def test_verbose_error_comes_with_its_traceback(stylize, capsys):
 
 def test_disk_that_is_full_at_the_end_leaves_the_old_picture(stylize, folder, capsys, monkeypatch):
     Path("out.png").write_text("old")
-    before = files(folder)
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    before = names()
+    monkeypatch.setattr(os, "fsync", full_disk)
     assert stylize(*INPUTS, *SHORT, "--output=out.png", "--quiet") == Exit.OUTPUT
     assert "No space left on device" in capsys.readouterr().err
     assert Path("out.png").read_text() == "old"
-    assert files(folder) == before
+    assert names() == before
 
 
 def test_offline_without_weights_is_one_line_and_below_it_the_ways_out(

@@ -1,26 +1,18 @@
 from __future__ import annotations
 
+import functools
 import signal
-from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
+from stylize_tf.cli.main import main_with
 from stylize_tf.cli.terminal.interrupts import Interrupted, Interrupts
 from stylize_tf.images import image_io
+from stylize_tf.machine import tensorflow_runtime
+from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import SHORT, at, names, send_at, throw
 
-ROOT = Path(__file__).parents[2]
 INPUTS = ("--content=photo.png", "--style=photo.png")
-SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save("photo.png")
-    return tmp_path
 
 
 @pytest.fixture
@@ -29,53 +21,31 @@ def stylize(stylize):
     return lambda *arguments, **options: stylize(*INPUTS, *SHORT, *arguments, **options)
 
 
-def send_at(step, *signals):
-    """A hook that gets the signals while a step is made."""
-
-    def hook(evaluation):
-        if evaluation == step:
-            for signum in signals:
-                signal.raise_signal(signum)
-
-    return hook
+CANCELLED = at(3, functools.partial(signal.raise_signal, signal.SIGTERM), throw(RuntimeError("x")))
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=str)
-def test_signal_ends_the_step_and_writes_the_best_picture_at_its_final_size(
-    stylize, folder, capsys, signum, code
+@pytest.mark.parametrize(
+    ("hook", "code", "evaluations"),
+    [
+        (send_at(2, signal.SIGINT), 130, 2),
+        (send_at(2, signal.SIGTERM), 143, 2),
+        (send_at(4, signal.SIGINT, signal.SIGINT), 130, 3),
+        (at(3, throw(KeyboardInterrupt())), 130, 2),  # From inside a library.
+        (CANCELLED, 143, 2),  # A library makes its own error of it.
+    ],
+    ids=["SIGINT", "SIGTERM", "twice", "exception", "cancelled"],
+)
+def test_interruption_leaves_the_best_picture_at_its_final_size(
+    stylize, capsys, hook, code, evaluations
 ):
-    assert stylize(hook=send_at(2, signum)) == code
+    """The first signal ends the step, the second one stops within it."""
+    assert stylize(hook=hook) == code
     captured = capsys.readouterr()
     assert captured.out == "photo_photo.png\n"
-    assert "Stopping after this step" in captured.err
     assert "Interrupted: wrote the best picture so far" in captured.err
-    assert image_io.size_of("photo_photo.png") == (32, 48)  # The stage was 32 pixels wide.
+    assert image_io.size_of("photo_photo.png") == (32, 48)  # The first stage was 32 pixels wide.
     result = image_io.read_metadata("photo_photo.png")["result"]
-    assert (result["evaluations"], result["finished"]) == (2, False)
-
-
-def test_second_signal_stops_within_the_step(stylize, folder):
-    assert stylize(hook=send_at(4, signal.SIGINT, signal.SIGINT)) == 130
-    assert image_io.read_metadata("photo_photo.png")["result"]["evaluations"] == 3
-
-
-def test_keyboard_interrupt_from_inside_a_library_is_the_same(stylize, folder):
-    def hook(evaluation):
-        if evaluation == 3:
-            raise KeyboardInterrupt
-
-    assert stylize(hook=hook) == 130
-    assert image_io.read_metadata("photo_photo.png")["result"]["evaluations"] == 2
-
-
-def test_library_that_turns_the_second_signal_into_its_own_error_loses_nothing(stylize, folder):
-    def hook(evaluation):
-        if evaluation == 3:
-            signal.raise_signal(signal.SIGTERM)
-            raise RuntimeError("cancelled")
-
-    assert stylize(hook=hook) == 143
-    assert image_io.read_metadata("photo_photo.png")["result"]["evaluations"] == 2
+    assert (result["evaluations"], result["finished"]) == (evaluations, False)
 
 
 def test_signal_before_there_is_a_picture_writes_nothing(stylize, folder, capsys):
@@ -84,15 +54,19 @@ def test_signal_before_there_is_a_picture_writes_nothing(stylize, folder, capsys
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1].startswith("stylize_tf: error: interrupted before")
-    assert [path.name for path in folder.iterdir()] == ["photo.png"]
+    assert names() == ["other.png", "painting.png", "photo.png"]
 
 
-def test_signal_while_inputs_are_read_stops_at_once(stylize, folder, monkeypatch):
-    def read(*arguments, **options):
+@pytest.mark.parametrize("owner", [(image_io, "read"), (tensorflow_runtime, "load")], ids=str)
+def test_signal_while_inputs_are_read_or_tensorflow_is_loaded_stops_at_once(
+    stylize, monkeypatch, owner
+):
+    def interrupted(*arguments, **options):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(image_io, "read", read)
-    assert stylize(hook=lambda evaluation: pytest.fail("it went on")) == 130
+    cli_fakes.install(monkeypatch.setattr, lambda evaluation: pytest.fail("it went on"))
+    monkeypatch.setattr(*owner, interrupted)
+    assert main_with(["main.py", *INPUTS, *SHORT]) == 130
 
 
 @pytest.mark.parametrize("first", [False, True])
@@ -113,7 +87,7 @@ def test_signals_while_the_file_is_written_do_not_tear_it(stylize, folder, monke
 
 def test_handlers_are_put_back(stylize):
     before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
-    assert stylize(hook=lambda evaluation: None) == 0
+    assert stylize() == 0
     assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
 
 

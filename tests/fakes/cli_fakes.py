@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
+import itertools
 import os
+import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +32,10 @@ from stylize_tf.network import weights
 
 WEIGHTS = SimpleNamespace(source="weights for tests", kind="npz", sha256="0" * 64, tensors={})
 
+INPUTS = ("--content=photo.png", "--style=painting.png")
+SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
+EVALUATIONS = 5
+"""Steps of a picture with `SHORT`, in two stages."""
 
 MADE: list[Any] = []
 """Configurations of the stylizers that were made, not those replaced in another."""
@@ -132,6 +140,58 @@ def install(
     put(tensorflow_runtime, "load", lambda *arguments, **options: runtime)
     put(painting, "make_stylizer", make)
     put(weights, "find", lambda *arguments, **options: WEIGHTS)
+
+
+def at(step: int, *actions: Callable[[], Any]) -> Callable[[int], None]:
+    """A hook that does something at a step, counted over all pictures from 1."""
+    steps = itertools.count(1)
+
+    def hook(evaluation: int) -> None:
+        if next(steps) == step:
+            for act in actions:
+                act()
+
+    return hook
+
+
+def send_at(step: int, *signals: int) -> Callable[[int], None]:
+    """A hook that gets signals at a step."""
+    return at(step, *(functools.partial(signal.raise_signal, signum) for signum in signals))
+
+
+def throw(error: BaseException) -> Callable[[], Any]:
+    """What raises an error when it is called."""
+
+    def thrower() -> None:
+        raise error
+
+    return thrower
+
+
+def fail_at(step: int, error: BaseException) -> Callable[[int], None]:
+    """A hook that raises an error at a step."""
+    return at(step, throw(error))
+
+
+class ResourceExhaustedError(Exception):
+    """TensorFlow's own, as far as its name goes."""
+
+    __module__ = "tensorflow.python.framework.errors_impl"
+
+
+def full_disk(descriptor: int) -> None:
+    """In place of `os.fsync`."""
+    raise OSError(28, "No space left on device")
+
+
+def names(folder: Any = ".") -> list[str]:
+    """What is in a folder."""
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def untimed(line: str) -> str:
+    """The line without how long it took, which hangs on the machine."""
+    return re.sub(r" in \d[\d:]*( s)?(?=[.;])", "", line)
 
 
 def draw(path: Any, size: tuple[int, int] = (40, 60), seed: int = 0) -> None:

@@ -19,10 +19,8 @@ from stylize_tf.images import image_io
 from stylize_tf.jobs import folder as folder_module
 from stylize_tf.machine import tensorflow_runtime
 from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import EVALUATIONS, SHORT, fail_at, full_disk, names, send_at
 
-ROOT = Path(__file__).parents[2]
-SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
-EVALUATIONS = 5
 PHOTOS = 4
 ALL = ("--content=photos", "--style=painting.png", "--output_dir=out")
 NAMES = [f"{number}_painting.png" for number in range(PHOTOS)]
@@ -43,23 +41,6 @@ def stylize(stylize):
     return lambda *arguments, **options: stylize(*ALL, *SHORT, *arguments, **options)
 
 
-def painted():
-    return sorted(path.name for path in Path("out").iterdir())
-
-
-def send_at(step, *signals):
-    """A hook that gets the signals at a step, counted over all pictures from 1."""
-    made = []
-
-    def hook(evaluation):
-        made.append(evaluation)
-        if len(made) == step:
-            for signum in signals:
-                signal.raise_signal(signum)
-
-    return hook
-
-
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=str)
 def test_signal_ends_the_step_and_keeps_the_picture_under_a_name_of_its_own(
     stylize, capsys, signum, code
@@ -67,7 +48,7 @@ def test_signal_ends_the_step_and_keeps_the_picture_under_a_name_of_its_own(
     assert stylize(hook=send_at(EVALUATIONS + 2, signum)) == code
     captured = capsys.readouterr()
     assert captured.out == "out/0_painting.png\n"
-    assert painted() == ["0_painting.png", "1_painting-unfinished.png"]
+    assert names("out") == ["0_painting.png", "1_painting-unfinished.png"]
     assert image_io.size_of("out/1_painting-unfinished.png") == (32, 48)
     result = image_io.read_metadata("out/1_painting-unfinished.png")["result"]
     assert (result["finished"], result["evaluations"]) == (False, 2)
@@ -76,7 +57,7 @@ def test_signal_ends_the_step_and_keeps_the_picture_under_a_name_of_its_own(
     assert lines[-2].endswith("wrote the best picture so far, 'out/1_painting-unfinished.png'.")
     assert lines[-1].startswith("stylize_tf: error: Interrupted: 1 written, 3 left in ")
     assert stylize("--skip_existing") == 0
-    assert painted() == sorted([*NAMES, "1_painting-unfinished.png"])
+    assert names("out") == sorted([*NAMES, "1_painting-unfinished.png"])
 
 
 def test_second_signal_ends_within_the_step(stylize, capsys):
@@ -89,7 +70,7 @@ def test_second_signal_ends_within_the_step(stylize, capsys):
 
 def test_signal_at_the_last_step_of_a_picture_leaves_it_finished_and_begins_no_other(stylize):
     assert stylize(hook=send_at(EVALUATIONS, signal.SIGTERM)) == 143
-    assert painted() == ["0_painting.png"]
+    assert names("out") == ["0_painting.png"]
     assert image_io.read_metadata("out/0_painting.png")["result"]["finished"]
 
 
@@ -103,7 +84,7 @@ def test_signals_while_a_file_is_written_do_not_tear_it(stylize, monkeypatch):
 
     monkeypatch.setattr(image_io, "write", interrupted)
     assert stylize() == 130
-    assert painted() == ["0_painting.png"]
+    assert names("out") == ["0_painting.png"]
     assert image_io.read("out/0_painting.png").shape == (1, 32, 48, 3)
 
 
@@ -127,7 +108,7 @@ def test_two_devices_make_a_picture_each_at_the_same_time(stylize, capsys):
     assert stylize(hook=hook, devices=TWO) == 0
     assert threads == {"stylize_tf on /CPU:0", "stylize_tf on /CPU:1"}
     captured = capsys.readouterr()
-    assert painted() == NAMES
+    assert names("out") == NAMES
     assert sorted(captured.out.splitlines()) == [f"out/{name}" for name in NAMES]
     # Lines are whole, whichever thread they come from.
     for line in captured.err.splitlines():
@@ -163,7 +144,7 @@ def test_second_signal_leaves_threads_behind_but_not_their_pictures(stylize, mon
 
     try:
         assert stylize(hook=hook, devices=TWO) == 130
-        assert painted() == ["0_painting-unfinished.png", "1_painting-unfinished.png"]
+        assert names("out") == ["0_painting-unfinished.png", "1_painting-unfinished.png"]
         result = image_io.read_metadata("out/1_painting-unfinished.png")["result"]
         assert (result["finished"], result["evaluations"]) == (False, 2)
     finally:
@@ -171,32 +152,21 @@ def test_second_signal_leaves_threads_behind_but_not_their_pictures(stylize, mon
         for thread in threading.enumerate():
             if thread.name.startswith("stylize_tf on "):
                 thread.join(20)
-    assert len(painted()) == 2
+    assert len(names("out")) == 2
 
 
 def test_failure_on_one_device_leaves_the_others_at_work(stylize, capsys):
-    made = []
-
-    def hook(evaluation):
-        made.append(evaluation)
-        if len(made) == 3:
-            raise MemoryError
-
-    assert stylize(hook=hook, devices=TWO) == Exit.PARTLY
-    assert len([name for name in painted() if "unfinished" not in name]) == PHOTOS - 1
+    assert stylize(hook=fail_at(3, MemoryError()), devices=TWO) == Exit.PARTLY
+    assert len([name for name in names("out") if "unfinished" not in name]) == PHOTOS - 1
 
 
 def test_disk_that_fills_up_ends_all_devices(stylize, monkeypatch, capsys):
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full_disk)
     assert stylize(devices=TWO) == Exit.OUTPUT
-    assert painted() == []
+    assert names("out") == []
     assert re.search(r"0 written, [12] failed, [23] left", capsys.readouterr().err)
 
 
-@pytest.mark.slow
 def test_real_pictures_of_a_folder_are_those_of_runs_of_their_own_byte_for_byte(
     real_stylize, capsys
 ):

@@ -12,23 +12,17 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.control import fine_style
 from stylize_tf.images import image_io
 from tests.fakes import cli_fakes
-from tests.fakes.cli_fakes import digest
-
-SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
-INPUTS = ("--content=photo.png", "--style=painting.png")
+from tests.fakes.cli_fakes import INPUTS, SHORT, digest, draw
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A working folder with a photograph, paintings, and a folder of two more."""
-    monkeypatch.chdir(tmp_path)
-    Path("several").mkdir()
+def folder(folder):
+    """That of `conftest`, with one more painting and a folder of two."""
     Path("empty").mkdir()
-    rng = np.random.default_rng(0)
     Image.new("RGB", (1, 5000)).save("thin.png")
-    for name in ("photo.png", "painting.png", "fine.png", "several/b.png", "several/a.jpg"):
-        Image.fromarray(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)).save(name)
-    return tmp_path
+    for seed, name in enumerate(("fine.png", "several/b.png", "several/a.jpg")):
+        draw(name, seed=seed)
+    return folder
 
 
 def inputs_of(name):
@@ -160,11 +154,10 @@ def test_what_cannot_be_a_painting_is_refused(check, arguments, code, message):
     assert (found, line[: len(message)]) == (code, message)
 
 
-@pytest.mark.slow
 def test_real_run_with_fine_strokes_is_repeated_byte_for_byte(real_stylize, capsys, monkeypatch):
     monkeypatch.setattr(fine_style, "STEPS", 3)
-    flags = ("--style=several", "--fine_style=fine.png", *SHORT, "--output=out.png", "--quiet")
-    assert real_stylize("--content=photo.png", *flags) == 0
+    flags = ("--style=several", "--fine_style=fine.png", "--output=out.png", "--quiet")
+    assert real_stylize("--content=photo.png", *flags, *SHORT, "--precision=float32") == 0
     assert real_stylize("--from_picture=out.png", "--quiet") == 0
     assert capsys.readouterr() == ("out.png\nout-2.png\n", "")
     assert digest("out.png") == digest("out-2.png")

@@ -13,19 +13,15 @@ from stylize_tf.images import image_io
 from stylize_tf.jobs.recipe import Input, Recipe, RecipeError, differences, find_recorded
 from stylize_tf.machine import tensorflow_runtime
 from tests.fakes import cli_fakes
-from tests.fakes.cli_fakes import digest
+from tests.fakes.cli_fakes import SHORT, digest
 
-SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
-INPUTS = ("--content=photo.png", "--style=painting.png", "--style=other.png")
+INPUTS = (*cli_fakes.INPUTS, "--style=other.png")
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A working folder with four pictures."""
-    monkeypatch.chdir(tmp_path)
-    for seed, name in enumerate(("photo", "painting", "other", "start")):
-        cli_fakes.draw(f"{name}.png", seed=seed)
-    return tmp_path
+def folder(folder):
+    cli_fakes.draw("start.png", seed=3)
+    return folder
 
 
 def recipe(**changes):
@@ -212,7 +208,6 @@ def test_recorded_input_that_is_nowhere_keeps_its_name(tmp_path, monkeypatch):
     assert find_recorded(item, "folder/out.png") == "gone.png"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

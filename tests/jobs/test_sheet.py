@@ -8,28 +8,29 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_tf.cli import help
-from stylize_tf.cli.commands import paint
 from stylize_tf.cli.exits import ConfigError, Exit
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import StylizationError
 from stylize_tf.images import image_io
 from stylize_tf.jobs import sheet
 from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import INPUTS, fail_at, send_at
 
-ROOT = Path(__file__).parents[2]
-INPUTS = ("--content=photo.png", "--style=painting.png")
 SHORT = ("--size=48", "--coarsest_size=0", "--steps=3")
 
 
 @pytest.fixture
-def stylize(stylize):
-    """The run of `conftest`, whose `hook(config, step)` is called at each step."""
+def cells(monkeypatch):
+    """The cells that were put together."""
+    found = []
+    real = sheet.montage
 
-    def run(*arguments, hook=lambda config, step: None):
-        return stylize(*arguments, hook=lambda step: hook(cli_fakes.RUNS[-1].config, step))
+    def montage(given, *arguments, **options):
+        found[:] = given
+        return real(given, *arguments, **options)
 
-    return run
+    monkeypatch.setattr(sheet, "montage", montage)
+    return found
 
 
 def configs():
@@ -78,20 +79,12 @@ def test_first_option_makes_the_columns_and_the_second_the_rows(stylize, monkeyp
     assert {cell.dtype.name for line in shown["cells"] for cell in line} == {"uint8"}
 
 
-def test_cell_has_the_pixels_of_the_picture_that_its_flag_gives(stylize, monkeypatch):
-    cells = []
-    real = sheet.montage
-
-    def montage(given, *arguments, **options):
-        cells.extend(given[0])
-        return real(given, *arguments, **options)
-
-    monkeypatch.setattr(sheet, "montage", montage)
+def test_cell_has_the_pixels_of_the_picture_that_its_flag_gives(stylize, cells):
     assert stylize(*INPUTS, *SHORT[:2], "--sheet=steps=1;5") == 0
-    for steps, cell in zip((1, 5), cells, strict=True):
+    for steps, cell in zip((1, 5), cells[0], strict=True):
         assert stylize(*INPUTS, *SHORT[:2], f"--steps={steps}", "--output=one.png") == 0
         assert np.array_equal(np.rint(255 * image_io.read("one.png")), cell)
-    assert not np.array_equal(*cells)
+    assert not np.array_equal(*cells[0])
 
 
 def test_cells_are_previews_unless_the_size_is_said(stylize, monkeypatch):
@@ -238,12 +231,9 @@ def test_sheet_that_cannot_be_made_is_one_line_before_tensorflow_is_loaded(
     assert (code, line[: len(message)]) == (Exit.USAGE, message)
 
 
-def test_values_are_checked_before_weights_are_looked_for(check, monkeypatch):
-    arguments = ("--content=none.png", INPUTS[1], "--sheet=strength=3")
-    assert check(*arguments) == (
-        Exit.USAGE,
-        "--strength must be a number between 0 and 2; got 3.0.",
-    )
+def test_values_are_checked_before_any_input_is_looked_at(check):
+    code, line = check("--content=none.png", INPUTS[1], "--sheet=strength=3")
+    assert (code, line) == (Exit.USAGE, "--strength must be a number between 0 and 2; got 3.0.")
 
 
 def test_painting_too_thin_for_one_of_the_cells_is_refused_by_name(stylize, check, capsys):
@@ -264,30 +254,8 @@ def test_as_many_cells_as_allowed_can_be_asked_for():
         sheet.read_axes([f"seed={values},9", f"size={values}"])
 
 
-def failing_at(strength, error, at=2):
-    def hook(config, step):
-        if config.strength == strength and step == at:
-            raise error
-
-    return hook
-
-
 def empty_cells(cells):
     return [[cell is None for cell in line] for line in cells]
-
-
-@pytest.fixture
-def cells(monkeypatch):
-    """The cells that were put together."""
-    found = []
-    real = sheet.montage
-
-    def montage(given, *arguments, **options):
-        found[:] = given
-        return real(given, *arguments, **options)
-
-    monkeypatch.setattr(sheet, "montage", montage)
-    return found
 
 
 @pytest.mark.parametrize(
@@ -300,7 +268,7 @@ def cells(monkeypatch):
 )
 def test_cell_that_fails_is_left_empty_with_a_warning(stylize, cells, capsys, error, message):
     axes = ("--sheet=strength=.5,1,1.5", "--output=out.png")
-    code = stylize(*INPUTS, *SHORT, *axes, "--quiet", hook=failing_at(1.0, error))
+    code = stylize(*INPUTS, *SHORT, *axes, "--quiet", hook=fail_at(5, error))
     assert code == Exit.PARTLY
     captured = capsys.readouterr()
     assert captured.out == "out.png\n"
@@ -312,7 +280,7 @@ def test_cell_that_fails_is_left_empty_with_a_warning(stylize, cells, capsys, er
 
 
 def test_traceback_of_a_cell_that_fails_is_there_for_those_who_ask(stylize, capsys):
-    hook = failing_at(1.0, ValueError("here"))
+    hook = fail_at(5, ValueError("here"))
     assert stylize(*INPUTS, *SHORT, "--sheet=strength=.5,1", "-v", "1", hook=hook) == Exit.PARTLY
     assert "raise error\nValueError: here\n" in capsys.readouterr().err
 
@@ -320,7 +288,7 @@ def test_traceback_of_a_cell_that_fails_is_there_for_those_who_ask(stylize, caps
 def test_nothing_is_written_if_all_cells_fail(stylize, folder, capsys):
     Path("out.png").write_text("old")
 
-    def hook(config, step):
+    def hook(evaluation):
         raise MemoryError
 
     axes = ("--sheet=strength=.5,1", "--output=out.png")
@@ -331,22 +299,13 @@ def test_nothing_is_written_if_all_cells_fail(stylize, folder, capsys):
     assert Path("out.png").read_text() == "old"
 
 
-def interrupting_at(strength, *signals):
-    def hook(config, step):
-        if config.strength == strength and step == 2:
-            for signum in signals:
-                signal.raise_signal(signum)
-
-    return hook
-
-
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=str)
 def test_signal_writes_the_sheet_with_the_cells_that_are_finished(
     stylize, cells, capsys, signum, code, count
 ):
     axes = ("--sheet=strength=.5,1,1.5", "--output=out.png")
-    hook = interrupting_at(1.0, *[signum] * count)
+    hook = send_at(5, *[signum] * count)
     assert stylize(*INPUTS, *SHORT, *axes, hook=hook) == code
     captured = capsys.readouterr()
     assert captured.out == "out.png\n"
@@ -361,7 +320,7 @@ def test_signal_writes_the_sheet_with_the_cells_that_are_finished(
 
 
 def test_signal_before_a_cell_is_finished_writes_nothing(stylize, folder, capsys):
-    hook = interrupting_at(0.5, signal.SIGINT)
+    hook = send_at(2, signal.SIGINT)
     assert stylize(*INPUTS, *SHORT, "--sheet=strength=.5,1", hook=hook) == 130
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -369,13 +328,6 @@ def test_signal_before_a_cell_is_finished_writes_nothing(stylize, folder, capsys
     assert not Path("photo_painting_sheet.png").exists()
 
 
-def test_help_shows_the_walk_between_two_paintings():
-    text = " ".join(help.full_help("main.py", paint).split())
-    assert "--sheet NAME=V,V,..." in text
-    assert "--sheet 'style_blend_weights=1,0;3,1;1,1;1,3;0,1' walks from one to the other" in text
-
-
-@pytest.mark.slow
 def test_real_sheet_varies_what_it_says_and_can_be_made_again(real_stylize, capsys):
     flags = ("--size=64", "--coarsest_size=0", "--steps=12", "--precision=float32", "--quiet")
     axes = ("--sheet=strength=0,1.5", "--sheet=color=style,content")

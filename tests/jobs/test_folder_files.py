@@ -6,17 +6,29 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 from stylize_tf.cli.exits import Exit
 from stylize_tf.images import image_io
-from tests.fakes.cli_fakes import digest, draw
-from tests.fakes.folders import ALL, EVALUATIONS, NAMES, SHORT, counting, painted, summary, untimed
+from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import EVALUATIONS, SHORT, at, digest, draw, fail_at, names, untimed
+
+pytestmark = pytest.mark.usefixtures("many")
+ALL = ("--content=photos", "--style=paintings", "--output_dir=out")
+NAMES = [f"{photo}_{painting}.png" for painting in ("sea", "sky") for photo in ("cat", "dog")]
+
+
+@pytest.fixture
+def stylize(stylize):
+    """The run of `conftest`, of a few steps."""
+    return lambda *arguments, **options: stylize(*arguments, *SHORT, **options)
 
 
 def test_existing_pictures_are_skipped_and_nothing_is_loaded_when_all_are_there(
     stylize, check, capsys
 ):
     assert stylize(*ALL) == 0
-    before = {name: digest(f"out/{name}") for name in painted()}
+    before = {name: digest(f"out/{name}") for name in names("out")}
     Path("out/dog_sea.png").unlink()
     capsys.readouterr()
     assert stylize(*ALL, "--skip_existing") == 0
@@ -24,21 +36,17 @@ def test_existing_pictures_are_skipped_and_nothing_is_loaded_when_all_are_there(
     assert captured.out == "out/dog_sea.png\n"
     assert "1 picture to paint, 3 are there." in captured.err
     assert untimed(captured.err.splitlines()[-1]) == "stylize_tf: 1 written, 3 skipped."
-    assert before == {name: digest(f"out/{name}") for name in painted()}
-    code, [line] = check(*ALL, *SHORT, "--skip_existing")
+    assert before == {name: digest(f"out/{name}") for name in names("out")}
+    code, line = check(*ALL, *SHORT, "--skip_existing")
     assert (code, untimed(line)) == (0, "stylize_tf: 0 written, 4 skipped.")
 
 
 def test_interrupted_picture_is_not_taken_for_finished(stylize):
     """Not even under the name of the finished one, which a run of a single picture gives it."""
     flags = ("--content=photos/cat.jpg", "--style=paintings/sea.jpg")
-
-    def interrupt(evaluation):
-        if evaluation == 2:
-            raise KeyboardInterrupt
-
     Path("out").mkdir()
-    assert stylize(*flags, "--output=out/cat_sea.png", hook=interrupt) == 130
+    hook = fail_at(2, KeyboardInterrupt())
+    assert stylize(*flags, "--output=out/cat_sea.png", hook=hook) == 130
     assert not image_io.read_metadata("out/cat_sea.png")["result"]["finished"]
     assert stylize(*flags, "--output_dir=out", "--skip_existing") == 0
     assert image_io.read_metadata("out/cat_sea.png")["result"]["finished"]
@@ -49,9 +57,9 @@ def test_existing_picture_of_the_same_inputs_is_replaced_and_nothing_else_is(sty
     draw("out/cat_sea.png", seed=9)  # Somebody's own.
     shutil.copy("out/dog_sky.png", "out/cat_sky.png")  # Made from another photograph.
     Path("out/dog_sea.png").write_text("no picture")
-    before = {name: digest(f"out/{name}") for name in painted()}
+    before = {name: digest(f"out/{name}") for name in names("out")}
     assert stylize(*ALL, "--seed=2") == Exit.PARTLY
-    after = {name: digest(f"out/{name}") for name in painted()}
+    after = {name: digest(f"out/{name}") for name in names("out")}
     assert [name for name in before if before[name] != after[name]] == ["dog_sky.png"]
     error = capsys.readouterr().err
     assert "'out/cat_sea.png' is there already and holds no recipe" in error
@@ -60,7 +68,7 @@ def test_existing_picture_of_the_same_inputs_is_replaced_and_nothing_else_is(sty
     # Asked to leave what exists it leaves a picture without a recipe in peace, and says nothing.
     assert stylize(*ALL, "--skip_existing") == Exit.PARTLY
     assert "'out/cat_sea.png'" not in capsys.readouterr().err
-    assert after == {name: digest(f"out/{name}") for name in painted()}
+    assert after == {name: digest(f"out/{name}") for name in names("out")}
 
 
 def test_folder_of_the_photographs_may_be_that_of_the_results(stylize, capsys):
@@ -69,8 +77,8 @@ def test_folder_of_the_photographs_may_be_that_of_the_results(stylize, capsys):
     assert stylize(*flags) == 0
     assert stylize(*flags, "--skip_existing") == 0  # What was painted is no photograph.
     assert inputs.items() <= {path: digest(path) for path in Path("photos").iterdir()}.items()
-    assert painted("photos") == ["cat.jpg", "cat_sea.png", "dog.png", "dog_sea.png", "notes.txt"]
-    assert "0 written, 2 skipped" in summary(capsys)
+    assert names("photos") == ["cat.jpg", "cat_sea.png", "dog.png", "dog_sea.png", "notes.txt"]
+    assert "0 written, 2 skipped" in untimed(capsys.readouterr().err)
 
 
 def test_input_is_never_overwritten(stylize, capsys):
@@ -83,7 +91,7 @@ def test_input_is_never_overwritten(stylize, capsys):
 
 
 def test_file_that_takes_the_name_meanwhile_is_not_replaced(stylize, capsys):
-    hook = counting((3, lambda: Path("out/cat_sea.png").write_text("precious")))
+    hook = at(3, lambda: Path("out/cat_sea.png").write_text("precious"))
     assert stylize(*ALL, hook=hook) == 0
     assert capsys.readouterr().out.splitlines()[0] == "out/cat_sea-2.png"
     assert Path("out/cat_sea.png").read_text() == "precious"
@@ -94,9 +102,9 @@ def test_several_processes_may_share_the_work(stylize, capsys):
     assert stylize(*ALL) == 0
     shutil.move("out", "theirs")
     capsys.readouterr()
-    hook = counting((3, lambda: shutil.copy("theirs/dog_sea.png", "out")))
+    hook = at(3, lambda: shutil.copy("theirs/dog_sea.png", "out"))
     assert stylize(*ALL, "--skip_existing", hook=hook) == 0
-    assert "3 written, 1 skipped" in summary(capsys)
+    assert "3 written, 1 skipped" in untimed(capsys.readouterr().err)
 
 
 def test_disk_that_fills_up_ends_the_run_and_leaves_nothing_torn(stylize, capsys, monkeypatch):
@@ -111,7 +119,7 @@ def test_disk_that_fills_up_ends_the_run_and_leaves_nothing_torn(stylize, capsys
     assert stylize(*ALL, hook=steps.append) == Exit.OUTPUT
     captured = capsys.readouterr()
     assert captured.out == "out/cat_sea.png\n"
-    assert painted() == ["cat_sea.png"]
+    assert names("out") == ["cat_sea.png"]
     assert len(steps) == 2 * EVALUATIONS  # The third is not begun.
     lines = captured.err.splitlines()
     assert "'out/dog_sea.png' cannot be written: No space left on device" in lines[-2]
@@ -120,17 +128,11 @@ def test_disk_that_fills_up_ends_the_run_and_leaves_nothing_torn(stylize, capsys
     assert lines[-1].endswith(" --skip_existing goes on from here.")
     monkeypatch.setattr(os, "fsync", sync)
     assert stylize(*ALL, "--skip_existing") == 0
-    assert painted() == sorted(NAMES)
+    assert names("out") == sorted(NAMES)
 
 
 def test_folder_that_goes_away_ends_the_run_before_the_next_picture(stylize, capsys):
-    steps = []
-
-    def hook(evaluation):
-        steps.append(evaluation)
-        if len(steps) == EVALUATIONS + 2:
-            shutil.rmtree("out")
-
+    hook = at(EVALUATIONS + 2, lambda: shutil.rmtree("out"))
     assert stylize(*ALL, hook=hook) == Exit.OUTPUT
-    assert len(steps) == 2 * EVALUATIONS
-    assert "1 written, 1 failed, 2 left" in summary(capsys)
+    assert len(cli_fakes.RUNS) == 2
+    assert "1 written, 1 failed, 2 left" in untimed(capsys.readouterr().err)
