@@ -119,7 +119,10 @@ def _define(field: Field, values: absl_flags.FlagValues) -> None:
 
 
 def _value(field: Field, given: str | list[str]) -> Any:
-    return checked(field, read(field, given) if isinstance(given, str) else given)
+    try:
+        return checked(field, read(field, given) if isinstance(given, str) else given)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(f"`{field.name}`", f"--{field.name}")) from error
 
 
 def _unknown(name: str, known: list[str]) -> str:

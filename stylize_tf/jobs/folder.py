@@ -168,12 +168,10 @@ def prepare(given: Given, listener: Listener) -> Folder:
         path = str(Path(target) / name)
         task = Task(len(tasks) + 1, content, several, fine_style, path)
         wanted = task.wanted()
-        blamed = content
+        broken = (item.found for item in wanted if isinstance(sizes[item.found], ImageError))
+        blamed = next(broken, content)
         try:
-            found = []
-            for blamed in (item.found for item in wanted):
-                found.append(_unless_broken(sizes[blamed]))
-            blamed = content
+            found = [_unless_broken(sizes[item.found]) for item in wanted]
             inputs.check_sizes(config, wanted, found)
             blamed = path
             if folder.must_paint(task):
