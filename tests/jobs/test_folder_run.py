@@ -16,7 +16,7 @@ from PIL import Image
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
 from stylize_tf.images import image_io
-from stylize_tf.jobs import folder as folder_module
+from stylize_tf.jobs.folder import run as folder_run
 from stylize_tf.machine import tensorflow_runtime
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import EVALUATIONS, SHORT, fail_at, full_disk, names, send_at
@@ -131,7 +131,7 @@ def test_picture_made_among_several_devices_runs_again_on_the_first(stylize, mon
 
 
 def test_second_signal_leaves_threads_behind_but_not_their_pictures(stylize, monkeypatch):
-    monkeypatch.setattr(folder_module, "_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(folder_run, "_GRACE_SECONDS", 0.1)
     both, released = threading.Barrier(2, timeout=20), threading.Event()
 
     def hook(evaluation):

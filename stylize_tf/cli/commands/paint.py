@@ -107,14 +107,16 @@ def _make(
 
 def _fill_folder(given: Given, console: Console, interrupts: Interrupts) -> int:
     from stylize_tf.cli.terminal.report import Report
-    from stylize_tf.jobs import folder
+    from stylize_tf.jobs.folder import tasks
+    from stylize_tf.jobs.folder.run import FolderRun
     from stylize_tf.jobs.job import find_weights
 
     report = Report(console, interrupts)
-    prepared = folder.prepare(given, report)
+    prepared = tasks.prepare(given, report)
     if prepared.tasks:
         weights = find_weights(prepared.options, report)
-        run = folder.FolderRun(prepared, weights, _load(prepared.options, console), report)
+        runtime = _load(prepared.options, console)
+        run = FolderRun(prepared, weights, runtime, report)
         try:
             with interrupts.politely():
                 run.make()
