@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylize_tf.errors import ImageError, OutputError
-from stylize_tf.machine.atomic_files import replacing, try_replacing
+from stylize_tf.machine.atomic_files import create, replacing, try_replacing
 
 OUTPUT_FORMATS = {
     ".png": "PNG",
@@ -32,6 +32,8 @@ INPUT_EXTENSIONS = (
 """What files in folders are taken for pictures by; a file that is named is always taken."""
 
 PathLike = str | os.PathLike[str]
+
+_MAKE_ROOM = "Make room or choose another place."
 
 _EFFECTIVE = os.access in os.supports_effective_ids
 
@@ -166,7 +168,24 @@ def replace_file(path: PathLike, data: bytes) -> None:
         with replacing(target) as file:
             file.write(data)
     except OSError as error:
-        raise _unwritable(path, reason(error), "Make room or choose another place.") from error
+        raise _unwritable(path, reason(error), _MAKE_ROOM) from error
+
+
+def create_file(path: PathLike, data: bytes) -> bool:
+    """Makes a new file in one step, unless there is something of that name.
+
+    Of several processes that want a name at the same time, one gets it.
+
+    Returns:
+        Whether there is a new file: if not, then nothing was touched.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
+    try:
+        return not os.path.lexists(path) and create(Path(path), data)
+    except OSError as error:
+        raise _unwritable(path, reason(error), _MAKE_ROOM) from error
 
 
 def _unwritable(path: PathLike, why: str, hint: str = "Choose another place.") -> OutputError:

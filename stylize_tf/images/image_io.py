@@ -166,6 +166,21 @@ def write(
     Raises:
         OutputError: if the picture cannot be written, or an argument is not as above.
     """
+    replace_file(path, encoded(path, image, metadata=metadata, quality=quality))
+
+
+def encoded(
+    path: str | os.PathLike[str],
+    image: npt.ArrayLike | Tensor,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    quality: int = 95,
+) -> bytes:
+    """What `write` would store, for those who find a place for it themselves.
+
+    Raises:
+        OutputError: if an argument is not as `write` takes it.
+    """
     label, form = label_of(path), output_format(path)
     if quality not in range(1, 101):
         raise OutputError(f"`quality` must be a whole number from 1 to 100; got {quality!r}.")
@@ -182,15 +197,15 @@ def write(
     options = by_format[form] | {"icc_profile": decoding.srgb_profile()}
     if metadata is not None:
         options |= _metadata_options(metadata, form, label)
-    encoded = io.BytesIO()
+    file = io.BytesIO()
     try:
         picture = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
-        picture.save(encoded, form, **options)
+        picture.save(file, form, **options)
     except Exception as error:
         raise OutputError(
             f"{label} cannot be written as {form}: {reason(error)}. Use .png."
         ) from error
-    replace_file(path, encoded.getvalue())
+    return file.getvalue()
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:

@@ -9,11 +9,12 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stylize_tf.errors import OutputError
 from stylize_tf.images import image_io
+from stylize_tf.images.files import create_file, replace_file
 from stylize_tf.images.timelapse import FORMATS, Timelapse
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.options import Options
@@ -23,6 +24,10 @@ _LONGEST_STEM = 120
 """Bytes of a derived name, well below the 255 that file systems take, with numbers to come."""
 
 
+def _never(path: str) -> bool:
+    return False
+
+
 @dataclasses.dataclass(frozen=True)
 class Output:
     """Where pictures go.
@@ -30,22 +35,47 @@ class Output:
     Attributes:
         path: of the finished picture.
         derived: whether we chose the name; then it must never replace a file.
+        beside: what this run writes of other names, which it does not choose for the picture.
+        may_replace: of a derived name that is taken, whether what is there may be replaced.
     """
 
     path: str
     derived: bool
+    beside: tuple[str, ...] = ()
+    may_replace: Callable[[str], bool] = _never
 
-    def to_write(self) -> str:
-        """The path, or the next free one if somebody took a derived name in the meantime."""
-        return free_name(self.path) if self.derived else self.path
+    def write(self, data: bytes) -> str:
+        """Stores a file whole, where it shall go; a derived name that is taken gets a number.
 
-    def intermediate(self, evaluation: int) -> str:
+        Names are taken as files are written, and not before: of runs at the same time each gets
+        one of its own, and one that is killed leaves nothing behind.
+
+        Returns:
+            Its path.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        if not self.derived:
+            replace_file(self.path, data)
+            return self.path
+        for name in _numbered(self.path):
+            if any(_is_same(name, other) for other in self.beside):
+                continue
+            if create_file(name, data):
+                break
+            if self.may_replace(name):
+                replace_file(name, data)
+                break
+        return name
+
+    def intermediate(self, evaluation: int) -> Output:
         """Where the picture after a step of `save_every` goes: `out-0100.png`."""
-        return with_suffix(self.path, f"-{evaluation:04d}")
+        return dataclasses.replace(self, path=with_suffix(self.path, f"-{evaluation:04d}"))
 
-    def unfinished(self) -> str:
-        """A free name for what is left of a run that failed."""
-        return free_name(with_suffix(self.path, "-unfinished"))
+    def unfinished(self) -> Output:
+        """Where what is left of a run that failed goes, which replaces nothing."""
+        return Output(with_suffix(self.path, "-unfinished"), derived=True, beside=self.beside)
 
 
 def find_output(options: Options, files: Sequence[Wanted], named: Sequence[str]) -> Output:
@@ -77,6 +107,7 @@ def find_output(options: Options, files: Sequence[Wanted], named: Sequence[str])
             _check_distinct(name, path, inputs, taken)
             (_check_timelapse if name == "timelapse" else image_io.check_output)(path)
             taken[name] = path
+            output = dataclasses.replace(output, beside=(*output.beside, path))
     if options.save_every and options.timelapse is None:
         _check_intermediates(output, [*inputs, *taken.values()])
     return output
@@ -126,9 +157,13 @@ def derived_name(content: str, styles: Sequence[str], extension: str = ".png") -
 
 
 def free_name(path: str) -> str:
-    """`path`, or `name-2.png`, `name-3.png`, ... if there is something at that place."""
-    numbered = (with_suffix(path, f"-{number}") for number in itertools.count(2))
-    return next(name for name in itertools.chain([path], numbered) if not os.path.lexists(name))
+    """The first of `path`, `name-2.png`, `name-3.png`, ... where nothing is at this moment."""
+    return next(name for name in _numbered(path) if not os.path.lexists(name))
+
+
+def _numbered(path: str) -> Iterator[str]:
+    yield path
+    yield from (with_suffix(path, f"-{number}") for number in itertools.count(2))
 
 
 def with_suffix(path: str, suffix: str) -> str:

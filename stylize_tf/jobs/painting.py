@@ -13,6 +13,7 @@ from stylize_tf.images import image_io, montage
 from stylize_tf.images.timelapse import Timelapse
 from stylize_tf.jobs.job import Job
 from stylize_tf.jobs.listener import Listener
+from stylize_tf.jobs.outputs import Output
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,20 +101,22 @@ class Painting:
         recipe = self.job.recipe(config)
         return recipe.to_metadata(self.last.losses, self.last.evaluation, finished=finished)
 
-    def write(self, path: str, *, finished: bool) -> str:
+    def write(self, output: Output, *, finished: bool) -> tuple[str, str]:
         """Writes that picture, with what is known of its making.
 
         Returns:
-            Its size, as `512x384`.
+            Its path, and its size as `512x384`.
 
         Raises:
             OutputError: if it cannot be written.
         """
         image, metadata = self.picture(), self.metadata(finished=finished)
-        image_io.write(path, image, metadata=metadata, quality=self.job.options.quality)
+        quality = self.job.options.quality
+        data = image_io.encoded(output.path, image, metadata=metadata, quality=quality)
+        path = output.write(data)
         if finished and self._checkpoint is not None:
             self._checkpoint.remove()
-        return f"{image.shape[2]}x{image.shape[1]}"
+        return path, f"{image.shape[2]}x{image.shape[1]}"
 
     def keep_unfinished(self) -> str | None:
         """Writes what there is under a name of its own, once, whichever thread asks first.
@@ -125,10 +128,8 @@ class Painting:
             if self._ended or self.last is None:
                 return None
             self._ended = True
-            path = self.job.output.unfinished()
             with contextlib.suppress(Exception):
-                self.write(path, finished=False)
-                return path
+                return self.write(self.job.output.unfinished(), finished=False)[0]
             return None
 
 
@@ -192,8 +193,7 @@ class Picture(Painting):
 
     def save(self, *, finished: bool) -> tuple[str, str]:
         """Writes the picture; its path and size."""
-        path = self.job.output.to_write()
-        return path, self.write(path, finished=finished)
+        return self.write(self.job.output, finished=finished)
 
     def write_views(self) -> None:
         """Writes what else is asked for, of the picture as it is now."""

@@ -325,10 +325,9 @@ class SheetRun:
             for row in self._places
         ]
         picture = montage(cells, sheet.rows, sheet.columns, title=sheet.title)
-        path = sheet.job.output.to_write()
-        quality = sheet.job.options.quality
-        image_io.write(path, picture, metadata=self._metadata(), quality=quality)
-        return path, f"{picture.shape[2]}x{picture.shape[1]}"
+        output, quality = sheet.job.output, sheet.job.options.quality
+        data = image_io.encoded(output.path, picture, metadata=self._metadata(), quality=quality)
+        return output.write(data), f"{picture.shape[2]}x{picture.shape[1]}"
 
     def write_views(self) -> None:
         """Nothing: the sheet is all there is."""

@@ -7,7 +7,7 @@ import glob
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -30,23 +30,29 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: if the folder or the file cannot be written.
     """
-    temporary = _temporary(path)
+    with _whole(path, os.replace) as file:
+        with contextlib.suppress(FileNotFoundError):
+            Path(file.name).chmod(path.stat().st_mode & 0o777)
+        yield file
+
+
+def create(path: Path, data: bytes) -> bool:
+    """Makes a new file of these bytes, whole and on the disk, unless the name is taken.
+
+    Of several processes that want a name at the same time, one gets it.
+
+    Returns:
+        Whether there is a new file: if not, then something was there, and is as it was.
+
+    Raises:
+        OSError: if the folder or the file cannot be written.
+    """
     try:
-        with temporary.open("xb") as file:
-            _try_lock(file)
-            with contextlib.suppress(FileNotFoundError):
-                temporary.chmod(path.stat().st_mode & 0o777)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            if fcntl is None:
-                file.close()  # Windows does not rename open files; elsewhere the lock is kept.
-            temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(path.parent)
+        with _whole(path, _name) as file:
+            file.write(data)
+    except FileExistsError:
+        return False
+    return True
 
 
 def try_replacing(path: Path) -> None:
@@ -57,6 +63,40 @@ def try_replacing(path: Path) -> None:
     temporary = _temporary(path)
     temporary.open("xb").close()
     temporary.unlink()
+
+
+@contextlib.contextmanager
+def _whole(path: Path, give_name: Callable[[Path, Path], None]) -> Iterator[BinaryIO]:
+    """A temporary file to write, which gets its name once it is whole and on the disk."""
+    temporary = _temporary(path)
+    try:
+        with temporary.open("xb") as file:
+            _try_lock(file)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if fcntl is None:
+                file.close()  # Windows does not rename open files; elsewhere the lock is kept.
+            give_name(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    _sync_folder(path.parent)
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Gives a file a name that nobody has, or raises `FileExistsError`."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # A file system without links, or what is wrong is told below.
+        path.open("xb").close()
+        try:
+            temporary.replace(path)
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def _temporary(path: Path) -> Path:

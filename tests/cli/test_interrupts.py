@@ -8,6 +8,7 @@ import pytest
 from stylize_tf.cli.main import main_with
 from stylize_tf.cli.terminal.interrupts import Interrupted, Interrupts
 from stylize_tf.images import image_io
+from stylize_tf.jobs.outputs import Output
 from stylize_tf.machine import tensorflow_runtime
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import SHORT, at, names, send_at, throw
@@ -71,15 +72,16 @@ def test_signal_while_inputs_are_read_or_tensorflow_is_loaded_stops_at_once(
 
 @pytest.mark.parametrize("first", [False, True])
 def test_signals_while_the_file_is_written_do_not_tear_it(stylize, folder, monkeypatch, first):
-    write = image_io.write
+    write = Output.write
 
-    def interrupted_write(*arguments, **options):
+    def interrupted_write(output, data):
         for _ in range(3):
             signal.raise_signal(signal.SIGINT)
-        write(*arguments, **options)
+        path = write(output, data)
         signal.raise_signal(signal.SIGTERM)
+        return path
 
-    monkeypatch.setattr(image_io, "write", interrupted_write)
+    monkeypatch.setattr(Output, "write", interrupted_write)
     hook = send_at(2, signal.SIGINT) if first else lambda evaluation: None
     assert stylize(hook=hook) == 130
     assert image_io.read_metadata("photo_photo.png")["result"]["finished"] == (not first)

@@ -17,6 +17,7 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
 from stylize_tf.images import image_io
 from stylize_tf.jobs.folder import run as folder_run
+from stylize_tf.jobs.outputs import Output
 from stylize_tf.machine import tensorflow_runtime
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import EVALUATIONS, SHORT, fail_at, full_disk, names, send_at
@@ -75,14 +76,14 @@ def test_signal_at_the_last_step_of_a_picture_leaves_it_finished_and_begins_no_o
 
 
 def test_signals_while_a_file_is_written_do_not_tear_it(stylize, monkeypatch):
-    write = image_io.write
+    write = Output.write
 
-    def interrupted(*arguments, **options):
+    def interrupted(output, data):
         for _ in range(3):
             signal.raise_signal(signal.SIGINT)
-        write(*arguments, **options)
+        return write(output, data)
 
-    monkeypatch.setattr(image_io, "write", interrupted)
+    monkeypatch.setattr(Output, "write", interrupted)
     assert stylize() == 130
     assert names("out") == ["0_painting.png"]
     assert image_io.read("out/0_painting.png").shape == (1, 32, 48, 3)

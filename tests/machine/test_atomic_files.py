@@ -7,12 +7,14 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from stylize_tf.machine import atomic_files
-from stylize_tf.machine.atomic_files import replacing, try_replacing
+from stylize_tf.machine.atomic_files import create, replacing, try_replacing
 from tests.fakes.weights_fakes import ROOT, names
 
 
@@ -110,6 +112,51 @@ def test_trying_leaves_no_trace_and_names_may_be_as_long_as_the_system_takes(tmp
     try_replacing(path)
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == [path.name]
+
+
+def without_links(source, target):
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_of_many_that_want_a_name_at_once_one_gets_it(tmp_path, monkeypatch, linked):
+    if not linked:
+        monkeypatch.setattr(os, "link", without_links)
+    for number in range(10):
+        path, together = tmp_path / f"{number}", threading.Barrier(8)
+        contents = [bytes([letter]) * 1000 for letter in range(8)]
+
+        def take(content, path=path, together=together):
+            together.wait()
+            return create(path, content)
+
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(take, contents))
+        assert sum(made) == 1
+        assert path.read_bytes() == contents[made.index(True)]
+    assert names(tmp_path) == sorted(map(str, range(10)))
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_what_has_the_name_already_is_not_touched(tmp_path, monkeypatch, linked):
+    if not linked:
+        monkeypatch.setattr(os, "link", without_links)
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("file", "folder", "link"):
+        assert not create(tmp_path / name, b"new")
+    assert names(tmp_path) == ["file", "folder", "link"]
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("name", ["fsync", "replace"])
+def test_a_new_file_that_cannot_be_written_leaves_no_name_behind(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(os, "link", without_links)
+    monkeypatch.setattr(os, name, lambda *_: without_links(None, None))
+    with pytest.raises(PermissionError):
+        create(tmp_path / "file", b"new")
+    assert names(tmp_path) == []
 
 
 WRITER = """

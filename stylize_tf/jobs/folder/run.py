@@ -18,7 +18,6 @@ from stylize_tf.jobs.folder.tasks import Folder, Task
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.job import Job
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.outputs import Output, free_name
 from stylize_tf.jobs.painting import Painting
 from stylize_tf.jobs.recipe import Input
 
@@ -125,9 +124,8 @@ class FolderRun:
                 lambda iterate: self._listener.update(number, iterate), lambda: self.is_stopped
             )
             if finished:
-                path = self._place_of(task)
                 with self._shielded():
-                    size = current.write(path, finished=True)
+                    path, size = current.write(current.job.output, finished=True)
                 self._listener.written(number, path, size)
             else:
                 self._listener.unfinished(self._keep(current))
@@ -142,14 +140,6 @@ class FolderRun:
                 self._listener.unfinished(kept)
         finally:
             self._under_way.pop(number, None)
-
-    def _place_of(self, task: Task) -> str:
-        """Where the picture goes, or a free name if somebody put something else there meanwhile."""
-        try:
-            self._folder.must_paint(task)
-        except ImageError:
-            return free_name(task.path)
-        return task.path
 
     def _keep(self, current: Painting | None) -> str | None:
         with self._shielded():
@@ -193,6 +183,6 @@ class _Worker:
             options=folder.options,
             sources=inputs.sources(wanted, [image for image, _ in read]),
             inputs=tuple(source for _, source in read),
-            output=Output(task.path, derived=False),
+            output=folder.output(task),
             weights=weights,
         )

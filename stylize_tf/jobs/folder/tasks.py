@@ -6,6 +6,7 @@ with their number.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -22,7 +23,7 @@ from stylize_tf.jobs.inputs import NONE, Wanted, identity
 from stylize_tf.jobs.job import check_given, configured
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes
-from stylize_tf.jobs.outputs import check_checkpoints, distinct_names, make_folder
+from stylize_tf.jobs.outputs import Output, check_checkpoints, distinct_names, make_folder
 from stylize_tf.jobs.recipe import Recipe, RecipeError
 
 
@@ -104,6 +105,16 @@ class Folder:
         if [(item.role, item.sha256) for item in recipe.inputs] != expected:
             raise OutputError(f"{path!r} is there already, made from other pictures. {elsewhere}")
         return not (skip_existing and _is_finished(metadata))
+
+    def output(self, task: Task) -> Output:
+        """Where a picture goes: over one that has to be painted again, or where nothing is."""
+
+        def may_replace(path: str) -> bool:
+            with contextlib.suppress(ImageError):  # Somebody put something else there meanwhile.
+                return path == task.path and self.must_paint(task)
+            return False
+
+        return Output(task.path, derived=True, may_replace=may_replace)
 
 
 def prepare(given: Given, listener: Listener) -> Folder:
