@@ -105,7 +105,8 @@ class Options(Configuration):
     )
     output: str | None = _file(
         None,
-        "Where the picture goes; the extension decides the format: png, jpg, webp or tif.",
+        "Where the picture goes; the extension decides the format: png, jpg, webp or tif. A folder "
+        "gets the picture under a free name from both.",
         shown="a free name from both, such as photo_painting.png",
         modes=("picture", "sheet"),
     )

@@ -92,13 +92,13 @@ def find_output(options: Options, files: Sequence[Wanted], named: Sequence[str])
     inputs = [item.found for item in files]
     if options.from_picture is not None:
         inputs.append(options.from_picture)
-    if options.output is not None:
+    if options.output is not None and not _is_folder(options.output):
         output = Output(options.output, derived=False)
-    elif options.from_picture is not None:
-        output = Output(free_name(Path(options.from_picture).name), derived=True)
     else:
         styles = named or [item.found for item in files if item.role == "style"]
-        output = Output(free_name(derived_name(files[0].found, styles)), derived=True)
+        again = options.from_picture and Path(options.from_picture).name
+        name = again or derived_name(files[0].found, styles)
+        output = Output(free_name(str(Path(options.output or "", name))), derived=True)
     image_io.check_output(output.path, inputs=inputs)
     taken = {"output": output.path}
     for name in ("compare", "timelapse", "regions_overlay"):
@@ -111,6 +111,11 @@ def find_output(options: Options, files: Sequence[Wanted], named: Sequence[str])
     if options.save_every and options.timelapse is None:
         _check_intermediates(output, [*inputs, *taken.values()])
     return output
+
+
+def _is_folder(output: str) -> bool:
+    """Whether the name says that it is of a folder, or there is one."""
+    return output.endswith((os.sep, os.altsep or os.sep)) or os.path.isdir(output)  # noqa: PTH112
 
 
 def check_checkpoints(options: Options) -> None:

@@ -251,8 +251,8 @@ def _of_paintings(axis: Axis, named: Sequence[str]) -> Axis:
 def _output(job: Job) -> Output:
     """`photo_painting_sheet.png`, in place of the name that the picture would have had."""
     content, *paintings = [x.path for x in job.inputs if x.role in ("content", "style")]
-    paintings = list(job.named) or paintings
-    return Output(free_name(with_suffix(derived_name(content, paintings), "_sheet")), derived=True)
+    name = with_suffix(derived_name(content, list(job.named) or paintings), "_sheet")
+    return Output(free_name(str(Path(job.output.path).with_name(name))), derived=True)
 
 
 class SheetRun:

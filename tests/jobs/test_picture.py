@@ -70,6 +70,31 @@ def test_output_that_exists_is_replaced(stylize, folder, capsys):
     assert capsys.readouterr().out == "out.webp\n"
 
 
+@pytest.mark.parametrize("given", ["out", "out/", "./out//", "link"])
+def test_output_that_is_a_folder_gets_the_picture_under_a_derived_name(stylize, capsys, given):
+    Path("out").mkdir()
+    Path("link").symlink_to("out")
+    Path("out/photo_painting.png").write_text("precious")
+    assert stylize(*INPUTS, *SHORT, f"--output={given}") == 0
+    assert stylize(*INPUTS, *SHORT, f"--output={given}", "--sheet=seed=1,2") == 0
+    place = given.strip("./")
+    assert capsys.readouterr().out.splitlines() == [
+        f"{place}/photo_painting-2.png",
+        f"{place}/photo_painting_sheet.png",
+    ]
+    assert stylize("--from_picture=out/photo_painting-2.png", f"--output={given}") == 0
+    assert capsys.readouterr().out == f"{place}/photo_painting-2-2.png\n"
+    assert Path("out/photo_painting.png").read_text() == "precious"
+
+
+def test_output_in_a_folder_that_is_missing_is_refused_with_the_way_to_make_it(check, folder):
+    assert check(*INPUTS, "--output=new/") == (
+        Exit.OUTPUT,
+        "'new/photo_painting.png' cannot be written: its folder does not exist. Create it first: "
+        f"mkdir -p '{folder}/new'",
+    )
+
+
 def test_quiet_run_says_nothing_but_the_path(stylize, capsys):
     assert stylize(*INPUTS, *SHORT, "--quiet") == 0
     captured = capsys.readouterr()
