@@ -36,7 +36,8 @@ class Exit(enum.IntEnum):
 
 
 MEANINGS: dict[Exit, str] = {
-    Exit.OK: "the picture was written, or all of many are there, or help was shown",
+    Exit.OK: "the picture was written, or all of many are there or left to other runs, or help was "
+    "shown",
     Exit.UNEXPECTED: "an error nobody foresaw: please report it with the traceback of -v 1",
     Exit.USAGE: "a flag is unknown, missing, out of its range or contradicts another",
     Exit.PICTURE: "a picture cannot be read, or is not the one that a recipe names",

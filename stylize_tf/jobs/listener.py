@@ -52,6 +52,9 @@ class Listener:
     def skipped(self, number: int | None = None) -> None:
         """A picture, of a number if it was to be painted, is there already."""
 
+    def left(self, number: int) -> None:
+        """A picture is being painted by another process when this one ends."""
+
     def started(self, number: int, text: str) -> None:
         """A picture is begun."""
 

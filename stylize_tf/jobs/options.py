@@ -126,7 +126,8 @@ class Options(Configuration):
     skip_existing: bool = option(
         False,
         "With `output_dir`: leave out the pictures that are there and finished, whatever flags "
-        "they were made with.",
+        "they were made with, and those that other runs are painting: runs, also on several "
+        "machines, may share a folder.",
         modes=("folder",),
     )
     preset: str = option(

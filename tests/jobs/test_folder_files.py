@@ -10,6 +10,7 @@ import pytest
 
 from stylize_tf.cli.exits import Exit
 from stylize_tf.images import image_io
+from stylize_tf.jobs.folder.claims import Claims
 from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import EVALUATIONS, SHORT, at, digest, draw, fail_at, names, untimed
 
@@ -105,6 +106,47 @@ def test_several_processes_may_share_the_work(stylize, capsys):
     hook = at(3, lambda: shutil.copy("theirs/dog_sea.png", "out"))
     assert stylize(*ALL, "--skip_existing", hook=hook) == 0
     assert "3 written, 1 skipped" in untimed(capsys.readouterr().err)
+
+
+def test_picture_that_another_process_paints_is_left_to_it(stylize, capsys):
+    theirs = Claims()
+    hook = at(1, lambda: theirs.take("out/dog_sea.png"))
+    assert stylize(*ALL, "--skip_existing", hook=hook) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == ["out/cat_sea.png", "out/cat_sky.png", "out/dog_sky.png"]
+    last = untimed(captured.err.splitlines()[-1])
+    assert last == "stylize_tf: 3 written, 1 left to other runs."
+    assert names("out") == [".dog_sea.png.stylize_tf-claim-1", *sorted(set(NAMES) - {NAMES[1]})]
+    # Who is asked to paint what is there paints it all the same.
+    assert stylize(*ALL) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_picture_that_another_process_gives_up_is_painted_at_the_end(stylize, capsys):
+    theirs = Claims()
+    early = at(1, lambda: theirs.take("out/dog_sea.png"))
+    late = at(3 * EVALUATIONS, lambda: theirs.give_back("out/dog_sea.png"))
+    assert stylize(*ALL, "--skip_existing", hook=lambda x: (early(x), late(x))) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [f"out/{NAMES[x]}" for x in (0, 2, 3, 1)]
+    assert untimed(captured.err.splitlines()[-1]) == "stylize_tf: 4 written."
+    assert names("out") == sorted(NAMES)
+
+
+def test_picture_that_another_process_finishes_meanwhile_is_there_at_the_end(stylize, capsys):
+    assert stylize(*ALL) == 0
+    shutil.move("out", "done")
+    theirs = Claims()
+
+    def finish():
+        shutil.copy("done/dog_sea.png", "out")
+        theirs.give_back("out/dog_sea.png")
+
+    early, late = at(1, lambda: theirs.take("out/dog_sea.png")), at(3 * EVALUATIONS, finish)
+    assert stylize(*ALL, "--skip_existing", hook=lambda x: (early(x), late(x))) == 0
+    last = untimed(capsys.readouterr().err.splitlines()[-1])
+    assert last == "stylize_tf: 3 written, 1 skipped."
+    assert names("out") == sorted(NAMES)
 
 
 def test_disk_that_fills_up_ends_the_run_and_leaves_nothing_torn(stylize, capsys, monkeypatch):

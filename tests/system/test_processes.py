@@ -72,6 +72,36 @@ def test_second_signal_does_not_wait_for_steps_of_threads_that_take_long(folder)
     assert seconds < 8
 
 
+def test_processes_share_a_folder_and_what_one_that_is_killed_has_begun(folder):
+    """Each picture is painted once; the other two go on where the killed one was."""
+    for number in range(12):
+        cli_fakes.draw(f"photos/{number}.png", (16, 16), number)
+    command = [*FAKE, "--content=photos", INPUTS[1], "--output_dir=out", "--skip_existing"]
+    command += ["--size=16", "--steps=5"]
+    killed, *others = (
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**ENVIRONMENT, "FAKE_SECONDS": seconds},
+            text=True,
+        )
+        for seconds in ("60", "0.05", "0.05")
+    )
+    for line in killed.stderr:
+        if "step 1" in line:
+            break
+    printed = [others[0].stdout.readline().strip()]
+    killed.kill()
+    assert killed.communicate()[0] == ""
+    for process in others:
+        out, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+        printed += out.splitlines()
+    assert sorted(printed) == sorted(f"out/{number}_painting.png" for number in range(12))
+    assert sorted(f"out/{name}" for name in cli_fakes.names("out")) == sorted(printed)
+
+
 def test_closed_standard_output_and_a_reader_that_goes_away_do_not_stop_a_run(folder):
     quoted = " ".join(f'"{part}"' for part in [*FAKE, *INPUTS, "--size=40", "--steps=2"])
     command = f"{quoted} --output=out.png 2>&1 >&- | head -n 1; exit ${{PIPESTATUS[0]}}"

@@ -47,7 +47,7 @@ class Report(Terminal):
         self._lock = threading.RLock()
         self._started = clock()
         self._told = float("-inf")
-        self._written = self._skipped = self._failed = 0
+        self._written = self._skipped = self._failed = self._elsewhere = 0
         self._failures: dict[str, Exit] = {}
         self._messages: set[str] = set()
         self._total = 0
@@ -65,6 +65,12 @@ class Report(Terminal):
         """A picture, of a number if it was to be painted, is there already."""
         with self._lock:
             self._skipped += 1
+            self._estimate.drop(number)
+
+    def left(self, number: int) -> None:
+        """A picture is being painted by another run when this one ends."""
+        with self._lock:
+            self._elsewhere += 1
             self._estimate.drop(number)
 
     def started(self, number: int, text: str) -> None:
@@ -159,6 +165,7 @@ class Report(Terminal):
             "written": self._written,
             "skipped": self._skipped,
             "failed": self._failed,
+            "left to other runs": self._elsewhere,
             "left": left,
         }
         parts = [f"{n} {what}" for what, n in counts.items() if n or what == "written"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from stylize_tf.errors import ImageError, OutputError
 from stylize_tf.images import image_io
 from stylize_tf.jobs import inputs, painting
+from stylize_tf.jobs.folder.claims import Claims
 from stylize_tf.jobs.folder.tasks import Folder, Task
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.job import Job
@@ -38,6 +39,9 @@ class FolderRun:
     Nothing that happens to a picture keeps the others from being painted, unless they could not be
     saved. When the listener stops it, the run ends after the step, keeping what there is of a
     picture under a name of its own.
+
+    With `skip_existing`, processes and machines may share a folder: what another one paints is left
+    to it, and looked at again when there is nothing else to do, for the other may have failed.
     """
 
     def __init__(
@@ -48,6 +52,9 @@ class FolderRun:
         self._runtime = runtime
         self._listener = listener
         self._waiting = deque(folder.tasks)
+        self._elsewhere: deque[Task] = deque()
+        self._claims = Claims()
+        self._choosing = threading.Lock()
         self._ended = self._interrupted = False
         self._under_way: dict[int, Painting] = {}
         self._shielded: Callable[[], AbstractContextManager[None]] = listener.shielded
@@ -65,12 +72,15 @@ class FolderRun:
                 stylizer = painting.make_stylizer(self._folder.config, self._weights)
             workers.append(_Worker(self, self._runtime, device, stylizer))
         self._listener.begin((task.work for task in self._folder.tasks), len(workers))
-        if len(workers) == 1:
-            workers[0].work()
-        else:
-            self._in_threads(workers)
+        with self._claims:
+            if len(workers) == 1:
+                workers[0].work()
+            else:
+                self._in_threads(workers)
         if self._interrupted:
             raise KeyboardInterrupt
+        for task in () if self.is_stopped else self._elsewhere:
+            self._listener.left(task.number)
 
     def _in_threads(self, workers: list[_Worker]) -> None:
         self._shielded = contextlib.nullcontext  # Signals are raised in the main thread only.
@@ -102,17 +112,29 @@ class FolderRun:
 
     def next_task(self) -> Task | None:
         """The next picture to paint, None if there is no more to do."""
-        try:
-            return None if self.is_stopped else self._waiting.popleft()
-        except IndexError:
-            return None
+        with self._choosing:
+            for tasks in (self._waiting, self._elsewhere):
+                for _ in range(len(tasks)):
+                    if self.is_stopped:
+                        return None
+                    task = tasks.popleft()
+                    if self._is_ours(task):
+                        return task
+                    self._elsewhere.append(task)
+        return None
+
+    def _is_ours(self, task: Task) -> bool:
+        """Whether no other process paints a picture, or we paint it all the same."""
+        with contextlib.suppress(OSError), self._shielded():  # Writing the picture will say more.
+            return self._claims.take(task.path) or not self._folder.options.skip_existing
+        return True
 
     def paint(self, task: Task, worker: _Worker) -> None:
         """Paints and writes a picture; whatever goes wrong is reported."""
         number = task.number
         current: Painting | None = None
         try:
-            if not self._folder.must_paint(task):  # Another process may share the work.
+            if not self._folder.must_paint(task):  # Another process was faster.
                 self._listener.skipped(number)
                 return
             image_io.check_output(task.path)
@@ -140,6 +162,7 @@ class FolderRun:
                 self._listener.unfinished(kept)
         finally:
             self._under_way.pop(number, None)
+            self._claims.give_back(task.path)
 
     def _keep(self, current: Painting | None) -> str | None:
         with self._shielded():

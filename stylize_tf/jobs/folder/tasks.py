@@ -19,6 +19,7 @@ from stylize_tf.images import image_io
 from stylize_tf.iterative import pyramid
 from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs import inputs
+from stylize_tf.jobs.folder.claims import clear_dead
 from stylize_tf.jobs.inputs import NONE, Wanted, identity
 from stylize_tf.jobs.job import check_given, configured
 from stylize_tf.jobs.listener import Listener
@@ -165,6 +166,7 @@ def prepare(given: Given, listener: Listener) -> Folder:
             if folder.must_paint(task):
                 tasks.append(dataclasses.replace(task, work=_work(config, found[0])))
             else:
+                clear_dead(path)
                 listener.skipped()
         except (ConfigError, ImageError) as error:
             listener.lost(blamed, error)
