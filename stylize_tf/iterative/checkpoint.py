@@ -19,7 +19,7 @@ from stylize_tf.iterative.pyramid import Stage
 from stylize_tf.machine.atomic_files import replacing
 from stylize_tf.optimizers.method import Method
 
-FORMAT = 1
+FORMAT = 2
 """Of the file; others are not read."""
 
 _SUFFIX = ".checkpoint"
@@ -34,7 +34,8 @@ class Snapshot(NamedTuple):
         schedule: steps of each stage.
         tiles: how the picture is evaluated.
         watch: the numbers of `Watch`.
-        losses: of the step, before it.
+        losses: of the best picture.
+        step_losses: of the step, before it.
         state: of the optimization method, as a flat list.
     """
 
@@ -44,6 +45,7 @@ class Snapshot(NamedTuple):
     tiles: Tiles
     watch: tuple[float, ...]
     losses: dict[str, float]
+    step_losses: dict[str, float]
     state: list[np.ndarray]
 
 
@@ -153,6 +155,9 @@ class Checkpoint:
                 tiles=Tiles(*(int(number) for number in header["tiles"])),
                 watch=tuple(arrays["watch"].tolist()),
                 losses=dict(zip(header["losses"], arrays["losses"].tolist(), strict=True)),
+                step_losses=dict(
+                    zip(header["losses"], arrays["step_losses"].tolist(), strict=True)
+                ),
                 state=[arrays[f"state_{index}"] for index in range(int(header["tensors"]))],
             )
 
@@ -173,5 +178,6 @@ def _arrays(snapshot: Snapshot, recipe: Mapping[str, Any]) -> dict[str, np.ndarr
         "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
         "watch": np.array(snapshot.watch, np.float64),
         "losses": np.array(list(snapshot.losses.values()), np.float64),
+        "step_losses": np.array(list(snapshot.step_losses.values()), np.float64),
         **state,
     }

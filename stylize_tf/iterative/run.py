@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -31,7 +32,9 @@ class Iterate:
             converged ends early and skips some; a time budget changes how many there are.
         schedule: steps of each stage, those of past ones as they were.
         height, width: of the picture at this stage, in pixels.
-        losses: weighted value of each term before the step.
+        losses: weighted value of each term for `picture`, which is that of the best step so far of
+            this stage; an average over steps (`average_decay`) is told by the best one, too.
+        step_losses: the same for the picture that the step began with.
         seconds: what the step took; the first step of a stage includes its preparation.
         remaining: estimated seconds that the other steps take.
         messages: what the guards did, in plain words; mostly empty.
@@ -49,6 +52,7 @@ class Iterate:
     height: int
     width: int
     losses: dict[str, float]
+    step_losses: dict[str, float]
     seconds: float
     remaining: float
     messages: tuple[str, ...]
@@ -59,8 +63,13 @@ class Iterate:
 
     @property
     def loss(self) -> float:
-        """The sum of the losses."""
+        """The sum of the losses of `picture`."""
         return sum(self.losses.values())
+
+    @property
+    def step_loss(self) -> float:
+        """The sum of the losses of the picture that the step began with."""
+        return sum(self.step_losses.values())
 
     @property
     def image(self) -> np.ndarray:
@@ -88,9 +97,11 @@ class Run:
             self._work.resume(self._resumed.schedule)
         self._optimizer: ImageOptimizer
         self._stage = self._step = 0
+        self._best_loss = math.inf
         self._tiles = Tiles()
         self._watch: Watch
         self._losses: dict[str, float] = {}
+        self._step_losses: dict[str, float] = {}
 
     def snapshot(self) -> Snapshot:
         """Where the run stands: after the newest iterate, as long as that is the newest."""
@@ -101,6 +112,7 @@ class Run:
             tiles=self._tiles,
             watch=self._watch.numbers(),
             losses=self._losses,
+            step_losses=self._step_losses,
             state=[tensor.numpy() for tensor in tf.nest.flatten(self._optimizer.state)],
         )
 
@@ -122,7 +134,7 @@ class Run:
             for step in range(done + 1, 1_000_000_000):
                 self._step = step
                 losses, said = self._evaluated(stage)
-                self._losses = {name: float(value) for name, value in losses.items()}
+                self._note(losses)
                 seconds = time.perf_counter() - clock
                 said += self._work.note(number, step, seconds)
                 is_last = step >= self._work.stages[number - 1].steps
@@ -138,7 +150,7 @@ class Run:
 
     def _begin(self, number: int, stage: Stage) -> int:
         """Sets up a stage, and says how many of its steps were made before."""
-        self._stage, self._step = number, 0
+        self._stage, self._step, self._best_loss = number, 0, math.inf
         prepared = self._prepared = self._preparation.stage(number)
         self._tiles = prepared.tiles
         if self._resumed is None:
@@ -155,12 +167,21 @@ class Run:
             return 0
         snapshot, self._resumed = self._resumed, None
         blank = tf.zeros([1, stage.height, stage.width, 3])
-        self._tiles, self._losses, self._step = snapshot.tiles, snapshot.losses, snapshot.step
+        self._tiles, self._step = snapshot.tiles, snapshot.step
+        self._losses, self._step_losses = snapshot.losses, snapshot.step_losses
         self._optimizer = ImageOptimizer(prepared.evaluate(self._tiles), prepared.method, blank)
         tensors = [tf.constant(array) for array in snapshot.state]
         self._optimizer.state = tf.nest.pack_sequence_as(self._optimizer.state, tensors)
         self._watch = Watch(self._optimizer, snapshot.watch)
+        self._best_loss = float(self._optimizer.best_loss)
         return snapshot.step
+
+    def _note(self, losses: Losses) -> None:
+        """Takes in the losses of a step, which are those of the picture if it is the best one."""
+        self._step_losses = {name: float(value) for name, value in losses.items()}
+        best = float(self._optimizer.best_loss)
+        if best < self._best_loss or math.isinf(best):
+            self._losses, self._best_loss = self._step_losses, best
 
     def _evaluated(self, stage: Stage) -> tuple[Losses, tuple[str, ...]]:
         """A step; where memory runs out, in smaller tiles, which is then said."""
@@ -196,6 +217,7 @@ class Run:
             height=stage.height,
             width=stage.width,
             losses=self._losses,
+            step_losses=self._step_losses,
             seconds=seconds,
             remaining=work.remaining(number, step),
             messages=messages,

@@ -53,6 +53,7 @@ def a_snapshot(rng, **changes):
         "tiles": Tiles(1, 4096),
         "watch": (0.0, 0.0, float("inf"), 2.0, 0.0),
         "losses": {"content": 0.1, "style": 1 / 3},
+        "step_losses": {"content": 0.2, "style": 1 / 7},
         "state": [rng.random([1, 2, 3, 3], np.float32), np.array(7, np.int32)],
     }
     return Snapshot(**{**parts, **changes})
@@ -91,6 +92,7 @@ def test_a_run_killed_after_any_step_ends_with_the_same_picture(
         for actual, expected in zip(rest, whole[steps - 1 :], strict=True):
             np.testing.assert_array_equal(actual.image, expected.image)
             assert actual.losses == expected.losses
+            assert actual.step_losses == expected.step_losses
 
 
 def test_a_run_with_a_checkpoint_gives_the_picture_of_one_without(small, pictures, tmp_path):

@@ -130,6 +130,20 @@ def test_iterates_count_stages_and_steps_and_tell_the_schedule(method):
     assert iterates[3].loss < iterates[0].loss
 
 
+@pytest.mark.parametrize("method", [Adam(learning_rate=0.4), LBFGS(first_step=3.0)], ids=repr)
+def test_the_losses_told_are_those_of_the_picture_however_bad_the_step_was(method):
+    problem = Problem(method, stages=(Stage(6, 8, 12), Stage(9, 11, 12)))
+    worse = 0
+    for x in problem.run().iterates():
+        wanted = problem.stage(x.stage).targets
+        for picture, losses in ((x.picture, x.losses), (problem.images[-1], x.step_losses)):
+            expected = {name: float(value) for name, value in away(picture, wanted)[0].items()}
+            assert losses == pytest.approx(expected, rel=1e-5)
+        assert (x.loss, x.step_loss) == (sum(x.losses.values()), sum(x.step_losses.values()))
+        worse += x.loss < x.step_loss
+    assert worse
+
+
 def test_the_first_iterate_tells_what_there_is_to_say_before_it():
     iterates = list(Problem().run(opening="Begins anew.").iterates())
     assert [x.messages for x in iterates] == [("Begins anew.",), *[()] * 7]
@@ -322,7 +336,7 @@ def test_what_is_saved_is_where_the_run_stands_and_what_saving_says_is_told():
     assert [is_last for _, is_last in saved] == [*[False] * 7, True]
     assert [x.messages for x in iterates] == [(), ("The disk is full.",), *[()] * 6]
     for (snapshot, _), iterate in zip(saved, iterates, strict=True):
-        assert snapshot.losses == iterate.losses
+        assert (snapshot.losses, snapshot.step_losses) == (iterate.losses, iterate.step_losses)
 
 
 # Time.
