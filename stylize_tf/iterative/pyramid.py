@@ -29,19 +29,39 @@ def final_size(config: StyleTransferConfig, height: int, width: int) -> tuple[in
     """Height and width of the finished picture for a photograph of this height and width.
 
     Raises:
-        ConfigError: if a side would be shorter than one pixel or longer than 16384.
+        ConfigError: if a side would be longer than 16384 pixels, or too short for the layers.
     """
     if config.crop == "square":
         height = width = min(height, width)
-    side = (max if config.size_of == "long" else min)(height, width)
-    scale = config.size / side if config.size else 1.0
-    sides = _rounded(height * scale), _rounded(width * scale)
+    sides = _scaled(config, height, width, config.size)
     if max(sides) > LONGEST_SIDE:
         raise ConfigError(
             f"`size` must give a picture of at most {LONGEST_SIDE} pixels a side; {config.size} "
             f"gives {sides[1]}x{sides[0]}. Choose a smaller one."
         )
+    smallest = smallest_size(config)
+    if min(sides) < smallest:
+        size = math.ceil((smallest - 0.5) / min(height, width) * _measured(config, height, width))
+        while min(_scaled(config, height, width, size)) < smallest:  # A half is rounded to even.
+            size += 1
+        advice = f"Ask for {size} or more, or for shallower layers."
+        if max(_scaled(config, height, width, size)) > LONGEST_SIDE:
+            advice = "It is too thin: crop it, or ask for shallower layers."
+        raise ConfigError(
+            f"`size` must leave each side at least {smallest} pixels for these layers; the picture "
+            f"would be {sides[1]}x{sides[0]}. {advice}"
+        )
     return sides
+
+
+def _scaled(config: StyleTransferConfig, height: int, width: int, size: int) -> tuple[int, int]:
+    scale = size / _measured(config, height, width) if size else 1.0
+    return _rounded(height * scale), _rounded(width * scale)
+
+
+def _measured(config: StyleTransferConfig, height: int, width: int) -> int:
+    """The side that `size` is about."""
+    return (max if config.size_of == "long" else min)(height, width)
 
 
 def smallest_size(config: StyleTransferConfig) -> int:
@@ -95,27 +115,14 @@ def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage
 
     Args:
         config: how coarse to start and how many steps to take.
-        size: height and width of the finished picture.
-
-    Raises:
-        ConfigError: if the picture itself is too small for the layers.
+        size: height and width of the finished picture, from `final_size`.
     """
-    smallest = smallest_size(config)
-    if min(size) < smallest:
-        # Rounding took up to half a pixel of the short side.
-        needed = math.ceil(smallest * max(size) / (min(size) - 0.5))
-        advice = f"Ask for a long side of {needed} or more, or for shallower layers."
-        if needed > LONGEST_SIDE:
-            advice = "It is too thin: crop it, or ask for shallower layers."
-        raise ConfigError(
-            f"`size` must leave each side at least {smallest} pixels for these layers; the picture "
-            f"would be {size[1]}x{size[0]}. {advice}"
-        )
     if not config.strength:  # The photograph itself: there is nothing to paint.
         yield Stage(*size, 1)
         return
     long_side = max(size)
-    coarsest = max(config.coarsest_size, math.ceil(smallest * long_side / min(size)))
+    visible = math.ceil(smallest_size(config) * long_side / min(size))
+    coarsest = max(config.coarsest_size, visible)
     ratio = long_side / coarsest if config.coarsest_size else 1.0
     intervals = max(0, round(math.log(ratio) / math.log(config.stage_factor)))
     for index in range(intervals + 1):
