@@ -59,7 +59,9 @@ def stage(size: int, smaller: int) -> tuple[tf.Tensor, ValueAndGradient]:
         Tiling.value_and_gradient = original  # type: ignore[method-assign]
     tiling, image, targets = found[0]
     pictures = stylizer.pictures(content, style)
-    start = pictures.enlarged(painted, Stage(image.shape[1], image.shape[2], 1)).clip(0, 1)
+    start = pictures.enlarged(painted[np.newaxis], Stage(image.shape[1], image.shape[2], 1)).clip(
+        0, 1
+    )
     return tf.constant(start), lambda x, _: tiling.value_and_gradient(x, targets, 0)
 
 

@@ -15,7 +15,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,9 @@ class Tensor(Protocol):
         """The values."""
 
 
-ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | Tensor
+ImageLike: TypeAlias = (
+    str | bytes | os.PathLike[str] | BinaryIO | Image.Image | npt.NDArray[Any] | Tensor
+)
 """What `read` takes."""
 
 MAX_PIXELS = 50_000_000
@@ -66,9 +68,12 @@ def read(
 
     Args:
         source: The path of a regular file: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, PPM, or HEIC
-            if `pillow-heif` is installed, whatever its name. Or a PIL image. Or an array or
-            tensor, `[H, W]`, `[H, W, C]` or `[1, H, W, C]` of 1, 3 or 4 channels, the fourth
-            being alpha: uint8 in 0..255, uint16 in 0..65535, or floats in [0, 1].
+            if `pillow-heif` is installed, whatever its name; as text, bytes, or a scalar string
+            tensor. Or what such a file holds: a binary stream, which is read from its beginning and
+            left where it was, or bytes or a string tensor, which no path is if they have a zero
+            byte. Or a PIL image. Or an array or tensor, `[H, W]`, `[H, W, C]` or `[1, H, W, C]`
+            of 1, 3 or 4 channels, the fourth being alpha: uint8 in 0..255, uint16 in 0..65535, or
+            floats in [0, 1].
         max_pixels: Files and PIL images of more pixels are refused, files from their header.
         background: sRGB, 0 to 255.
         name: How messages name a `source` that is not a file.
@@ -80,9 +85,10 @@ def read(
         ImageError: if the file cannot be read, or the array is of another shape, type or range,
             empty, NaN or infinite.
     """
-    if isinstance(source, str | os.PathLike):
-        label = label_of(source)
-        with opening.opened(source, max_pixels, verify=True) as image:
+    source = plain(source, name)
+    if isinstance(source, str | os.PathLike) or is_stream(source):
+        label = label_of(source) if isinstance(source, str | os.PathLike) else f"`{name}`"
+        with opening.opened(source, max_pixels, label, verify=True) as image:
             pixels = decoding.decode(image, background, label)
             decoding.warn_of_more_frames(image, label)
     elif isinstance(source, Image.Image):
@@ -92,6 +98,34 @@ def read(
     else:
         pixels = _from_array(source, background, name)
     return pixels[np.newaxis]
+
+
+def plain(source: ImageLike, name: str = "image") -> str | os.PathLike[str] | BinaryIO | Any:
+    """The same as a path, a binary stream, a PIL image or an array; see `read`.
+
+    Raises:
+        ImageError: if it is a tensor that has no values, as within a `tf.function`.
+    """
+    if hasattr(source, "numpy"):
+        try:
+            source = source.numpy()
+        except Exception as error:
+            raise ImageError(f"`{name}` has no values to read: {reason(error)}.") from error
+    if (
+        isinstance(source, np.ndarray | np.generic)
+        and not source.shape
+        and source.dtype.kind in "SUO"
+    ):
+        source = source.item()
+    if isinstance(source, bytes | bytearray | memoryview):
+        source = bytes(source)
+        return io.BytesIO(source) if b"\0" in source else os.fsdecode(source)
+    return source
+
+
+def is_stream(source: object) -> bool:
+    """Whether it is a file object, of bytes as it should be."""
+    return hasattr(source, "read") and hasattr(source, "seek")
 
 
 def size_of(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -104,8 +138,9 @@ def size_of(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tu
     Raises:
         ImageError: if the file cannot be opened as a picture.
     """
-    with opening.opened(path, max_pixels, verify=False) as image:
-        return decoding.upright_size(image, label_of(path))
+    label = label_of(path)
+    with opening.opened(path, max_pixels, label, verify=False) as image:
+        return decoding.upright_size(image, label)
 
 
 def resize(image: npt.ArrayLike, height: int, width: int) -> Pixels:
@@ -218,7 +253,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             1 MiB or not a JSON object.
     """
     label = label_of(path)
-    with opening.opened(path, sys.maxsize, verify=False) as image:
+    with opening.opened(path, sys.maxsize, label, verify=False) as image:
         if image.format == "PNG":
             text = image.info.get(_KEY)
         else:
@@ -270,14 +305,10 @@ def _from_comment(comment: object) -> str | None:
 
 def _from_array(source: Any, background: tuple[int, int, int], name: str) -> Pixels:
     """An array or tensor as `[H, W, 3]`, float32, in [0, 1]; see `read`."""
-    if hasattr(source, "numpy"):
-        try:
-            source = source.numpy()
-        except Exception as error:
-            raise ImageError(f"`{name}` has no values to read: {reason(error)}.") from error
+    source = plain(source, name)
     if not isinstance(source, np.ndarray):
         raise ImageError(
-            f"`{name}` must be a path, a PIL image, an array or a tensor; "
+            f"`{name}` must be a path, a binary stream, a PIL image, an array or a tensor; "
             f"got {type(source).__name__}."
         )
     pixels = _unit_range(_one_picture(source, name), name)

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError, _imaging
 
 from stylize_tf.errors import ImageError
-from stylize_tf.images.files import PathLike, label_of, open_regular, reason
+from stylize_tf.images.files import PathLike, open_regular, reason
 
 # Told by content, not by name. Others that Pillow reads run programs (EPS) or are rarely fuzzed.
 # JPEG includes MPO; HEIC comes by an extra.
@@ -82,17 +82,22 @@ def guarded(label: str, max_pixels: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(path: PathLike, max_pixels: int, *, verify: bool) -> Iterator[ImageFile.ImageFile]:
+def opened(
+    source: PathLike | BinaryIO, max_pixels: int, label: str, *, verify: bool
+) -> Iterator[ImageFile.ImageFile]:
     """A picture file with its header read and its pixels not, `guarded` while it is open.
 
-    To `verify` a PNG it is read once for its checksums: Pillow decodes without.
+    Args:
+        source: its path, or a stream of its bytes.
+        max_pixels: more are refused.
+        label: how messages name it.
+        verify: whether a PNG is read once for its checksums: Pillow decodes without.
 
     Raises:
         ImageError: if it is not a regular file, too large, or not of a format that is allowed.
     """
-    label = label_of(path)
-    with open_regular(path) as file, guarded(label, max_pixels):
-        size = os.fstat(file.fileno()).st_size
+    with _as_stream(source, label) as file, guarded(label, max_pixels):
+        size = file.seek(0, os.SEEK_END)
         if size == 0:
             raise ImageError(f"{label} is empty: 0 bytes. Export or download it again.")
         if size > _FREE_BYTES + _BYTES_PER_PIXEL * max_pixels:
@@ -106,6 +111,26 @@ def opened(path: PathLike, max_pixels: int, *, verify: bool) -> Iterator[ImageFi
                 image = _identified(file, label)
             _rescale_transparency(image)
         yield image
+
+
+@contextlib.contextmanager
+def _as_stream(source: PathLike | BinaryIO, label: str) -> Iterator[BinaryIO]:
+    if isinstance(source, str | os.PathLike):
+        with open_regular(source) as file:
+            yield file
+        return
+    try:
+        place = source.tell()
+        if not isinstance(source.read(0), bytes):
+            raise OSError("it is text: open it as 'rb'")
+    except (OSError, ValueError) as error:  # It cannot seek, say, or is closed.
+        raise ImageError(
+            f"{label} cannot be read as a stream: {reason(error)}. Pass io.BytesIO of its bytes."
+        ) from error
+    try:
+        yield source
+    finally:
+        source.seek(place)
 
 
 def _identified(file: BinaryIO, label: str) -> ImageFile.ImageFile:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import masks
 from stylize_tf.control.styles import is_folder
 from stylize_tf.errors import ConfigError
+from stylize_tf.images import image_io
 from stylize_tf.images.image_io import ImageLike
 
-Several: TypeAlias = ImageLike | Sequence[ImageLike]
+Several: TypeAlias = ImageLike | Iterable[ImageLike]
+"""One picture or several: any iterable of them, a generator too, or an array `[N, H, W, C]`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,9 +52,19 @@ class Sources:
         style_masks: Several = (),
         fine_style: ImageLike | None = None,
     ) -> Sources:
-        """The sources from what users give: where several may be, one alone may be, too."""
-        styles, of_content, of_styles = map(_as_tuple, (style, content_masks, style_masks))
-        return cls(content, styles, initial, of_content, of_styles, fine_style)
+        """The sources from what users give: where several may be, one alone may be, too.
+
+        Raises:
+            ImageError: if one is a tensor without values.
+        """
+        return cls(
+            image_io.plain(content, "content"),
+            _as_tuple(style, "style"),
+            None if initial is None else image_io.plain(initial, "initial"),
+            _as_tuple(content_masks, "content_mask"),
+            _as_tuple(style_masks, "style_mask"),
+            None if fine_style is None else image_io.plain(fine_style, "fine_style"),
+        )
 
     def check(self, config: StyleTransferConfig) -> None:
         """Raises a `ConfigError` unless they go together, and with the configuration."""
@@ -89,5 +101,11 @@ class Sources:
             )
 
 
-def _as_tuple(several: Several) -> tuple[Any, ...]:
-    return tuple(several) if isinstance(several, list | tuple) else (several,)
+def _as_tuple(several: Any, name: str) -> tuple[Any, ...]:
+    several = image_io.plain(several, name)
+    if hasattr(several, "shape"):  # Several paths, or a batch of pictures.
+        is_one = several.dtype.kind not in "SUO" and (several.ndim < 4 or len(several) == 1)
+    else:
+        is_one = isinstance(several, str) or image_io.is_stream(several)
+        is_one = is_one or not isinstance(several, Iterable)
+    return (several,) if is_one else tuple(image_io.plain(item, name) for item in several)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import time
@@ -98,12 +99,25 @@ class Stylizer:
     ) -> np.ndarray:
         """The finished picture; arguments as for `iterate`.
 
+        A batch of photographs is painted one by one, by the same compiled steps; `initial` may be a
+        batch of as many, all else is for each of them.
+
         Returns:
-            float32, `[1, H, W, 3]`, RGB in [0, 1].
+            float32, RGB in [0, 1], of the rank of `content`: `[N, H, W, 3]` for arrays and tensors
+            of rank 4, else `[H, W, 3]`.
         """
-        for iterate in self.iterate(content, style, **others):  # noqa: B007
-            pass
-        return iterate.image
+        sources = self._sources(content, style, others)
+        photographs: Any = sources.content
+        initial: Any = sources.initial
+        if getattr(photographs, "ndim", 3) != 4:
+            return self._picture(sources)[0]
+        several = getattr(initial, "ndim", 3) == 4 and len(initial) == len(photographs)
+        starts = initial if several else [initial] * len(photographs)
+        pictures = [
+            self._picture(dataclasses.replace(sources, content=photograph, initial=start))
+            for photograph, start in zip(photographs, starts, strict=True)
+        ]
+        return np.concatenate(pictures) if pictures else np.zeros_like(photographs, np.float32)
 
     def final_size(self, content: np.ndarray) -> tuple[int, int]:
         """Height and width of the finished picture for a photograph `[1, H, W, 3]`."""
@@ -117,9 +131,7 @@ class Stylizer:
         Raises:
             ImageError, ConfigError: as `iterate` does.
         """
-        sources = content
-        if not isinstance(sources, Sources):
-            sources = Sources.of(sources, () if style is None else style, **others)
+        sources = self._sources(content, style, others)
         return Pictures(self._config, sources, find_regions=self._find_regions)
 
     def iterate(
@@ -156,6 +168,19 @@ class Stylizer:
         preparation = Preparation(self._config, self.engine, pictures, checkpoint)
         # Not a generator itself: that would check nothing before it is asked for an iterate.
         return self._iterates(preparation, pictures, on_stroke)
+
+    @staticmethod
+    def _sources(
+        content: ImageLike | Sources, style: Several | None, others: dict[str, Any]
+    ) -> Sources:
+        if isinstance(content, Sources):
+            return content
+        return Sources.of(content, () if style is None else style, **others)
+
+    def _picture(self, sources: Sources) -> np.ndarray:
+        for iterate in self.iterate(sources):  # noqa: B007
+            pass
+        return iterate.image
 
     def _iterates(
         self, preparation: Preparation, pictures: Pictures, on_stroke: Callable[[], None] | None
@@ -247,7 +272,8 @@ def stylize(
         options: fields of `StyleTransferConfig`.
 
     Returns:
-        float32, `[H, W, 3]`, RGB in [0, 1]; `[1, H, W, 3]` if `content` is an array of that rank.
+        float32, RGB in [0, 1]: `[N, H, W, 3]` if `content` is an array or tensor of that rank, else
+        `[H, W, 3]`.
 
     Raises:
         ConfigError, ImageError, WeightsError, StylizationError: as the parts do.
@@ -255,5 +281,4 @@ def stylize(
     if preset not in PRESETS:
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}; got {preset!r}.")
     sources = Sources.of(content, style, initial, content_masks, style_masks, fine_style)
-    picture = Stylizer(PRESETS[preset].replace(**options))(sources)
-    return picture if len(getattr(content, "shape", ())) == 4 else picture[0]
+    return Stylizer(PRESETS[preset].replace(**options))(sources)

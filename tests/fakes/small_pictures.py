@@ -34,7 +34,8 @@ def smooth(rng, height, width):
 
 
 def made(engine, content, style, **changes):
-    return Stylizer(PLAIN.replace(**changes), engine=engine)(content, style)
+    image = Stylizer(PLAIN.replace(**changes), engine=engine)(content, style)
+    return image.reshape(1, *image.shape[-3:])
 
 
 def resized(picture, height, width):

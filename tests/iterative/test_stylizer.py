@@ -37,7 +37,7 @@ def test_the_result_is_a_picture_of_the_asked_size_and_of_a_lower_loss(plain, co
 
 def test_the_call_returns_the_image_of_the_last_iterate(plain, content, style):
     *_, last = plain.iterate(content, style)
-    np.testing.assert_array_equal(plain(content, style), last.image)
+    np.testing.assert_array_equal(plain(content, style), last.image[0])
 
 
 def test_the_same_seed_gives_the_same_pixels_and_another_seed_others(tiny_engine, content, style):
@@ -101,7 +101,7 @@ def test_noise_takes_the_statistics_of_the_style(tiny_engine, content, style, lo
 def test_shapes_of_content_and_style_are_free(plain, rng, shape):
     image = plain(smooth(rng, *shape), smooth(rng, 11, 30))
     long = max(shape)
-    assert image.shape == (1, round(shape[0] * 24 / long), round(shape[1] * 24 / long), 3)
+    assert image.shape == (round(shape[0] * 24 / long), round(shape[1] * 24 / long), 3)
 
 
 def test_the_photograph_is_cropped_to_its_centred_square_on_request(tiny_engine, rng, style):
@@ -250,7 +250,7 @@ def test_two_may_be_iterated_in_turn(plain, content, style):
     both = zip(plain.iterate(content, style), plain.iterate(1 - content, style), strict=True)
     *_, last = both
     for iterate, picture in zip(last, expected, strict=True):
-        np.testing.assert_array_equal(iterate.image, picture)
+        np.testing.assert_array_equal(iterate.image[0], picture)
 
 
 def test_what_is_done_with_an_iterate_does_not_count_as_time_of_a_step(

@@ -1,5 +1,8 @@
 """The pictures that a stylizer is given."""
 
+import io
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,15 +33,39 @@ def forms(content, tmp_path):
         "PIL": Image.fromarray(levels),
         "str": str(path),
         "path": path,
+        "bytes of a path": bytes(path),
+        "string tensor": tf.constant(str(path)),
+        "string scalar": np.str_(path),
+        "bytes of the file": path.read_bytes(),
+        "tensor of the file": tf.io.read_file(str(path)),
+        "stream": io.BytesIO(path.read_bytes()),
     }
 
 
 def test_every_form_of_the_same_pictures_gives_the_same_result(plain, content, style, forms):
     expected = plain(content, style)
     for name, form in forms.items():
-        np.testing.assert_allclose(plain(form, style), expected, atol=1e-5, err_msg=name)
-    for form in (style, [style], (style,), style[np.newaxis], Image.fromarray(eight_bit(style))):
+        painted = plain(form, style)
+        rank = 4 if name.endswith("batch") else 3
+        assert painted.ndim == rank, name
+        painted = painted.reshape(expected.shape)
+        np.testing.assert_allclose(painted, expected, atol=1e-5, err_msg=name)
+    for form in (
+        *(style, [style], (style,), style[np.newaxis], Image.fromarray(eight_bit(style))),
+        *((x for x in [style]), {"only": style}.values(), np.stack([style, style])),
+    ):
         np.testing.assert_allclose(plain(content, form), expected, atol=1e-5)
+
+
+def test_a_batch_is_its_pictures_painted_in_turn(plain, content, style, rng):
+    batch = np.stack([content, 1 - content, smooth(rng, *content.shape[:2])])
+    each = [plain(photograph, style) for photograph in batch]
+    np.testing.assert_array_equal(plain(batch, style), each)
+    starts = rng.random(batch.shape, np.float32)
+    again = plain.replace(init="picture")
+    each = [again(x, style, initial=start) for x, start in zip(batch, starts, strict=True)]
+    np.testing.assert_array_equal(again(tf.constant(batch), style, initial=starts), each)
+    assert plain(batch[:0], style).shape == (0, *content.shape)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +75,7 @@ def test_every_form_of_the_same_pictures_gives_the_same_result(plain, content, s
         (lambda x: x * np.nan, "NaN"),
         (lambda x: (x * 255).astype(np.int32), "int32"),
         (lambda x: x[..., :2], "channels"),
-        (lambda x: np.stack([x, x]), "one picture"),
+        (lambda x: np.stack([x, x])[np.newaxis], "one picture"),
         (lambda x: x.tolist(), "list|array"),
     ],
 )
@@ -164,3 +191,29 @@ def test_the_style_keeps_its_proportion_to_the_picture_in_every_stage(
     for (height, width), stage in zip(sizes, stages.values(), strict=True):
         assert width == pytest.approx(48 / 24 * max(stage), abs=1)
         assert height == pytest.approx(width * 60 / 90, abs=1)
+
+
+def test_a_stream_is_read_from_its_beginning_and_left_where_it_was(content):
+    stream = io.BytesIO()
+    Image.fromarray(eight_bit(content)).save(stream, "PNG")
+    place = stream.tell()
+    for _ in range(2):
+        np.testing.assert_array_equal(image_io.read(stream)[0], content)
+        assert stream.tell() == place
+
+
+def test_streams_that_are_no_pictures_are_refused_in_a_line(content, tmp_path):
+    closed = io.BytesIO(b"x")
+    closed.close()
+    reader, writer = os.pipe()
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        for stream, why in (
+            (closed, "closed file.*io.BytesIO"),
+            (pipe, "seek.*io.BytesIO"),
+            (io.StringIO("text"), "'rb'"),
+            (io.BytesIO(), "empty"),
+            (io.BytesIO(b"no picture"), "damaged or not of a format"),
+        ):
+            with pytest.raises(ImageError, match=f"`photo`.*{why}"):
+                image_io.read(stream, name="photo")
