@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from stylize_tf.images import image_io
+    from stylize_tf.integrations.datasets import dataset
     from stylize_tf.iterative.checkpoint import Checkpoint
     from stylize_tf.iterative.run import Iterate
     from stylize_tf.iterative.stylizer import Stylizer, stylize
@@ -40,6 +41,7 @@ _HOMES = {
     "StyleTransferConfig": "config.style_transfer",
     "Stylizer": "iterative.stylizer",
     "WeightsError": "errors",
+    "dataset": "integrations.datasets",
     "image_io": "images.image_io",
     "stylize": "iterative.stylizer",
 }
@@ -55,6 +57,7 @@ __all__ = [
     "StylizationError",
     "Stylizer",
     "WeightsError",
+    "dataset",
     "image_io",
     "stylize",
 ]

@@ -59,10 +59,10 @@ class Sources:
         """
         return cls(
             image_io.plain(content, "content"),
-            _as_tuple(style, "style"),
+            as_tuple(style, "style"),
             None if initial is None else image_io.plain(initial, "initial"),
-            _as_tuple(content_masks, "content_mask"),
-            _as_tuple(style_masks, "style_mask"),
+            as_tuple(content_masks, "content_mask"),
+            as_tuple(style_masks, "style_mask"),
             None if fine_style is None else image_io.plain(fine_style, "fine_style"),
         )
 
@@ -101,7 +101,8 @@ class Sources:
             )
 
 
-def _as_tuple(several: Any, name: str) -> tuple[Any, ...]:
+def as_tuple(several: Any, name: str) -> tuple[Any, ...]:
+    """The pictures of `Several`, each in a form that can be read more than once."""
     several = image_io.plain(several, name)
     if hasattr(several, "shape"):  # Several paths, or a batch of pictures.
         is_one = several.dtype.kind not in "SUO" and (several.ndim < 4 or len(several) == 1)

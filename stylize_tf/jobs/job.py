@@ -20,7 +20,7 @@ from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs import inputs
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes
-from stylize_tf.jobs.outputs import Output, check_checkpoints, find_output
+from stylize_tf.jobs.outputs import Output, check_folders, find_output
 from stylize_tf.jobs.recipe import REPEATED_OPTIONS, Input, Recipe, RecipeError, differences
 from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
@@ -102,7 +102,7 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
         starting(cell, sources).check(cell)
     files = [item for item in wanted if not item.is_alpha]
     output = find_output(options, files, named)
-    check_checkpoints(options)
+    check_folders(options)
     # All headers before the first pixels: a large photograph takes a second to decode.
     sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in files]
     for each in (config, *cells):

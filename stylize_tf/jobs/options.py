@@ -186,6 +186,13 @@ class Options(Configuration):
         "than a twentieth of the time.",
         limits=(0, 86_400),
     )
+    tensorboard_dir: str | None = option(
+        None,
+        "Log losses and pictures of the run for TensorBoard, in a folder of its own in this one; "
+        "needs the extra tensorboard.",
+        modes=("picture", "folder"),
+        placeholder="FOLDER",
+    )
     quality: int = option(95, "Quality of JPEG and WebP.", limits=(1, 100))
     background: str = option(
         "#ffffff",

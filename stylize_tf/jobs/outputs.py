@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -19,6 +20,7 @@ from stylize_tf.images.timelapse import FORMATS, Timelapse
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.options import Options
 from stylize_tf.machine.atomic_files import try_replacing
+from stylize_tf.machine.extras import require
 
 _LONGEST_STEM = 120
 """Bytes of a derived name, well below the 255 that file systems take, with numbers to come."""
@@ -118,22 +120,33 @@ def _is_folder(output: str) -> bool:
     return output.endswith((os.sep, os.altsep or os.sep)) or os.path.isdir(output)  # noqa: PTH112
 
 
-def check_checkpoints(options: Options) -> None:
-    """Makes the folder of `checkpoint_dir`, and makes sure that it takes files.
+def check_folders(options: Options) -> None:
+    """Makes the folders of `checkpoint_dir` and `tensorboard_dir`, and sees that they take files.
 
     Raises:
-        OutputError: if it does not.
+        ConfigError: if TensorBoard is wanted and not installed.
+        OutputError: if one does not.
     """
-    if options.checkpoint_dir is None:
-        return
-    folder = Path(options.checkpoint_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try_replacing(folder / "a.checkpoint")
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to `checkpoint_dir` {options.checkpoint_dir!r}: {error.strerror}."
-        ) from error
+    if options.tensorboard_dir is not None:
+        require("tensorboard", "tensorboard", "tensorboard_dir")
+    for name in ("checkpoint_dir", "tensorboard_dir"):
+        path = getattr(options, name)
+        if path is None:
+            continue
+        try:
+            Path(path).mkdir(parents=True, exist_ok=True)
+            try_replacing(Path(path) / "a.checkpoint")
+        except OSError as error:
+            raise OutputError(f"cannot write to `{name}` {path!r}: {error.strerror}.") from error
+
+
+def new_folder(path: str) -> str:
+    """Makes the first of `path`, `path-2`, `path-3`, ... that is not there; no two get the same."""
+    for name in _numbered(path):
+        with contextlib.suppress(FileExistsError):
+            Path(name).mkdir()
+            break
+    return name
 
 
 def make_folder(target: str) -> None:

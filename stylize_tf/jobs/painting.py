@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize_tf.errors import StylizationError
@@ -13,7 +14,7 @@ from stylize_tf.images import image_io, montage
 from stylize_tf.images.timelapse import Timelapse
 from stylize_tf.jobs.job import Job
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.outputs import Output
+from stylize_tf.jobs.outputs import Output, new_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +74,12 @@ class Painting:
         iterates = self._stylizer.iterate(
             self.job.sources, checkpoint=self._checkpoint, on_stroke=on_stroke
         )
+        where = self.job.options.tensorboard_dir
+        if where is not None:
+            from stylize_tf.integrations import tensorboard
+
+            name = Path(self.job.output.path).stem
+            iterates = tensorboard.logged(iterates, new_folder(str(Path(where, name))))
         for iterate in iterates:
             self.last = iterate
             follow(iterate)

@@ -67,6 +67,8 @@ class Iterate:
     def loss(self) -> float:
         return sum(self.losses.values())
 
+    step_loss = loss
+
 
 def at_step(hook: Callable[[int], Any]) -> type:
     """A stylizer that blends photograph and paintings, calling `hook` before each evaluation."""

@@ -30,7 +30,8 @@ TABLE = {
         "config errors machine images network objective optimizers evaluation control"
         " | tensorflow keras numpy"
     ),
-    "jobs": "config errors machine images network control iterative | numpy PIL",
+    "integrations": "config errors iterative machine | tensorflow numpy",
+    "jobs": "config errors machine images network control iterative integrations | numpy PIL",
     "cli": "config errors machine network jobs | absl",
     "__main__": "cli",
 }

@@ -24,7 +24,7 @@ from stylize_tf.jobs.inputs import NONE, Wanted, identity
 from stylize_tf.jobs.job import check_given, configured
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes
-from stylize_tf.jobs.outputs import Output, check_checkpoints, distinct_names, make_folder
+from stylize_tf.jobs.outputs import Output, check_folders, distinct_names, make_folder
 from stylize_tf.jobs.recipe import Recipe, RecipeError
 
 
@@ -172,7 +172,7 @@ def prepare(given: Given, listener: Listener) -> Folder:
             listener.lost(blamed, error)
     if tasks:
         make_folder(target)
-        check_checkpoints(options)
+        check_folders(options)
     return dataclasses.replace(folder, tasks=tuple(tasks))
 
 

@@ -1,0 +1,1 @@
+"""The stylizer in what TensorFlow's other parts want: input pipelines, summaries."""
