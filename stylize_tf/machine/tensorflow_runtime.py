@@ -165,8 +165,7 @@ def quiet_stderr(before_replay: Callable[[], None] = lambda: None) -> Iterator[N
     `TF_CPP_MIN_LOG_LEVEL` says (tensorflow#100442). A crash in between loses the text: that is what
     `-v 1` and `STYLIZE_TF_RAW_LOG=1` are for.
     """
-    if sys.stderr is not None:
-        sys.stderr.flush()
+    _flush()
     try:
         keep = os.dup(2)
     except OSError:  # Closed: nobody listens.
@@ -177,8 +176,7 @@ def quiet_stderr(before_replay: Callable[[], None] = lambda: None) -> Iterator[N
         try:
             yield
         finally:
-            if sys.stderr is not None:
-                sys.stderr.flush()
+            _flush()
             os.dup2(keep, 2)
             os.close(keep)
             held.seek(0)
@@ -188,6 +186,12 @@ def quiet_stderr(before_replay: Callable[[], None] = lambda: None) -> Iterator[N
             with contextlib.suppress(OSError):
                 for line in lines:
                     os.write(2, line)
+
+
+def _flush() -> None:
+    # None where it is closed; an error where the terminal behind it went away.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.flush()
 
 
 def _placement(tf: Any, device: str) -> AbstractContextManager[Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -70,6 +72,29 @@ def test_second_signal_does_not_wait_for_steps_of_threads_that_take_long(folder)
     assert b"Traceback" not in said
     assert b"Interrupted: 0 written, 2 left" in said
     assert seconds < 8
+
+
+def test_terminal_that_is_closed_ends_the_run_after_its_step_and_leaves_the_picture(folder):
+    ours, theirs = os.openpty()
+
+    def take_terminal():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    command = [*FAKE, *INPUTS, "--size=40", "--steps=500", "--output=out.png"]
+    process = subprocess.Popen(
+        command,
+        **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
+        env=ENVIRONMENT,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+    )
+    os.close(theirs)
+    said = b""
+    while b"step 2" not in said:
+        said += os.read(ours, 1000)
+    os.close(ours)
+    assert process.wait(60) == 129
+    assert image_io.size_of("out.png") == (27, 40)
 
 
 def test_closed_standard_output_and_a_reader_that_goes_away_do_not_stop_a_run(folder):
