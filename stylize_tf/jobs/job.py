@@ -19,9 +19,9 @@ from stylize_tf.images import image_io
 from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs import inputs
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import Given, Options, check_modes
+from stylize_tf.jobs.options import Given, Options, check_modes, check_needs
 from stylize_tf.jobs.outputs import Output, check_checkpoints, find_output
-from stylize_tf.jobs.recipe import REPEATED_OPTIONS, Input, Recipe, RecipeError, differences
+from stylize_tf.jobs.recipe import REPEATED_OPTIONS, ROLES, Input, Recipe, RecipeError, differences
 from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
 
@@ -98,6 +98,9 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
     sources = inputs.paths_of(wanted)
     sources.check(config)
     cells = variants(config, named) if variants else []
+    roles = {item.role for item in wanted}
+    present = {role: role in roles for role in ROLES}
+    check_needs(given, options, cells or [config], present=present, warn=listener.warning)
     for cell in cells:
         starting(cell, sources).check(cell)
     files = [item for item in wanted if not item.is_alpha]
