@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from stylize_tf.errors import ConfigError, StylizationError
+from stylize_tf.errors import StylizationError
 
 DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu")
 """Wheels that install the `tensorflow` folder, one over the other."""
@@ -68,7 +68,7 @@ def choose_devices(asked: str, available: Sequence[str]) -> tuple[str, ...]:
     """The devices that `asked` means, of TensorFlow's `/device:GPU:0` and the like.
 
     Raises:
-        ConfigError: if one of them is not there.
+        StylizationError: if one of them is not there.
     """
     names = ["/" + name.rsplit("device:", 1)[-1] for name in available]
     if asked == "auto":
@@ -77,8 +77,9 @@ def choose_devices(asked: str, available: Sequence[str]) -> tuple[str, ...]:
     devices = tuple(asked.split(","))
     for device in devices:
         if device not in names:
-            raise ConfigError(
-                f"`device` {device} is not here: TensorFlow sees only {', '.join(names)}."
+            raise StylizationError(
+                f"`device` {device} is not here: TensorFlow sees only {', '.join(names)}. Name one "
+                f"of these, or auto."
             )
     return devices
 
@@ -124,8 +125,7 @@ def load(
         before_replay: called before lines of that log are written to standard error.
 
     Raises:
-        StylizationError: if TensorFlow cannot be imported.
-        ConfigError: if a device does not exist.
+        StylizationError: if TensorFlow cannot be imported, or a device does not exist.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # Whatever else the user does with Keras.
     if not raw_log:
