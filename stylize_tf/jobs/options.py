@@ -25,6 +25,8 @@ MODES = {"picture": "one picture", "folder": "many pictures", "sheet": "a sheet"
 _NOTHING = (None, (), 0, "none", ("none",))
 """Values of options that ask for nothing."""
 
+_JPEG = {".jpg", ".jpeg"}
+
 _file = functools.partial(option, placeholder="FILE")
 
 
@@ -200,6 +202,12 @@ class Options(Configuration):
         shown="white",
         placeholder="COLOR",
     )
+    keep_alpha: bool = option(
+        False,
+        "Keep the photograph's transparency in the picture: png, webp and tif. What is painted "
+        "there is that of `background`.",
+        modes=("picture", "folder"),
+    )
     max_pixels: int = option(
         50_000_000, "Refuse inputs with more pixels than this.", limits=(1, 2**40)
     )
@@ -274,16 +282,17 @@ def check_needs(
         if not ways or not asked.get(field.name) or any(_is_met(ways, values) for values in every):
             continue
         _refuse(given, field.name, _needed(ways, every[0]), warn)
-    if "quality" in given.options and not _endings(options) & {".jpg", ".jpeg", ".webp"}:
+    picture = options.output or options.from_picture or ".png"
+    if options.output_dir is not None:
+        picture = f".{options.output_format}"
+    if options.keep_alpha and _endings(picture) <= _JPEG:
+        raise ConfigError("`keep_alpha` goes with png, webp and tif: JPEG holds no transparency.")
+    written = _endings(picture, options.compare, options.regions_overlay)
+    if "quality" in given.options and not written & {*_JPEG, ".webp"}:
         _refuse(given, "quality", "it is that of JPEG and WebP. Write one of these", warn)
 
 
-def _endings(options: Options) -> set[str]:
-    """The extensions of what is written."""
-    main = options.output or options.from_picture or ".png"
-    if options.output_dir is not None:
-        main = f".{options.output_format}"
-    paths = (main, options.compare, options.regions_overlay)
+def _endings(*paths: str | None) -> set[str]:
     return {PurePath(f"_{path}").suffix.lower() for path in paths if path}
 
 
