@@ -1,12 +1,12 @@
 """The program, as `python -m stylize_tf`, `python main.py` and `stylize-tf` start it."""
 
-import signal
+try:
+    from stylize_tf.cli.terminal.signals import end_quietly
 
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Until the command itself listens, and after it, Ctrl-C ends it without a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-from stylize_tf.cli.main import run
+    end_quietly()  # Until the command itself listens, and after it.
+    from stylize_tf.cli.main import run
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 __all__ = ["fetch_weights", "run"]
 

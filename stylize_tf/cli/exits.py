@@ -31,7 +31,9 @@ class Exit(enum.IntEnum):
     WEIGHTS = 5
     FAILED = 6
     PARTLY = 7
+    HUNG_UP = 129
     INTERRUPTED = 130
+    QUIT = 131
     TERMINATED = 143
 
 
@@ -46,8 +48,11 @@ MEANINGS: dict[Exit, str] = {
     Exit.FAILED: "no picture could be made: memory, numbers, device or TensorFlow itself",
     Exit.PARTLY: "some of many pictures, or cells of a sheet, failed, each with a line why; the "
     "others are there",
-    Exit.INTERRUPTED: "Ctrl-C; the best picture so far was written, if there was one",
-    Exit.TERMINATED: "SIGTERM; the best picture so far was written, if there was one",
+    Exit.HUNG_UP: "SIGHUP, as from a closed terminal; the best picture so far was written, if "
+    "there was one",
+    Exit.INTERRUPTED: "Ctrl-C; likewise",
+    Exit.QUIT: "SIGQUIT; likewise",
+    Exit.TERMINATED: "SIGTERM; likewise",
 }
 """One line for each exit code, as --helpfull prints them.
 

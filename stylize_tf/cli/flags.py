@@ -11,13 +11,14 @@ import dataclasses
 import difflib
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from absl import app, logging
 from absl import flags as absl_flags
 
+from stylize_tf.cli.flagfiles import expanded
 from stylize_tf.config.fields import Field, checked, is_repeated, read, type_of
 from stylize_tf.errors import ConfigError
 
@@ -47,10 +48,12 @@ class CommandLine:
     Attributes:
         given: fields of each dataclass that the flags are made from, in their order.
         verbosity: absl's; 1 asks for tracebacks and raw logs.
+        from_files: names of the fields that nothing but flagfiles gave.
     """
 
     given: tuple[dict[str, Any], ...]
     verbosity: int = -1
+    from_files: Set[str] = frozenset()
 
 
 def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine:
@@ -77,11 +80,12 @@ def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine
     for name in itertools.chain(*_ABSL.values()):
         absl_flags.FLAGS[name].unparse()
         values[name] = absl_flags.FLAGS[name]
+    arguments, from_files = expanded(argv[1:])
     try:
-        stray = values(list(argv))[1:]
+        stray = values([argv[0], *arguments])[1:]
     except absl_flags.UnrecognizedFlagError as error:
         raise ConfigError(_unknown(error.flagname, list(values))) from error
-    except (absl_flags.Error, ValueError, OSError) as error:
+    except (absl_flags.Error, ValueError) as error:
         raise ConfigError(_rephrased(str(error))) from error
     absl_flags.FLAGS.mark_as_parsed()
     if stray:
@@ -94,7 +98,7 @@ def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine
         }
         for kind in kinds
     )
-    return CommandLine(given, verbosity=values["verbosity"].value)
+    return CommandLine(given, values["verbosity"].value, from_files)
 
 
 class _HelpParser(absl_flags.ArgumentParser):
@@ -127,9 +131,6 @@ def _value(field: Field, given: str | list[str]) -> Any:
 
 def _unknown(name: str, known: list[str]) -> str:
     plain = name.replace("-", "_")
-    if " " in plain.strip():
-        flag, _, value = name.partition(" ")
-        return f"unknown flag --{name}. A line of a flagfile is written --{flag}={value.strip()}."
     # A beginning that fits one flag is what was meant; otherwise what is spelled alike.
     starts = [other for other in known if other.startswith(plain)]
     match = starts if len(starts) == 1 else difflib.get_close_matches(plain, known, 1, 0.5)
@@ -140,9 +141,6 @@ def _unknown(name: str, known: list[str]) -> str:
 def _rephrased(message: str) -> str:
     """An error of absl without the shouting."""
     message = message.removeprefix("ERROR:: ").removeprefix("flag ")
-    match = re.match(r"Unable to open flagfile: \[Errno \d+\] (.*)", message, re.DOTALL)
-    if match is not None:
-        return f"cannot read the flagfile: {match[1]}."
     message = re.sub(r": invalid literal for int.*", " must be a whole number", message)
     return message if message.endswith(".") else f"{message}."
 

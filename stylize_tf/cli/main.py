@@ -91,7 +91,7 @@ def _execute(command: ModuleType, line: CommandLine) -> int:
 
     with library_messages(console), Interrupts(announce) as interrupts:
         try:
-            return int(command.execute(console, interrupts, *line.given))
+            return int(command.execute(console, interrupts, line))
         except KeyboardInterrupt as interruption:
             console.error("interrupted before anything was written.")
             return _exit_of(interruption)

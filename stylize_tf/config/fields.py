@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from stylize_tf.errors import ConfigError
 
 Field = dataclasses.Field[Any]
+
+Needs = Mapping[str, tuple[Any, ...]]
+"""Options, and values of each with which another one has an effect; of none, any but nothing."""
 
 _TRUTH = {
     **dict.fromkeys(("true", "t", "yes", "on", "1"), True),
@@ -31,6 +34,7 @@ def option(
     placeholder: str | None = None,
     shown: str | None = None,
     modes: Iterable[str] = (),
+    needs: Needs | Sequence[Needs] = (),
     section: str | None = None,
     term: str | None = None,
 ) -> Any:
@@ -47,6 +51,8 @@ def option(
         placeholder: what stands for the value in the help, if its type does not say enough.
         shown: the default as help shows it.
         modes: what a run may make for the option to go with it; if none is named, anything.
+        needs: what other options must be, all of them, for this one to have an effect; or several
+            such, of which one suffices. Who gives it for nothing is told so by `jobs`.
         section: heading of the options that start with this one.
         term: the term of the objective that the number weighs, as its module is called.
     """
@@ -61,6 +67,7 @@ def option(
         "placeholder": placeholder,
         "shown": shown,
         "modes": tuple(modes),
+        "needs": (needs,) if isinstance(needs, Mapping) else tuple(needs),
         "section": section,
         "term": term,
     }

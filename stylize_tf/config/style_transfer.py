@@ -21,6 +21,8 @@ LONGEST_SIDE = 16_384
 _side = functools.partial(option, limits=(0, LONGEST_SIDE))
 _weight = functools.partial(option, limits=(0.0, 1e30))
 
+_LBFGS, _ADAM = {"optimizer": ("lbfgs",)}, {"optimizer": ("adam",)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StyleTransferConfig(Configuration):
@@ -40,7 +42,10 @@ class StyleTransferConfig(Configuration):
         section="The picture",
     )
     size_of: str = option(
-        "long", "Which side of the picture `size` means.", choices=("long", "short")
+        "long",
+        "Which side of the picture `size` means.",
+        choices=("long", "short"),
+        needs={"size": ()},
     )
     crop: str = option(
         "none",
@@ -67,15 +72,19 @@ class StyleTransferConfig(Configuration):
         "It is enlarged beyond its own size by `style_enlargement` at most.",
         limits=(0.05, 8.0),
         section="The style pictures",
+        needs={"style_size": (0,), "style_fit": ("own",)},
     )
     style_enlargement: float = option(
         2.0,
         "Most that the style is enlarged beyond its own size, so that its strokes keep their size "
         "against a large picture; beyond that they become finer.",
         limits=(1.0, 8.0),
+        needs=({"style_fit": ("own",)}, {"fine_style": ()}),
     )
     style_size: int = _side(
-        0, "Long side of the style in pixels, in place of `style_scale`; 0 leaves it to that."
+        0,
+        "Long side of the style in pixels, in place of `style_scale`; 0 leaves it to that.",
+        needs={"style_fit": ("own",)},
     )
     style_fit: str = option(
         "own",
@@ -105,6 +114,7 @@ class StyleTransferConfig(Configuration):
         "Where color and lightness are told apart, for `color` content and luminance: CIELAB, "
         "Oklab or YIQ.",
         choices=("lab", "oklab", "yiq"),
+        needs=({"color": ("content", "luminance")}, {"fine_style": ()}),
     )
     color_match: str = option(
         "symmetric",
@@ -112,12 +122,14 @@ class StyleTransferConfig(Configuration):
         "covariance, with a symmetric map, along principal axes or by Cholesky factors; or to "
         "their histogram.",
         choices=("symmetric", "pca", "cholesky", "histogram"),
+        needs={"color": ("match",)},
     )
     color_amount: float = option(
         1.0,
         "How much of `color` content and match is done; with luminance, how far the grey painting "
         "is given the photograph's brightness and contrast.",
         limits=(0.0, 1.0),
+        needs={"color": ("content", "luminance", "match")},
     )
     regions: str = option(
         "none",
@@ -131,6 +143,7 @@ class StyleTransferConfig(Configuration):
         "Softness of the borders of masks: the deviation of a Gaussian, as a share of the long "
         "side.",
         limits=(0.0, 0.5),
+        needs=({"content_mask": ()}, {"style_mask": ()}, {"regions": ()}),
     )
 
     content_weight: float = _weight(
@@ -144,6 +157,7 @@ class StyleTransferConfig(Configuration):
         "How the content weight grows over the stages: with this power of the long side, up to "
         "512 pixels; 0 keeps it even.",
         limits=(0.0, 4.0),
+        needs={"content_weight": ()},
     )
     style_weight: float = _weight(
         1.0, "Weight of the style: higher gives more of the painting.", term="style"
@@ -153,6 +167,7 @@ class StyleTransferConfig(Configuration):
         "Weight of the statistics of 3x3 patches of pixels, times `style_weight`: higher gives "
         "the grain of the painting's brush.",
         term="patches",
+        needs={"style_weight": ()},
     )
     total_variation_weight: float = _weight(
         0.65,
@@ -169,6 +184,7 @@ class StyleTransferConfig(Configuration):
         "mean",
         "Content distance of a layer: mean((F - F*)^2), or sum((F - F*)^2) / 2 as Gatys et al.",
         choices=("mean", "half_sum"),
+        needs={"content_weight": ()},
     )
     style_layers: tuple[str, ...] = option(
         CLASSIC_STYLE_LAYERS, "Layers whose statistics are the style.", choices=VGG19_LAYERS
@@ -182,6 +198,7 @@ class StyleTransferConfig(Configuration):
         "Style distance: Gram matrices; the root-free form of the Wasserstein-2 (Bures) distance "
         "between feature Gaussians; or that distance itself (w2, many times slower).",
         choices=("gram", "bures", "w2"),
+        needs={"style_weight": ()},
     )
     gram_form: str = option(
         "mean",
@@ -190,11 +207,13 @@ class StyleTransferConfig(Configuration):
         "channel_mean: mean((G/(CN) - G*/(CN))^2); gatys: sum((G - G*)^2) / (4 C^2 N^2); "
         "relative: sum((G/N - G*/N)^2) / sum((G*/N)^2).",
         choices=("mean", "sum", "channel_mean", "gatys", "relative"),
+        needs={"style_loss": ("gram",)},
     )
     style_epsilon: float = option(
         0.3,
         "Added to the variances of bures and w2, in units of a layer's mean activation.",
         limits=(1e-6, 100.0),
+        needs={"style_loss": ("bures", "w2")},
     )
     total_variation_growth: float = option(
         2.0,
@@ -202,12 +221,14 @@ class StyleTransferConfig(Configuration):
         "this power of the long side over 512 pixels, l1 with half of it. Neighbors in a picture "
         "twice as large differ half as much, so with 2 they count as at 512 pixels.",
         limits=(0.0, 4.0),
+        needs={"total_variation_weight": ()},
     )
     total_variation: str = option(
         "nine_point",
         "Total variation: mean absolute difference of neighbours, mean squared difference, or the "
         "mean squared difference in a nine-point neighbourhood.",
         choices=("l1", "squared", "nine_point"),
+        needs={"total_variation_weight": ()},
     )
     normalize_features: bool = option(
         True, "Divide the features of each layer by their mean activation over pictures."
@@ -236,7 +257,10 @@ class StyleTransferConfig(Configuration):
         section="The stages",
     )
     stage_factor: float = option(
-        math.sqrt(2), "Sizes of successive stages are this factor apart.", limits=(1.05, 16.0)
+        math.sqrt(2),
+        "Sizes of successive stages are this factor apart.",
+        limits=(1.05, 16.0),
+        needs={"coarsest_size": ()},
     )
     steps: tuple[int, ...] = option(
         (80, 42, 35, 28, 22, 12, 10),
@@ -247,37 +271,47 @@ class StyleTransferConfig(Configuration):
     optimizer: str = option(
         "lbfgs", "How the picture is optimized.", choices=("lbfgs", "adam"), section="The optimizer"
     )
-    lbfgs_history: int = option(10, "Curvature pairs that L-BFGS remembers.", limits=(1, 200))
+    lbfgs_history: int = option(
+        10, "Curvature pairs that L-BFGS remembers.", limits=(1, 200), needs=_LBFGS
+    )
     lbfgs_coordinates: str = option(
         "spectral",
         "L-BFGS on frequencies of decorrelated colors, each in units of its curvature, or on "
         "pixels.",
         choices=("spectral", "pixels"),
+        needs=_LBFGS,
     )
     settled_size: int = _side(
         512,
         "Stages that follow one of this long side or more leave broad forms and strokes nearly as "
         "they are, so that a small picture shows what a large one will look like; 0 lets them "
         "move. L-BFGS on frequencies only.",
+        needs={**_LBFGS, "lbfgs_coordinates": ("spectral",)},
     )
     learning_rate: float = option(
-        0.02, "Learning rate of Adam, for pixels in [0, 1].", limits=(1e-8, 10.0)
+        0.02, "Learning rate of Adam, for pixels in [0, 1].", limits=(1e-8, 10.0), needs=_ADAM
     )
-    beta_1: float = option(0.9, "Adam: decay of the gradient's average.", limits=(0.0, 0.999999))
+    beta_1: float = option(
+        0.9, "Adam: decay of the gradient's average.", limits=(0.0, 0.999999), needs=_ADAM
+    )
     beta_2: float = option(
-        0.99, "Adam: decay of the squared gradient's average.", limits=(0.0, 0.999999)
+        0.99, "Adam: decay of the squared gradient's average.", limits=(0.0, 0.999999), needs=_ADAM
     )
     adam_epsilon: float = option(
-        1e-7, "Adam: added to the root of the second moment.", limits=(1e-12, 1e6)
+        1e-7, "Adam: added to the root of the second moment.", limits=(1e-12, 1e6), needs=_ADAM
     )
-    amsgrad: bool = option(False, "Adam: use the AMSGrad variant.")
+    amsgrad: bool = option(False, "Adam: use the AMSGrad variant.", needs=_ADAM)
     warmup_steps: int = option(
         0,
         "Adam: steps over which the learning rate rises to its value, once a picture.",
         limits=(0, 1_000_000),
+        needs=_ADAM,
     )
     clip_norm: float = option(
-        0.0, "Adam: clip the gradient to this norm; 0 does not clip.", limits=(0.0, 1e30)
+        0.0,
+        "Adam: clip the gradient to this norm; 0 does not clip.",
+        limits=(0.0, 1e30),
+        needs=_ADAM,
     )
     average_decay: float = option(
         0.0,

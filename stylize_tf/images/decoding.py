@@ -52,23 +52,35 @@ def decode(image: Image.Image, background: tuple[int, int, int], label: str) -> 
             those of the decoder; see `guarded`.
     """
     image.load()
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        clear = image.info.get("transparency")
-        alpha = None
-        if clear is not None:
-            alpha = (np.asarray(image) != clear)[..., np.newaxis].astype(np.float32)
-        pixels = _colored(_deep_grey(image, label), image.info.get("icc_profile"), label)
+    alpha = _alpha(image)
+    profile = image.info.get("icc_profile")
+    if _is_deep(image):
+        pixels = _colored(_deep_grey(image, label), profile, label)
     else:
-        opaque, alpha = _split(image)
+        opaque = _opaque(image)
         if opaque.mode == "L":
-            pixels = _colored(_unit(opaque), image.info.get("icc_profile"), label)
+            pixels = _colored(_unit(opaque), profile, label)
         else:
-            pixels = _unit(_to_srgb(opaque, image.info.get("icc_profile"), label))
+            pixels = _unit(_to_srgb(opaque, profile, label))
     if alpha is not None:
         pixels *= alpha
         pixels += (1 - alpha) * (np.array(background, np.float32) / 255)
         np.clip(pixels, 0, 1, out=pixels)
     return np.ascontiguousarray(_rotated(pixels, _orientation(image, label, decoded=True)))
+
+
+def decode_alpha(image: Image.Image, label: str) -> Pixels | None:
+    """How opaque the current frame is, upright: float32, `[H, W, 1]`, in [0, 1].
+
+    None if it is opaque everywhere; most pictures are not even decoded for that.
+    """
+    if not (image.has_transparency_data or image.mode == "La"):
+        return None
+    image.load()
+    alpha = _alpha(image)
+    if alpha is None or alpha.min() >= 1:
+        return None
+    return np.ascontiguousarray(_rotated(alpha, _orientation(image, label, decoded=True)))
 
 
 def warn_of_more_frames(image: Image.Image, label: str) -> None:
@@ -88,20 +100,35 @@ def _unit(image: Image.Image) -> Pixels:
     return values
 
 
-def _split(image: Image.Image) -> tuple[Image.Image, Pixels | None]:
-    """The picture without its transparency, in mode L, RGB, CMYK or LAB; alpha, `[H, W, 1]`."""
-    alpha = None
-    grey = image.mode in ("1", "L", "LA", "La")
+def _is_deep(image: Image.Image) -> bool:
+    """Whether it has more than 8 bits a channel."""
+    return image.mode.startswith("I;16") or image.mode in ("I", "F")
+
+
+def _alpha(image: Image.Image) -> Pixels | None:
+    """How opaque it is, `[H, W, 1]` as it is stored, None if it says nothing of that."""
+    if _is_deep(image):
+        clear = image.info.get("transparency")
+        if clear is None:
+            return None
+        return (np.asarray(image) != clear)[..., np.newaxis].astype(np.float32)
     if image.mode == "La":  # Pillow converts it to nothing else.
+        image = image.convert("LA")
+    if not image.has_transparency_data:
+        return None
+    return _unit(image.convert("RGBA").getchannel("A"))[..., np.newaxis]
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """The picture of 8 bits without its transparency, in mode L, RGB, CMYK or LAB."""
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.mode == "La":
         image = image.convert("LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        alpha = _unit(image.getchannel("A"))[..., np.newaxis]
     if grey:
-        return image.convert("L"), alpha
-    if image.mode in ("CMYK", "LAB"):
-        return image, alpha
-    return image.convert("RGB"), alpha
+        return image.convert("L")
+    return image if image.mode in ("CMYK", "LAB") else image.convert("RGB")
 
 
 def _deep_grey(image: Image.Image, label: str) -> Pixels:

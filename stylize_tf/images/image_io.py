@@ -128,6 +128,25 @@ def is_stream(source: object) -> bool:
     return hasattr(source, "read") and hasattr(source, "seek")
 
 
+def read_alpha(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels | None:
+    """How opaque a picture file is, None if it is so everywhere.
+
+    Args:
+        path: A regular file.
+        max_pixels: Pictures of more pixels are refused.
+
+    Returns:
+        `[1, H, W, 1]`, float32, in [0, 1]: 1 is opaque.
+
+    Raises:
+        ImageError: if the file cannot be read.
+    """
+    label = label_of(path)
+    with opening.opened(path, max_pixels, label, verify=False) as image:
+        alpha = decoding.decode_alpha(image, label)
+    return None if alpha is None else alpha[np.newaxis]
+
+
 def size_of(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Height and width of a picture file as `read` gives it, from its header only.
 
@@ -184,6 +203,7 @@ def write(
     *,
     metadata: Mapping[str, Any] | None = None,
     quality: int = 95,
+    alpha: npt.ArrayLike | None = None,
 ) -> None:
     """Stores the picture with 8 bits a channel and a profile of sRGB, or leaves all as it was.
 
@@ -197,30 +217,32 @@ def write(
         metadata: What JSON can hold, stored for `read_metadata`: in a text chunk of a PNG, in
             EXIF's UserComment of others.
         quality: Of JPEG, whose colors are not subsampled, and of WebP; 1 to 100.
+        alpha: How opaque it is, float in [0, 1] of the same height and width; None for all of it.
+            JPEG holds none.
 
     Raises:
         OutputError: if the picture cannot be written, or an argument is not as above.
     """
-    replace_file(path, encoded(path, image, metadata=metadata, quality=quality))
+    data = encode(path, image, metadata=metadata, quality=quality, alpha=alpha)
+    replace_file(path, data)
 
 
-def encoded(
+def encode(
     path: str | os.PathLike[str],
     image: npt.ArrayLike | Tensor,
     *,
     metadata: Mapping[str, Any] | None = None,
     quality: int = 95,
+    alpha: npt.ArrayLike | None = None,
 ) -> bytes:
-    """What `write` would store, for those who find a place for it themselves.
-
-    Raises:
-        OutputError: if an argument is not as `write` takes it.
-    """
+    """The bytes that `write` stores; arguments and errors as there."""
     label, form = label_of(path), output_format(path)
     if quality not in range(1, 101):
         raise OutputError(f"`quality` must be a whole number from 1 to 100; got {quality!r}.")
     try:
         pixels = _from_array(image, (255, 255, 255), "image")
+        if alpha is not None:
+            pixels = _with_alpha(pixels, alpha, form)
     except ImageError as error:
         raise OutputError(f"{label} cannot be written: {error}") from error
     by_format: dict[str, dict[str, Any]] = {
@@ -240,7 +262,7 @@ def encoded(
         raise OutputError(
             f"{label} cannot be written as {form}: {reason(error)}. Use .png."
         ) from error
-    return file.getvalue()
+    return encoded.getvalue()
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -319,6 +341,16 @@ def _from_array(source: Any, background: tuple[int, int, int], name: str) -> Pix
     elif pixels.shape[-1] == 1:
         pixels = np.repeat(pixels, 3, axis=-1)
     return pixels
+
+
+def _with_alpha(pixels: Pixels, alpha: npt.ArrayLike, form: str) -> Pixels:
+    """`[H, W, 3]` and how opaque that is as `[H, W, 4]`."""
+    if form == "JPEG":
+        raise ImageError("JPEG holds no transparency. Use .png, .webp or .tif.")
+    plane = _unit_range(_one_picture(np.asarray(alpha), "alpha"), "alpha")
+    if plane.shape != (*pixels.shape[:2], 1):
+        raise ImageError(f"`alpha` must be {pixels.shape[:2]} as the picture; got {plane.shape}.")
+    return np.concatenate([pixels, plane], axis=-1)
 
 
 def _one_picture(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

@@ -104,6 +104,26 @@ def read(item: Wanted, options: Options) -> np.ndarray:
     )
 
 
+def tell_of_transparency(items: Iterable[Wanted], options: Options, listener: Listener) -> None:
+    """Says so if one of these is transparent in parts, and nothing of that is kept."""
+    kept = {"content"} if options.keep_alpha else set()
+    for item in items:
+        if item.role in {*MASK_ROLES, *kept}:
+            continue
+        if _is_transparent(*_version(item.found), options.max_pixels):
+            way = "" if kept else " `keep_alpha` keeps those of the photograph."
+            text = f"Transparent parts of pictures are put on `background` {options.background}."
+            listener.info(text + way)
+            return
+
+
+def alpha_kept(item: Wanted, options: Options) -> np.ndarray | None:
+    """How opaque the photograph is, float32 `[1, H, W, 1]`, if that is to be kept and it is not."""
+    if not options.keep_alpha:
+        return None
+    return image_io.read_alpha(item.found, max_pixels=options.max_pixels)
+
+
 def sources(wanted: Sequence[Wanted], items: Sequence[Any]) -> Sources:
     """Paths or pictures, an item for each input, as what they are for."""
     of = {role: [y for x, y in zip(wanted, items, strict=True) if x.role == role] for role in ROLES}
@@ -210,13 +230,22 @@ def sizes_of(
 
 def hash_of(path: str) -> str:
     """The SHA-256 of a file, computed once as long as it stays as it is."""
-    status = Path(path).stat()
-    return _hash_of_version(path, status.st_size, status.st_mtime_ns)
+    return _hash_of_version(*_version(path))
 
 
 @functools.lru_cache(maxsize=100_000)
 def _hash_of_version(path: str, size: int, modified: int) -> str:
     return image_io.sha256(path)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _is_transparent(path: str, size: int, modified: int, max_pixels: int) -> bool:
+    return image_io.read_alpha(path, max_pixels=max_pixels) is not None
+
+
+def _version(path: str) -> tuple[str, int, int]:
+    status = Path(path).stat()
+    return path, status.st_size, status.st_mtime_ns
 
 
 def is_pattern(value: str) -> bool:

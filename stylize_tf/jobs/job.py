@@ -18,14 +18,25 @@ from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
 from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs import inputs
+from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import Given, Options, check_modes
+from stylize_tf.jobs.options import Given, Options, check_modes, check_needs
 from stylize_tf.jobs.outputs import Output, check_folders, find_output
-from stylize_tf.jobs.recipe import REPEATED_OPTIONS, Input, Recipe, RecipeError, differences
+from stylize_tf.jobs.recipe import (
+    MASK_ROLES,
+    ROLES,
+    Input,
+    Recipe,
+    RecipeError,
+    differences,
+    repeated_options,
+)
 from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from stylize_tf.network.weights import Weights
 
 Variants = Callable[[StyleTransferConfig, Sequence[str]], list[StyleTransferConfig]]
@@ -47,6 +58,7 @@ class Job:
         output: where the picture goes.
         weights: of VGG19.
         named: the styles as they were given, which may be folders; empty if a recipe gave them.
+        alpha: how opaque the photograph is, float32 `[1, H, W, 1]`, where that is kept.
     """
 
     config: StyleTransferConfig
@@ -56,13 +68,14 @@ class Job:
     output: Output
     weights: Weights
     named: tuple[str, ...] = ()
+    alpha: np.ndarray | None = None
 
     def recipe(self, config: StyleTransferConfig) -> Recipe:
         """What the metadata tells; `config` has "auto" replaced by what was chosen."""
         return Recipe(
             config=config.to_dict(),
             inputs=self.inputs,
-            options={name: getattr(self.options, name) for name in REPEATED_OPTIONS},
+            options=repeated_options(self.options),
             weights={name: getattr(self.weights, name) for name in ("source", "kind", "sha256")},
             versions=_versions(),
         )
@@ -98,6 +111,9 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
     sources = inputs.paths_of(wanted)
     sources.check(config)
     cells = variants(config, named) if variants else []
+    roles = {item.role for item in wanted}
+    present = {role: role in roles for role in ROLES}
+    check_needs(given, options, cells or [config], present=present, warn=listener.warning)
     for cell in cells:
         starting(cell, sources).check(cell)
     files = [item for item in wanted if not item.is_alpha]
@@ -108,13 +124,17 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
     for each in (config, *cells):
         inputs.check_sizes(each, files, sizes)
     sources, read = inputs.read_all(wanted, config, options, may_shrink=variants is None)
-    _warn_of_masks(sources, listener)
+    inputs.tell_of_transparency(wanted, options, listener)
+    _warn_of_masks(sources, wanted, listener)
+    alpha = inputs.alpha_kept(wanted[0], options)
+    if options.keep_alpha and alpha is None:
+        listener.warning(f"`keep_alpha`: {wanted[0].path!r} is opaque, and so is the picture.")
     if recipe and {x.sha256 for x in recipe.inputs} != {x.sha256 for x in read}:
         listener.warning("other pictures than those the recipe names: the result will differ.")
     found = find_weights(options, listener)
     if recipe and recipe.weights.get("sha256") not in (None, found.sha256):
         listener.warning("other weights than those the picture was made with: pixels will differ.")
-    return Job(config, options, sources, read, output, found, named)
+    return Job(config, options, sources, read, output, found, named, alpha)
 
 
 def starting(config: StyleTransferConfig, sources: Sources) -> Sources:
@@ -208,9 +228,15 @@ def _expanded(
     )
 
 
-def _warn_of_masks(sources: Sources, listener: Listener) -> None:
+def _warn_of_masks(sources: Sources, wanted: Sequence[Wanted], listener: Listener) -> None:
     of_content: Any = sources.content_masks
-    if masks.covers_all(of_content):
+    read: Any = (*of_content, *sources.style_masks)
+    items = [item for item in wanted if item.role in MASK_ROLES]
+    pairs = zip(items, read, strict=True)
+    opaque = {item.role for item, mask in pairs if item.is_alpha and mask.min() >= 1}
+    for role in sorted(opaque):
+        listener.warning(f"`{role}` alpha has no effect: the picture is opaque everywhere.")
+    if masks.covers_all(of_content) and not opaque:
         listener.warning("`content_mask` is white everywhere: all of the photograph is painted.")
     shared = masks.overlap(of_content)
     if shared >= _MUCH_SHARED:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from pathlib import PurePath
 from typing import Any
 
-from stylize_tf.config.fields import Configuration, option
+from stylize_tf.config.fields import Configuration, Needs, option
 from stylize_tf.config.presets import PRESETS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.machine.tensorflow_runtime import parse_devices
 
@@ -19,6 +21,11 @@ FILES, MACHINE = "Pictures in and out", "The machine"
 
 MODES = {"picture": "one picture", "folder": "many pictures", "sheet": "a sheet"}
 """What a run makes, and what messages call it."""
+
+_NOTHING = (None, (), 0, "none", ("none",))
+"""Values of options that ask for nothing."""
+
+_JPEG = {".jpg", ".jpeg"}
 
 _file = functools.partial(option, placeholder="FILE")
 
@@ -30,10 +37,12 @@ class Given:
     Attributes:
         options: fields of `Options`.
         config: fields of `StyleTransferConfig`; whether they go together is not checked yet.
+        from_files: names of those that nothing but a file of flags gave, which serves many runs.
     """
 
     options: Mapping[str, Any]
     config: Mapping[str, Any]
+    from_files: Set[str] = frozenset()
 
 
 def color(value: str) -> str:
@@ -185,6 +194,7 @@ class Options(Configuration):
         "With `checkpoint_dir`: seconds between two savings, at least. Saving never takes more "
         "than a twentieth of the time.",
         limits=(0, 86_400),
+        needs={"checkpoint_dir": ()},
     )
     tensorboard_dir: str | None = option(
         None,
@@ -200,6 +210,12 @@ class Options(Configuration):
         parse=color,
         shown="white",
         placeholder="COLOR",
+    )
+    keep_alpha: bool = option(
+        False,
+        "Keep the photograph's transparency in the picture: png, webp and tif. What is painted "
+        "there is that of `background`.",
+        modes=("picture", "folder"),
     )
     max_pixels: int = option(
         50_000_000, "Refuse inputs with more pixels than this.", limits=(1, 2**40)
@@ -247,3 +263,76 @@ def check_modes(given: Mapping[str, Any], mode: str) -> None:
         else:
             way = f"leave out `{'sheet' if 'sheet' in given else 'from_picture'}`"
         raise ConfigError(f"`{field.name}` goes with {MODES[modes[0]]}: {way}.")
+
+
+def check_needs(
+    given: Given,
+    options: Options,
+    configs: Sequence[StyleTransferConfig],
+    *,
+    present: Mapping[str, bool] | None = None,
+    warn: Callable[[str], None],
+) -> None:
+    """Raises a `ConfigError` if an option was given that has no effect on anything that is made.
+
+    Args:
+        given: what was asked for; of options that only a file of flags gave `warn` is told.
+        options: all of them.
+        configs: of all that is made, several for a sheet.
+        present: whether there is an input of a role, where a recipe may have given it.
+        warn: called with a line.
+    """
+    every = [{**vars(config), **vars(options), **(present or {})} for config in configs]
+    asked = {**given.options, **given.config}
+    if "sheet" in given.options:
+        asked |= {x: True for x in configs[0].to_dict() if len({values[x] for values in every}) > 1}
+    for field in (*dataclasses.fields(Options), *dataclasses.fields(StyleTransferConfig)):
+        ways = field.metadata["needs"]
+        if not ways or not asked.get(field.name) or any(_is_met(ways, values) for values in every):
+            continue
+        _refuse(given, field.name, _needed(ways, every[0]), warn)
+    picture = options.output or options.from_picture or ".png"
+    if options.output_dir is not None:
+        picture = f".{options.output_format}"
+    if options.keep_alpha and _endings(picture) <= _JPEG:
+        raise ConfigError("`keep_alpha` goes with png, webp and tif: JPEG holds no transparency.")
+    written = _endings(picture, options.compare, options.regions_overlay)
+    if "quality" in given.options and not written & {*_JPEG, ".webp"}:
+        _refuse(given, "quality", "it is that of JPEG and WebP. Write one of these", warn)
+
+
+def _endings(*paths: str | None) -> set[str]:
+    return {PurePath(f"_{path}").suffix.lower() for path in paths if path}
+
+
+def _refuse(given: Given, name: str, why: str, warn: Callable[[str], None]) -> None:
+    text = f"`{name}` has no effect here: {why}, or leave it out."
+    if name not in given.from_files:
+        raise ConfigError(text)
+    warn(text)
+
+
+def _is_met(ways: Iterable[Needs], values: Mapping[str, Any]) -> bool:
+    return any(
+        all(_is_one(values[name], allowed) for name, allowed in needs.items()) for needs in ways
+    )
+
+
+def _is_one(value: Any, allowed: Sequence[Any]) -> bool:
+    return value in allowed if allowed else value not in _NOTHING
+
+
+def _needed(ways: Iterable[Needs], values: Mapping[str, Any]) -> str:
+    """``it goes with `color` content or match, not style``, and what to do."""
+    missing = []
+    for needs in ways:
+        name, allowed = next(x for x in needs.items() if not _is_one(values[x[0]], x[1]))
+        missing.append(f"`{name}`" + (f" {_or(allowed)}" if allowed else ""))
+        value = values[name]
+    is_told = len(missing) == 1 and value not in (None, ())
+    return f"it goes with {_or(missing)}{f', not {value}' if is_told else ''}. Give that"
+
+
+def _or(words: Sequence[Any]) -> str:
+    *most, last = map(str, words)
+    return f"{', '.join(most)} or {last}" if most else last

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stylize_tf.errors import StylizationError
 from stylize_tf.images import image_io, montage
 from stylize_tf.images.timelapse import Timelapse
+from stylize_tf.iterative.pictures import cropped
 from stylize_tf.jobs.job import Job
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.outputs import Output, new_folder
@@ -118,12 +119,21 @@ class Painting:
             OutputError: if it cannot be written.
         """
         image, metadata = self.picture(), self.metadata(finished=finished)
-        quality = self.job.options.quality
-        data = image_io.encoded(output.path, image, metadata=metadata, quality=quality)
+        quality, alpha = self.job.options.quality, self._alpha(*image.shape[1:3])
+        data = image_io.encode(output.path, image, metadata=metadata, quality=quality, alpha=alpha)
         path = output.write(data)
         if finished and self._checkpoint is not None:
             self._checkpoint.remove()
         return path, f"{image.shape[2]}x{image.shape[1]}"
+
+    def _alpha(self, height: int, width: int) -> np.ndarray | None:
+        """The photograph's own, where it is kept, as that is cropped and resized."""
+        alpha = self.job.alpha
+        if alpha is None:
+            return None
+        if self.job.config.crop == "square":
+            alpha = cropped(alpha, 1.0)
+        return image_io.resize(alpha, height, width)
 
     def keep_unfinished(self) -> str | None:
         """Writes what there is under a name of its own, once, whichever thread asks first.

@@ -21,8 +21,17 @@ from stylize_tf.jobs.options import Options
 MASK_ROLES = ("content_mask", "style_mask")
 ROLES = ("content", "style", "init_image", "fine_style", *MASK_ROLES)
 
-REPEATED_OPTIONS = ("background", "device", "quality", "threads")
+REPEATED_OPTIONS = ("background", "device", "keep_alpha", "quality", "threads")
 """Options beside the configuration that decide the bytes of the picture."""
+
+_TOLD_IF_ASKED_FOR = ("keep_alpha",)
+"""Those that came later: pictures made without have the metadata, and so the bytes, of before."""
+
+
+def repeated_options(options: Options) -> dict[str, Any]:
+    """What a recipe tells of the options."""
+    values = {name: getattr(options, name) for name in REPEATED_OPTIONS}
+    return {x: y for x, y in values.items() if y or x not in _TOLD_IF_ASKED_FOR}
 
 
 class RecipeError(ValueError):

@@ -326,7 +326,7 @@ class SheetRun:
         ]
         picture = montage(cells, sheet.rows, sheet.columns, title=sheet.title)
         output, quality = sheet.job.output, sheet.job.options.quality
-        data = image_io.encoded(output.path, picture, metadata=self._metadata(), quality=quality)
+        data = image_io.encode(output.path, picture, metadata=self._metadata(), quality=quality)
         return output.write(data), f"{picture.shape[2]}x{picture.shape[1]}"
 
     def write_views(self) -> None:

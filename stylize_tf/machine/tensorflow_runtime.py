@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from stylize_tf.errors import ConfigError, StylizationError
+from stylize_tf.errors import StylizationError
 
 DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu")
 """Wheels that install the `tensorflow` folder, one over the other."""
@@ -68,7 +68,7 @@ def choose_devices(asked: str, available: Sequence[str]) -> tuple[str, ...]:
     """The devices that `asked` means, of TensorFlow's `/device:GPU:0` and the like.
 
     Raises:
-        ConfigError: if one of them is not there.
+        StylizationError: if one of them is not there.
     """
     names = ["/" + name.rsplit("device:", 1)[-1] for name in available]
     if asked == "auto":
@@ -77,8 +77,9 @@ def choose_devices(asked: str, available: Sequence[str]) -> tuple[str, ...]:
     devices = tuple(asked.split(","))
     for device in devices:
         if device not in names:
-            raise ConfigError(
-                f"`device` {device} is not here: TensorFlow sees only {', '.join(names)}."
+            raise StylizationError(
+                f"`device` {device} is not here: TensorFlow sees only {', '.join(names)}. Name one "
+                f"of these, or auto."
             )
     return devices
 
@@ -124,8 +125,7 @@ def load(
         before_replay: called before lines of that log are written to standard error.
 
     Raises:
-        StylizationError: if TensorFlow cannot be imported.
-        ConfigError: if a device does not exist.
+        StylizationError: if TensorFlow cannot be imported, or a device does not exist.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # Whatever else the user does with Keras.
     if not raw_log:
@@ -165,8 +165,7 @@ def quiet_stderr(before_replay: Callable[[], None] = lambda: None) -> Iterator[N
     `TF_CPP_MIN_LOG_LEVEL` says (tensorflow#100442). A crash in between loses the text: that is what
     `-v 1` and `STYLIZE_TF_RAW_LOG=1` are for.
     """
-    if sys.stderr is not None:
-        sys.stderr.flush()
+    _flush()
     try:
         keep = os.dup(2)
     except OSError:  # Closed: nobody listens.
@@ -177,8 +176,7 @@ def quiet_stderr(before_replay: Callable[[], None] = lambda: None) -> Iterator[N
         try:
             yield
         finally:
-            if sys.stderr is not None:
-                sys.stderr.flush()
+            _flush()
             os.dup2(keep, 2)
             os.close(keep)
             held.seek(0)
@@ -188,6 +186,12 @@ def quiet_stderr(before_replay: Callable[[], None] = lambda: None) -> Iterator[N
             with contextlib.suppress(OSError):
                 for line in lines:
                     os.write(2, line)
+
+
+def _flush() -> None:
+    # None where it is closed; an error where the terminal behind it went away.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.flush()
 
 
 def _placement(tf: Any, device: str) -> AbstractContextManager[Any]:

@@ -13,6 +13,7 @@ from stylize_tf.cli.main import main_with
 from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationError, WeightsError
 from stylize_tf.images import image_io
 from stylize_tf.machine import tensorflow_runtime
+from tests.fakes import cli_fakes
 from tests.fakes.cli_fakes import INPUTS, SHORT, ResourceExhaustedError, fail_at, full_disk, names
 
 
@@ -51,7 +52,7 @@ def test_warning_that_comes_twice_is_shown_once(stylize, capsys):
         (StylizationError("The loss is not finite."), Exit.FAILED, "The loss is not finite."),
         (MemoryError(), Exit.FAILED, "out of memory. Ask for a smaller --size"),
         (ResourceExhaustedError("OOM"), Exit.FAILED, "out of memory. Ask for a smaller --size"),
-        (ConfigError("`device` /GPU:7: no"), Exit.USAGE, "--device /GPU:7: no"),
+        (StylizationError("`device` /GPU:7: no"), Exit.FAILED, "--device /GPU:7: no"),
         (ConfigError("`initial` is `odd`"), Exit.USAGE, "--init_image is odd"),
         (ImageError("`style_masks` x"), Exit.PICTURE, "--style_mask x"),
         (OutputError("'x.png' x"), Exit.OUTPUT, "'x.png' x"),
@@ -101,6 +102,20 @@ def test_disk_that_is_full_at_the_end_leaves_the_old_picture(stylize, folder, ca
     assert "No space left on device" in capsys.readouterr().err
     assert Path("out.png").read_text() == "old"
     assert names() == before
+
+
+def test_device_that_is_not_here_is_told_with_those_that_are(folder, stylize, capsys, monkeypatch):
+    load = tensorflow_runtime.load
+    install = cli_fakes.install
+
+    def with_the_real_start(put, *arguments):
+        install(put, *arguments)
+        put(tensorflow_runtime, "load", load)
+
+    monkeypatch.setattr(cli_fakes, "install", with_the_real_start)
+    assert stylize(*INPUTS, *SHORT, "--device=/GPU:97", "--quiet") == Exit.FAILED
+    error = capsys.readouterr().err
+    assert error.startswith("stylize_tf: error: --device /GPU:97 is not here: TensorFlow sees only")
 
 
 def test_offline_without_weights_is_one_line_and_below_it_the_ways_out(

@@ -105,6 +105,8 @@ def test_devices_and_colors_are_brought_to_one_spelling():
         ("--preset=papr", f"--preset must be one of {KNOWN}; got 'papr'. Did you mean paper?"),
         ("--noquiet=1", "--noquiet=1 does not take an argument."),
         ("--flagfile=/does/not/exist", "cannot read the flagfile: No such file"),
+        ("--flagfile=/", "cannot read the flagfile: Is a directory"),
+        ("--size=3 --flagfile", "--flagfile names no file."),
         ("-v loud", "--verbosity=loud must be a whole number."),
         ("--size=-1", "--size must be a whole number between 0 and 16384; got -1."),
         ("--size=100000", "--size must be a whole number between 0 and 16384; got 100000."),
@@ -131,10 +133,34 @@ def test_command_line_that_cannot_be_read_is_a_usage_error_with_a_hint(arguments
     assert with_flag_names(str(caught.value)).startswith(message)
 
 
-def test_line_of_a_flagfile_without_equals_sign_is_explained(tmp_path):
-    (tmp_path / "flags").write_text("--size 256\n")
-    with pytest.raises(ConfigError, match="is written --size=256"):
-        read(f"--flagfile={tmp_path}/flags")
+def test_line_of_a_flagfile_is_written_as_on_the_command_line(tmp_path):
+    (tmp_path / "inner").write_text("--style 'old oak.jpg'\n")
+    (tmp_path / "outer").write_text(
+        '// sizes\n--size 96 \n\n--background "#fff"\n--content=it\'s = photo.jpg\n-v 1\n'
+        f"--noquiet\n--style = 'a b.jpg'\n--flagfile {tmp_path}/inner\n"
+    )
+    options, config = read("--flagfile", f"{tmp_path}/outer", "--steps", "3")
+    assert config == {"size": 96, "steps": (3,)}
+    assert options == {
+        "background": "#ffffff",
+        "content": ("it's = photo.jpg",),
+        "quiet": False,
+        "style": ("a b.jpg", "old oak.jpg"),
+    }
+
+
+def test_flags_that_nothing_but_files_give_are_told_apart(tmp_path):
+    (tmp_path / "flags").write_text("--size 96\n--seed=3\n--nooffline\n")
+    line = ["main.py", f"--flagfile={tmp_path}/flags", "--seed=4"]
+    assert read_command_line(line, paint.FLAGS).from_files >= {"size", "offline"}
+    assert "seed" not in read_command_line(line, paint.FLAGS).from_files
+
+
+def test_flagfile_that_names_itself_is_refused(tmp_path):
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / name).write_text(f"--flagfile={tmp_path / other}\n")
+    with pytest.raises(ConfigError, match="names itself"):
+        read(f"--flagfile={tmp_path / 'a'}")
 
 
 @pytest.mark.parametrize("topic", ["help", "helpshort", "helpfull", "version"])

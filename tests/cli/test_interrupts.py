@@ -7,6 +7,7 @@ import pytest
 
 from stylize_tf.cli.main import main_with
 from stylize_tf.cli.terminal.interrupts import Interrupted, Interrupts
+from stylize_tf.cli.terminal.signals import ENDING
 from stylize_tf.images import image_io
 from stylize_tf.jobs.outputs import Output
 from stylize_tf.machine import tensorflow_runtime
@@ -30,11 +31,23 @@ CANCELLED = at(3, functools.partial(signal.raise_signal, signal.SIGTERM), throw(
     [
         (send_at(2, signal.SIGINT), 130, 2),
         (send_at(2, signal.SIGTERM), 143, 2),
+        (send_at(2, signal.SIGHUP), 129, 2),
+        (send_at(2, signal.SIGQUIT), 131, 2),
+        (send_at(4, signal.SIGHUP, signal.SIGHUP), 129, 4),  # The shell's and the system's.
         (send_at(4, signal.SIGINT, signal.SIGINT), 130, 3),
         (at(3, throw(KeyboardInterrupt())), 130, 2),  # From inside a library.
         (CANCELLED, 143, 2),  # A library makes its own error of it.
     ],
-    ids=["SIGINT", "SIGTERM", "twice", "exception", "cancelled"],
+    ids=[
+        "SIGINT",
+        "SIGTERM",
+        "SIGHUP",
+        "SIGQUIT",
+        "hung up twice",
+        "twice",
+        "exception",
+        "cancelled",
+    ],
 )
 def test_interruption_leaves_the_best_picture_at_its_final_size(
     stylize, capsys, hook, code, evaluations
@@ -88,19 +101,21 @@ def test_signals_while_the_file_is_written_do_not_tear_it(stylize, folder, monke
 
 
 def test_handlers_are_put_back(stylize):
-    before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(signum) for signum in ENDING]
     assert stylize() == 0
-    assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(signum) for signum in ENDING] == before
 
 
-def test_signal_that_the_parent_ignores_stays_ignored(monkeypatch):
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("which", ENDING)
+def test_signal_that_the_parent_ignores_stays_ignored(which):
+    """As of a program that `nohup` started, or a shell in the background."""
+    before = signal.signal(which, signal.SIG_IGN)
     try:
         with Interrupts() as interrupts:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(which)
             assert interrupts.signum is None
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(which, before)
 
 
 def test_loop_may_be_left_by_an_exception_of_its_own():

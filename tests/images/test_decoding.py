@@ -186,6 +186,27 @@ def test_hidden_colors_of_transparent_pixels_never_show(tmp_path, name):
         assert image[0, 0, -1, 1] < 0.02
 
 
+@pytest.mark.parametrize("name", transparent_files())
+def test_alpha_of_a_file_says_which_pixels_are_transparent(tmp_path, name):
+    alpha = image_io.read_alpha(stored(tmp_path, transparent_files()[name]))
+    assert alpha.shape[3] == 1
+    np.testing.assert_allclose(alpha[0, 0, [0, -1], 0], [0, 1], atol=0.01)
+
+
+def test_alpha_of_a_file_is_upright_and_none_where_there_is_nothing_of_it(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    source = np.full((16, 32, 4), 255, np.uint8)
+    source[:, :8, 3] = 51  # Its left is the top when it is upright.
+    path = stored(tmp_path, encoded(source, "PNG", exif=exif.tobytes()))
+    alpha = image_io.read_alpha(path)
+    assert alpha.shape == (1, 32, 16, 1)
+    np.testing.assert_allclose(alpha[0, [0, 7, 8, 31], 3, 0], [0.2, 0.2, 1, 1])
+    source[..., 3] = 255
+    assert image_io.read_alpha(stored(tmp_path, encoded(source, "PNG"))) is None
+    assert image_io.read_alpha(stored(tmp_path, encoded(source[..., :3], "JPEG"))) is None
+
+
 # Where a pixel of the upright picture of `h` rows and `w` columns is stored, by the EXIF standard:
 # "the 0th row is the visual top" (1), "the 0th row is the visual right-hand side" (6) and so on.
 UPRIGHT = {

@@ -190,6 +190,26 @@ def test_what_is_written_is_the_same_bytes_each_time_and_says_srgb(tmp_path, ext
             assert JpegImagePlugin.get_sampling(image) == 0
 
 
+@pytest.mark.parametrize("extension", [".png", ".webp", ".tif"])
+def test_transparency_that_is_written_is_read_again(tmp_path, extension):
+    alpha = np.linspace(0, 1, 24, dtype=np.float32).reshape(1, 4, 6, 1)
+    image_io.write(tmp_path / f"a{extension}", noise(4, 6) / 255, alpha=alpha, metadata={"a": 1})
+    found = image_io.read_alpha(tmp_path / f"a{extension}")
+    np.testing.assert_allclose(found, alpha, atol=0.002)
+    assert image_io.read_metadata(tmp_path / f"a{extension}") == {"a": 1}
+
+
+def test_transparency_that_cannot_be_written_is_refused(tmp_path):
+    for name, alpha, word in (
+        ("a.jpg", np.ones((4, 6)), "JPEG holds no transparency. Use .png, .webp or .tif."),
+        ("a.png", np.ones((6, 4)), "`alpha` must be"),
+        ("a.png", np.full((4, 6), 2.0), "`alpha` must be in"),
+    ):
+        with pytest.raises(OutputError, match=word):
+            image_io.write(tmp_path / name, noise(4, 6) / 255, alpha=alpha)
+    assert names(tmp_path) == []
+
+
 def test_the_embedded_profile_does_not_change_with_the_clock(tmp_path):
     code = (
         "import sys; from stylize_tf.images import decoding;"

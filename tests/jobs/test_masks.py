@@ -116,6 +116,14 @@ def test_mask_that_is_white_everywhere_is_taken_with_a_warning(stylize, capsys):
     )
 
 
+@pytest.mark.parametrize("flag", ["content_mask", "style_mask"])
+def test_alpha_of_an_opaque_picture_is_warned_of(stylize, capsys, flag):
+    assert stylize(*INPUTS, f"--{flag}=alpha", "--quiet", *SHORT) == 0
+    assert capsys.readouterr().err == (
+        f"stylize_tf: warning: --{flag} alpha has no effect: the picture is opaque everywhere.\n"
+    )
+
+
 def test_masks_that_overlap_are_taken_with_a_warning_that_says_how_much(stylize, capsys):
     Image.linear_gradient("L").rotate(90).resize((60, 40)).save("left.png")
     Image.linear_gradient("L").rotate(270).resize((60, 40)).save("right.png")
@@ -211,7 +219,9 @@ def test_transparency_that_hides_all_is_no_region(check):
 
 def test_recipe_tells_the_masks_and_runs_again_with_them(stylize, capsys):
     flags = (*REGIONS, "--style_mask=part.png", "--style_mask=alpha")
-    Image.open("other.png").convert("RGBA").save("other.png")
+    picture = Image.open("other.png")
+    picture.putalpha(128)
+    picture.save("other.png")
     assert stylize(*TWO, *flags, *SHORT, "--output=out.png") == 0
     assert inputs_of("out.png")[3:] == [
         ("content_mask", "sky.png", digest("sky.png")),

@@ -74,7 +74,8 @@ def test_versions_are_of_what_decides_the_pixels():
 
 @pytest.mark.parametrize("extension", ["png", "jpg", "webp", "tif"])
 def test_from_picture_gives_the_same_file_byte_for_byte(stylize, capsys, extension):
-    flags = ("--init_image=start.png", "--seed=4", "--quality=80", "--style_blend_weights=1,2")
+    flags = ["--init_image=start.png", "--seed=4", "--style_blend_weights=1,2"]
+    flags += ["--quality=80"] if extension in ("jpg", "webp") else []
     assert stylize(*INPUTS, *SHORT, *flags, f"--output=out.{extension}") == 0
     assert stylize(f"--from_picture=out.{extension}") == 0
     assert capsys.readouterr().out == f"out.{extension}\nout-2.{extension}\n"

@@ -96,5 +96,5 @@ def test_picture_of_the_same_inputs_that_another_run_paints_meanwhile_is_replace
 
 def test_outputs_of_one_name_at_once_get_a_name_each(tmp_path):
     output = Output(str(tmp_path / "a.png"), derived=True)
-    data = image_io.encoded(output.path, np.zeros((4, 4, 3), np.float32))
+    data = image_io.encode(output.path, np.zeros((4, 4, 3), np.float32))
     assert [Path(output.write(data)).name for _ in range(3)] == ["a.png", "a-2.png", "a-3.png"]

@@ -306,4 +306,4 @@ def test_the_script_is_the_command_line_and_nothing_else():
     tree = ast.parse((ROOT / "main.py").read_text(encoding="utf-8"))
     assert ours(imports_of(tree)) == {"__main__"}
     assert packages(imports_of(tree)) == set()
-    assert len(tree.body) == 3  # A docstring, an import, a call.
+    assert len(tree.body) == 3  # A docstring, an import that may be interrupted, a call.

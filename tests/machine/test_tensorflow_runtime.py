@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from stylize_tf.errors import ConfigError, StylizationError
+from stylize_tf.errors import StylizationError
 from stylize_tf.machine import tensorflow_runtime
 
 NOISE = b"""\
@@ -78,14 +78,15 @@ def test_tensorflow_that_cannot_be_imported_is_one_line(monkeypatch):
         tensorflow_runtime.load("auto", raw_log=False, before_replay=lambda: None)
 
 
-def test_device_that_is_not_there_is_a_usage_error_with_the_list():
+def test_device_that_is_not_there_is_refused_with_the_list():
     available = ["/device:CPU:0", "/device:GPU:0"]
     for device in ("auto", "/CPU:0", "/GPU:0"):
         assert tensorflow_runtime.choose_devices(device, available) == (device,)
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(StylizationError) as caught:
         tensorflow_runtime.choose_devices("/CPU:0,/GPU:1", available)
     assert str(caught.value) == (
-        "`device` /GPU:1 is not here: TensorFlow sees only /CPU:0, /GPU:0."
+        "`device` /GPU:1 is not here: TensorFlow sees only /CPU:0, /GPU:0. Name one of "
+        "these, or auto."
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -100,6 +102,29 @@ def test_processes_share_a_folder_and_what_one_that_is_killed_has_begun(folder):
         printed += out.splitlines()
     assert sorted(printed) == sorted(f"out/{number}_painting.png" for number in range(12))
     assert sorted(f"out/{name}" for name in cli_fakes.names("out")) == sorted(printed)
+
+
+def test_terminal_that_is_closed_ends_the_run_after_its_step_and_leaves_the_picture(folder):
+    ours, theirs = os.openpty()
+
+    def take_terminal():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    command = [*FAKE, *INPUTS, "--size=40", "--steps=500", "--output=out.png"]
+    process = subprocess.Popen(
+        command,
+        **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
+        env=ENVIRONMENT,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+    )
+    os.close(theirs)
+    said = b""
+    while b"step 2" not in said:
+        said += os.read(ours, 1000)
+    os.close(ours)
+    assert process.wait(60) == 129
+    assert image_io.size_of("out.png") == (27, 40)
 
 
 def test_closed_standard_output_and_a_reader_that_goes_away_do_not_stop_a_run(folder):

@@ -7,8 +7,7 @@ checked and not fetched again.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.terminal.console import Console
@@ -17,6 +16,9 @@ from stylize_tf.cli.terminal.progress import fetching_line
 from stylize_tf.cli.terminal.standard_output import print_line
 from stylize_tf.config.fields import option
 from stylize_tf.errors import ConfigError
+
+if TYPE_CHECKING:
+    from stylize_tf.cli.flags import CommandLine
 
 SUMMARY = "Fetches the weights of VGG19, for machines that will be offline, and prints their path."
 
@@ -43,10 +45,11 @@ class Options:
 FLAGS = (Options,)
 
 
-def execute(console: Console, interrupts: Interrupts, options: Mapping[str, Any]) -> int:
+def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
     """Fetches the weights as the flags say; the exit code."""
     from stylize_tf.network.weights import Source, fetch, models_directory
 
+    [options] = line.given
     asked = Options(**options)
     directory = asked.output or models_directory()
     if directory is None:

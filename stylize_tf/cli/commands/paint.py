@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.terminal.console import Console
@@ -18,6 +17,7 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.jobs.options import Given, Options
 
 if TYPE_CHECKING:
+    from stylize_tf.cli.flags import CommandLine
     from stylize_tf.jobs.painting import Picture
     from stylize_tf.jobs.sheet import SheetRun
     from stylize_tf.machine.tensorflow_runtime import Runtime
@@ -38,15 +38,14 @@ MATTERS = (
 """What --help shows, as the table of README does."""
 
 
-def execute(
-    console: Console, interrupts: Interrupts, options: Mapping[str, Any], config: Mapping[str, Any]
-) -> int:
+def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
     """Paints what the flags ask for; the exit code."""
     from stylize_tf.cli.terminal.listener import Terminal
     from stylize_tf.jobs import job, painting, sheet
 
     started = time.monotonic()
-    given = Given(options, config)
+    options, config = line.given
+    given = Given(options, config, line.from_files)
     axes = sheet.asked_for(options)
     if "output_dir" in options and not axes:
         return _fill_folder(given, console, interrupts)

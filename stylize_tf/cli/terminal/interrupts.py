@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: heard at once while nothing is to lose, then politely, for the picture."""
+"""Ctrl-C and its like: heard at once while nothing is to lose, then politely, for the picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from stylize_tf.cli.terminal.signals import ENDING
+
+_HANG_UP = getattr(signal, "SIGHUP", None)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -24,10 +26,11 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """Handles SIGINT and SIGTERM as long as it is entered.
+    """Handles the signals of `ENDING` as long as it is entered.
 
     At first a signal raises `Interrupted` where the program stands. Within `politely()` the first
-    signal is only noted in `signum`, for the loop to look at between two steps; the second raises.
+    signal is only noted in `signum`, for the loop to look at between two steps; the second raises,
+    unless it is a hang-up: when a terminal is closed, its shell and the system each send one.
     Within `shielded()` signals are noted and never raise: a file is being written. Once a signal
     was heard and the loop is left, further ones are ignored: the best picture is being saved.
 
@@ -46,7 +49,7 @@ class Interrupts:
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        for which in _SIGNALS:
+        for which in ENDING:
             if signal.getsignal(which) == signal.SIG_IGN:
                 continue
             with contextlib.suppress(ValueError):  # Not in the main thread.
@@ -87,8 +90,9 @@ class Interrupts:
         self.signum = self.signum if self.signum is not None else signum
         if self._ending or self._shields:
             return
-        if self._polite and first:
-            self._announce(signum)
+        if self._polite and (first or signum == _HANG_UP):
+            if first:
+                self._announce(signum)
             return
         self._ending = True
         raise Interrupted(self.signum)

@@ -29,10 +29,13 @@ class Terminal(Listener):
         self._interrupts = interrupts
         self._progress = Progress(console)
         self._began: float | None = None
+        self._said: set[str] = set()
 
     def info(self, text: str) -> None:
-        """A line of information."""
-        self._console.info(with_flag_names(text))
+        """A line of information, each once."""
+        if text not in self._said:
+            self._said.add(text)
+            self._console.info(with_flag_names(text))
 
     def warning(self, text: str) -> None:
         """A line that is seen even when the rest is quiet."""

@@ -138,6 +138,7 @@ class FolderRun:
                 self._listener.skipped(number)
                 return
             image_io.check_output(task.path)
+            inputs.tell_of_transparency(task.wanted(), self._folder.options, self._listener)
             styles = ", ".join(map(repr, task.styles))
             self._listener.started(number, f"{task.content!r} as {styles}")
             current = Painting(worker.job(task, self._folder, self._weights), worker.stylizer)
@@ -208,4 +209,5 @@ class _Worker:
             inputs=tuple(source for _, source in read),
             output=folder.output(task),
             weights=weights,
+            alpha=inputs.alpha_kept(wanted[0], folder.options),
         )

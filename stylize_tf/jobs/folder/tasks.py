@@ -23,7 +23,7 @@ from stylize_tf.jobs.folder.claims import clear_dead
 from stylize_tf.jobs.inputs import NONE, Wanted, identity
 from stylize_tf.jobs.job import check_given, configured
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import Given, Options, check_modes
+from stylize_tf.jobs.options import Given, Options, check_modes, check_needs
 from stylize_tf.jobs.outputs import Output, check_folders, distinct_names, make_folder
 from stylize_tf.jobs.recipe import Recipe, RecipeError
 
@@ -131,6 +131,8 @@ def prepare(given: Given, listener: Listener) -> Folder:
     check_modes(given.options, "folder")
     options = Options(**given.options)
     config = configured(given, PRESETS[options.preset])
+    check_needs(given, options, [config], warn=listener.warning)
+    check_needs(given, options, [config], warn=listener.warning)
     target = str(options.output_dir)
     if os.path.lexists(target) and not Path(target).is_dir():
         raise OutputError(f"{target!r} is not a folder. Choose another `output_dir`.")
