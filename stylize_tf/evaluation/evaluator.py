@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import keras
 import tensorflow as tf
 
+from stylize_tf.evaluation.segments import WHOLE, Tiles
 from stylize_tf.evaluation.tiling import Segment, Tiling, cut
 from stylize_tf.machine.newest import Newest
 from stylize_tf.objective.objective import Objective
@@ -17,23 +16,6 @@ KEPT_STATISTICS = 64
 
 STATISTICS_PIXELS = 2**20
 """Pixels of the bands in which statistics are taken; there is no way back that needs the maps."""
-
-
-class Tiles(NamedTuple):
-    """How a picture is evaluated part by part.
-
-    Attributes:
-        banded: how many segments of the network go by bands, see `Tiling`; 0 evaluates the picture
-            as a whole.
-        pixels: of the image in a band, about.
-    """
-
-    banded: int = 0
-    pixels: int = 0
-
-
-WHOLE = Tiles()
-"""The picture as a whole."""
 
 
 class Evaluator:

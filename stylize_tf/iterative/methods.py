@@ -1,16 +1,21 @@
-"""The optimization methods that there are, by the names that a configuration has for them."""
+"""The optimization methods that there are, by the names that a configuration has for them.
+
+What they take can be asked before TensorFlow is loaded; making one loads it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.optimizers.adam import Adam
-from stylize_tf.optimizers.averaged import Averaged
-from stylize_tf.optimizers.lbfgs import LBFGS
-from stylize_tf.optimizers.method import Method
-from stylize_tf.optimizers.spectral import Spectral
+from stylize_tf.evaluation.memory_plan import Demand
+from stylize_tf.evaluation.segments import Span
+from stylize_tf.iterative.pyramid import Stage
+from stylize_tf.iterative.watching import MOST_STEPS
+
+if TYPE_CHECKING:
+    from stylize_tf.optimizers.method import Method
 
 
 class Entry(NamedTuple):
@@ -28,6 +33,9 @@ class Entry(NamedTuple):
 
 
 def _lbfgs(config: StyleTransferConfig, pairs: int) -> Method:
+    from stylize_tf.optimizers.lbfgs import LBFGS
+    from stylize_tf.optimizers.spectral import Spectral
+
     method = LBFGS(history=pairs)
     return Spectral(method, config.settled_size) if _is_spectral(config) else method
 
@@ -37,6 +45,8 @@ def _is_spectral(config: StyleTransferConfig) -> bool:
 
 
 def _adam(config: StyleTransferConfig, pairs: int) -> Method:
+    from stylize_tf.optimizers.adam import Adam
+
     return Adam(
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup_steps,
@@ -64,4 +74,43 @@ def build_method(config: StyleTransferConfig, pairs: int | None = None) -> Metho
     """
     entry = METHODS[config.optimizer]
     method = entry.build(config, entry.pairs(config) if pairs is None else pairs)
-    return Averaged(method, config.average_decay) if config.average_decay else method
+    if not config.average_decay:
+        return method
+    from stylize_tf.optimizers.averaged import Averaged
+
+    return Averaged(method, config.average_decay)
+
+
+def demands(
+    config: StyleTransferConfig,
+    stages: Sequence[Stage],
+    segments: Sequence[Span],
+    precision: str,
+    *,
+    regions: int = 0,
+    held: float = 0.0,
+) -> list[Demand]:
+    """What decides the memory of each stage.
+
+    Args:
+        config: whose optimizer counts.
+        stages: coarse to fine.
+        segments: of the network.
+        precision: number format of the maps.
+        regions, held: see `Demand`.
+    """
+    entry = METHODS[config.optimizer]
+    return [
+        Demand(
+            height=stage.height,
+            width=stage.width,
+            steps=stage.steps * (MOST_STEPS if config.time_budget else 1),
+            segments=segments,
+            itemsize=4 if precision == "float32" else 2,
+            pairs=entry.pairs(config),
+            cosines=entry.cosines(config),
+            regions=regions,
+            held=held,
+        )
+        for stage in stages
+    ]

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf.errors import StylizationError
-from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.evaluation.segments import Tiles
 from stylize_tf.iterative.checkpoint import Snapshot
 from stylize_tf.iterative.preparation import Preparation
 from stylize_tf.iterative.pyramid import Stage

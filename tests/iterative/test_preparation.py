@@ -77,7 +77,7 @@ def test_a_picture_in_tiles_is_that_of_the_whole(tiny_engine, rng, monkeypatch):
     options = {"size": 40, "style_loss": "bures", **STAGED, "memory": 9.0}
     config = PLAIN.replace(**options)
     monkeypatch.setattr(memory_plan, "plan", enough(5))
-    bands = Counter(monkeypatch, tiling, "bands")
+    bands = Counter(monkeypatch, tiling, "bands_of")
     whole = list(Stylizer(config, engine=tiny_engine).iterate(content, style))
     assert bands.count == 0
     paint = Stylizer(config.replace(memory=1.0), engine=tiny_engine)

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf.errors import StylizationError
-from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.evaluation.segments import Tiles
 from stylize_tf.images import image_io
 from stylize_tf.iterative import run, watching
 from stylize_tf.iterative.checkpoint import fits
