@@ -77,7 +77,7 @@ class Stylizer:
         # What "auto" stands for here and now: it decides the pixels, so recipes tell it.
         self._config = self._config.replace(
             precision=self._precision(),
-            memory=round(memory.limit(self._config.memory) / 1e9, 3),
+            memory=round(memory.limit(self._config.memory, tf.zeros([]).device) / 1e9, 3),
         )
 
     @property

@@ -100,7 +100,7 @@ def test_a_limit_too_small_is_refused_before_anything_is_done(tiny_engine, conte
 
 def test_a_stylizer_tells_how_much_memory_it_takes(tiny_engine, monkeypatch):
     assert Stylizer(PLAIN.replace(memory=2.5), engine=tiny_engine).config.memory == 2.5
-    monkeypatch.setattr(memory, "limit", lambda memory: memory * 1e9 or 7.4321e9)
+    monkeypatch.setattr(memory, "limit", lambda memory, device="": memory * 1e9 or 7.4321e9)
     assert Stylizer(PLAIN, engine=tiny_engine).config.memory == 7.432
 
 
