@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 import keras
 import tensorflow as tf
 
+from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.segments import WHOLE, Tiles
 from stylize_tf.evaluation.tiling import Segment, Tiling, cut
 from stylize_tf.machine.newest import Newest
@@ -16,6 +19,9 @@ KEPT_STATISTICS = 64
 
 STATISTICS_PIXELS = 2**20
 """Pixels of the bands in which statistics are taken; there is no way back that needs the maps."""
+
+OUT_OF_MEMORY = (tf.errors.ResourceExhaustedError, MemoryError)
+"""What is raised where memory has run out: by TensorFlow, by Python and NumPy."""
 
 
 class Evaluator:
@@ -43,6 +49,8 @@ class Evaluator:
     ) -> OfTerms:
         """The statistics of a picture for terms whose targets are from `source`.
 
+        Where memory runs out they are taken in ever smaller bands.
+
         Args:
             source: "content" or "style".
             image: float32 `[1, H, W, 3]` in [0, 1].
@@ -51,15 +59,27 @@ class Evaluator:
         objective = self._objective.of(source)
         if not objective.terms:
             return {}
-        # No deeper than these layers need.
-        outputs = {name: self.extractor.output[name] for name in objective.layers()}
-        is_small = image.shape[1] * image.shape[2] <= STATISTICS_PIXELS
-        key = (source, is_small)
+        size, pixels = image.shape[1] * image.shape[2], STATISTICS_PIXELS
+        while True:
+            try:
+                tiling = self._described(source, objective, size > pixels)
+                return tiling.statistics(tf.constant(image), pixels, coverage)
+            except OUT_OF_MEMORY:
+                pixels = min(pixels, size) // 2
+                if pixels < memory_plan.SMALLEST_TILE_PIXELS:
+                    raise
+            gc.collect()
+
+    def _described(self, source: str, objective: Objective, by_bands: bool) -> Tiling:
+        """What takes the statistics for terms of a source."""
+        key = (source, by_bands)
         if key not in self._describing:
+            # No deeper than these layers need.
+            outputs = {name: self.extractor.output[name] for name in objective.layers()}
             extractor = keras.Model(self.extractor.input, outputs)
-            banded = 0 if is_small else len(cut(extractor))
+            banded = len(cut(extractor)) if by_bands else 0
             self._describing[key] = Tiling(extractor, objective, banded)
-        return self._describing[key].statistics(tf.constant(image), STATISTICS_PIXELS, coverage)
+        return self._describing[key]
 
     @property
     def segments(self) -> list[Segment]:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf.errors import StylizationError
+from stylize_tf.evaluation.evaluator import OUT_OF_MEMORY
 from stylize_tf.evaluation.segments import Tiles
 from stylize_tf.iterative.checkpoint import Snapshot
 from stylize_tf.iterative.preparation import Preparation
@@ -114,7 +115,10 @@ class Run:
         first = self._resumed.stage if self._resumed else 1
         for number in range(first, len(self._work.stages) + 1):
             stage = self._work.stages[number - 1]
-            done = self._begin(number, stage)
+            try:
+                done = self._begin(number, stage)
+            except OUT_OF_MEMORY as error:
+                raise _out_of_memory(stage) from error
             if done:  # The step that a killed run had just made, for who wants its picture.
                 yield self._iterate((), 0.0)
             if self._watch.ended or done >= self._work.stages[number - 1].steps:
@@ -169,13 +173,10 @@ class Run:
         while True:
             try:
                 return self._optimizer.step(prepared.targets), said
-            except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            except OUT_OF_MEMORY as error:
                 tiles = prepared.smaller(self._tiles)
                 if tiles is None:
-                    raise StylizationError(
-                        f"Out of memory at {stage.width}x{stage.height} pixels, even in small "
-                        f"tiles. Ask for a smaller size, or close other programs."
-                    ) from error
+                    raise _out_of_memory(stage, ", even in small tiles") from error
                 self._tiles = tiles
                 self._optimizer.value_and_gradient = prepared.evaluate(tiles)
                 said = (f"Out of memory: from here on in tiles of {tiles.pixels} pixels.",)
@@ -202,3 +203,10 @@ class Run:
             picture=self._optimizer.result(),
             finish=self._prepared.finish,
         )
+
+
+def _out_of_memory(stage: Stage, tried: str = "") -> StylizationError:
+    return StylizationError(
+        f"Out of memory at {stage.width}x{stage.height} pixels{tried}. Ask for a smaller `size`, "
+        f"or close other programs."
+    )

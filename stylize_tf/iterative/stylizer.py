@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -17,8 +18,9 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import regions
 from stylize_tf.control.fine_style import configuration as fine_style_configuration
 from stylize_tf.control.initial import initial_image
-from stylize_tf.errors import ConfigError
+from stylize_tf.errors import ConfigError, StylizationError
 from stylize_tf.evaluation.engine import Engine
+from stylize_tf.evaluation.evaluator import OUT_OF_MEMORY
 from stylize_tf.images.image_io import ImageLike
 from stylize_tf.iterative import pyramid
 from stylize_tf.iterative.checkpoint import Checkpoint
@@ -152,8 +154,9 @@ class Stylizer:
         """
         if not isinstance(content, Sources):
             others["initial"] = initial
-        pictures = self.pictures(content, style, **others)
-        preparation = Preparation(self._config, self.engine, pictures, checkpoint)
+        with _told_of_memory():
+            pictures = self.pictures(content, style, **others)
+            preparation = Preparation(self._config, self.engine, pictures, checkpoint)
         # Not a generator itself: that would check nothing before it is asked for an iterate.
         return self._iterates(preparation, pictures, on_stroke)
 
@@ -162,10 +165,11 @@ class Stylizer:
     ) -> Iterator[Iterate]:
         started = time.perf_counter()
         if self._config.strength:
-            pictures.take_strokes(
-                lambda painting, fine: self._take_strokes(painting, fine, on_stroke),
-                preparation.stages[-1],
-            )
+            with _told_of_memory():
+                pictures.take_strokes(
+                    lambda painting, fine: self._take_strokes(painting, fine, on_stroke),
+                    preparation.stages[-1],
+                )
         budget = self._config.time_budget
         if budget:
             budget = max(budget - (time.perf_counter() - started), 1e-3)
@@ -224,6 +228,18 @@ class Stylizer:
             picture = tf.constant((photograph + painting) / 2)
             gradients.append(evaluator.gradient_untraced(picture, targets))
         return number_formats.cosine(*gradients)
+
+
+@contextlib.contextmanager
+def _told_of_memory() -> Iterator[None]:
+    """Says in one line that memory ran out before there was a stage that could say so."""
+    try:
+        yield
+    except OUT_OF_MEMORY as error:
+        raise StylizationError(
+            "Out of memory as the pictures are made ready. Ask for a smaller `size`, give smaller "
+            "pictures, or close other programs."
+        ) from error
 
 
 def stylize(

@@ -191,7 +191,7 @@ def test_where_even_small_tiles_do_not_fit_it_gives_up_and_says_what_to_do(failu
     with pytest.raises(StylizationError) as caught:
         list(problem.run().iterates())
     assert "Out of memory at 5x4 pixels" in str(caught.value)
-    assert "smaller size" in str(caught.value)
+    assert "smaller `size`" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert problem.evaluated == [Tiles(), Tiles(2, 10), Tiles(2, 5)]
 
