@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from stylize_tf.evaluation import memory_plan
-from stylize_tf.evaluation.segments import WHOLE, Tiles
+from stylize_tf.evaluation.segments import STATISTICS_PIXELS, WHOLE, Tiles
 from stylize_tf.evaluation.tiling import Segment, Tiling, cut
 from stylize_tf.machine.newest import Newest
 from stylize_tf.objective.objective import Objective
@@ -16,9 +16,6 @@ from stylize_tf.objective.targets import Coverages, OfTerms, Targets, ValueAndGr
 
 KEPT_STATISTICS = 64
 """Statistics of paintings that are kept, one a painting and size, each under 3 MB with VGG19."""
-
-STATISTICS_PIXELS = 2**20
-"""Pixels of the bands in which statistics are taken; there is no way back that needs the maps."""
 
 OUT_OF_MEMORY = (tf.errors.ResourceExhaustedError, MemoryError)
 """What is raised where memory has run out: by TensorFlow, by Python and NumPy."""
@@ -85,6 +82,11 @@ class Evaluator:
     def segments(self) -> list[Segment]:
         """Those that `Tiles` speak of."""
         return cut(self.extractor)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no picture was evaluated yet, so that it is still to be compiled."""
+        return not self._evaluating
 
     def gradient_untraced(self, image: tf.Tensor, targets: Targets) -> tf.Tensor:
         """The gradient of a small picture, without the time that tracing takes."""

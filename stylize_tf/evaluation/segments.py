@@ -12,6 +12,9 @@ from typing import NamedTuple, Protocol
 
 from stylize_tf.config.layers import VGG19_LAYERS
 
+STATISTICS_PIXELS = 2**20
+"""Pixels of the bands in which statistics are taken; there is no way back that needs the maps."""
+
 _CHANNELS = (64, 128, 256, 512, 512)
 """Of the maps of each block of VGG19."""
 

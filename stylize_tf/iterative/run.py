@@ -123,11 +123,13 @@ class Run:
                 yield self._iterate((), 0.0)
             if self._watch.ended or done >= self._work.stages[number - 1].steps:
                 continue
+            taken = []
             for step in range(done + 1, 1_000_000_000):
                 self._step = step
                 losses, said = self._evaluated(stage)
                 self._losses = {name: float(value) for name, value in losses.items()}
                 seconds = time.perf_counter() - clock
+                taken.append(seconds)
                 said += self._work.note(number, step, seconds)
                 is_last = step >= self._work.stages[number - 1].steps
                 messages, ended = self._watch.look(is_last)
@@ -138,6 +140,7 @@ class Run:
                 yield self._iterate(messages, seconds)
                 clock = time.perf_counter()  # What was done with the iterate is not our time.
                 if ended or is_last:
+                    self._preparation.took(number, taken, self._tiles)
                     break
 
     def _begin(self, number: int, stage: Stage) -> int:

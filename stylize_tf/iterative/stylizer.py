@@ -21,14 +21,16 @@ from stylize_tf.control.initial import initial_image
 from stylize_tf.errors import ConfigError, StylizationError
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.evaluator import OUT_OF_MEMORY
+from stylize_tf.evaluation.forecast import Pace
 from stylize_tf.images.image_io import ImageLike
-from stylize_tf.iterative import pyramid
+from stylize_tf.iterative import planning, pyramid
 from stylize_tf.iterative.checkpoint import Checkpoint
 from stylize_tf.iterative.pictures import Pictures
+from stylize_tf.iterative.planning import Plan
 from stylize_tf.iterative.preparation import Preparation
 from stylize_tf.iterative.run import Iterate, Run
 from stylize_tf.iterative.sources import Several, Sources
-from stylize_tf.machine import memory, number_formats
+from stylize_tf.machine import memory, number_formats, rates
 from stylize_tf.network import weights
 from stylize_tf.objective.balance import balanced_weights
 from stylize_tf.objective.targets import OfTerms, Targets
@@ -123,6 +125,32 @@ class Stylizer:
         if not isinstance(sources, Sources):
             sources = Sources.of(sources, () if style is None else style, **others)
         return Pictures(self._config, sources, find_regions=self._find_regions)
+
+    def plan(
+        self, content: ImageLike | Sources, style: Several | None = None, **others: Any
+    ) -> Plan:
+        """What `iterate` would do of the same arguments; files are read as far as their headers.
+
+        Seconds are told by what this stylizer painted before, and those that share its engine;
+        before that they are a guess. They are of the run alone, not of loading TensorFlow or of
+        writing the picture.
+
+        Raises:
+            ImageError, ConfigError: as `iterate` does.
+        """
+        sources = content
+        if not isinstance(sources, Sources):
+            sources = Sources.of(sources, () if style is None else style, **others)
+        config, evaluator = self._config, self.engine.evaluator(self._config)
+        outlines = planning.outlines(
+            config,
+            planning.Sizes.of(sources, config),
+            lambda own: self.engine.evaluator(own).segments,
+        )
+        samples = self.engine.samples.get(planning.kind(config), [])
+        pace = Pace(samples, lambda: rates.guessed_speed(config.precision))
+        limit = memory.limit(config.memory)
+        return planning.plan(outlines, limit, pace, is_fresh=evaluator.is_fresh)
 
     def iterate(
         self,

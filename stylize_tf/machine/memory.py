@@ -49,6 +49,19 @@ def share(memory: float, device: str, devices: Sequence[str]) -> float:
     return round(limit(memory) / processors / 1e9, 3)
 
 
+def likely_limit(memory: float, asked: str) -> float:
+    """Bytes that a run may take as far as can be said before TensorFlow tells which devices it has.
+
+    Args:
+        memory: as for `limit`.
+        asked: the devices, with commas between them; "auto" may come to a GPU or not: the limit is
+            of what has more.
+    """
+    names = ["/CPU:0", "/GPU:0"] if asked == "auto" else asked.split(",")
+    together = ["auto"] if asked == "auto" else names
+    return max(limit(share(memory, name, together), name) for name in names)
+
+
 def is_gpu(device: str) -> bool:
     """Whether a device of TensorFlow is a GPU, by its short or long name."""
     return "GPU:" in device.upper()

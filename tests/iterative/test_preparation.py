@@ -10,7 +10,6 @@ from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.evaluator import Evaluator
 from stylize_tf.evaluation.tiling import Tiling
 from stylize_tf.iterative import pictures
-from stylize_tf.iterative.methods import build_method
 from stylize_tf.iterative.preparation import Preparation
 from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.machine import memory
@@ -18,6 +17,7 @@ from stylize_tf.objective import objective
 from stylize_tf.optimizers.adam import Adam
 from stylize_tf.optimizers.averaged import Averaged
 from stylize_tf.optimizers.lbfgs import LBFGS
+from stylize_tf.optimizers.methods import build_method
 from stylize_tf.optimizers.spectral import Spectral
 from tests.fakes.small_pictures import PLAIN, STAGED, Counter, enough, made, of_styles, smooth
 

@@ -61,6 +61,16 @@ def test_a_gpu_whose_driver_does_not_tell_is_planned_like_the_machine(gpus, monk
     assert memory.limit(0.0, GPU) == memory.SHARE * 20e9
 
 
+def test_before_devices_are_known_the_limit_is_that_of_the_one_that_has_most(gpus, monkeypatch):
+    gpus(80 * 10**9)
+    assert memory.likely_limit(0.0, "auto") == memory.GPU_SHARE * 80e9
+    assert memory.likely_limit(0.0, "/CPU:0") == memory.SHARE * 20e9
+    assert memory.likely_limit(2.0, "auto") == 2e9
+    assert memory.likely_limit(6.0, "/CPU:0,/CPU:1") == 3e9
+    gpus()
+    assert memory.likely_limit(0.0, "auto") == memory.SHARE * 20e9
+
+
 def test_processors_that_work_at_once_share_the_machine_and_gpus_have_their_own(gpus):
     gpus(8 * 10**9)
     alone, mixed, twins = ("auto",), ("/GPU:0", "/CPU:0", "/GPU:1"), ("/CPU:0", "/CPU:1", "/GPU:0")

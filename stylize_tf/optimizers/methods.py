@@ -5,14 +5,10 @@ What they take can be asked before TensorFlow is loaded; making one loads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.evaluation.memory_plan import Demand
-from stylize_tf.evaluation.segments import Span
-from stylize_tf.iterative.pyramid import Stage
-from stylize_tf.iterative.watching import MOST_STEPS
 
 if TYPE_CHECKING:
     from stylize_tf.optimizers.method import Method
@@ -79,38 +75,3 @@ def build_method(config: StyleTransferConfig, pairs: int | None = None) -> Metho
     from stylize_tf.optimizers.averaged import Averaged
 
     return Averaged(method, config.average_decay)
-
-
-def demands(
-    config: StyleTransferConfig,
-    stages: Sequence[Stage],
-    segments: Sequence[Span],
-    precision: str,
-    *,
-    regions: int = 0,
-    held: float = 0.0,
-) -> list[Demand]:
-    """What decides the memory of each stage.
-
-    Args:
-        config: whose optimizer counts.
-        stages: coarse to fine.
-        segments: of the network.
-        precision: number format of the maps.
-        regions, held: see `Demand`.
-    """
-    entry = METHODS[config.optimizer]
-    return [
-        Demand(
-            height=stage.height,
-            width=stage.width,
-            steps=stage.steps * (MOST_STEPS if config.time_budget else 1),
-            segments=segments,
-            itemsize=4 if precision == "float32" else 2,
-            pairs=entry.pairs(config),
-            cosines=entry.cosines(config),
-            regions=regions,
-            held=held,
-        )
-        for stage in stages
-    ]
