@@ -330,7 +330,8 @@ class StyleTransferConfig(Configuration):
     memory: float = option(
         0.0,
         "Memory that the process may take, as 6GB or 800MB: larger pictures are evaluated in "
-        "tiles, with the same result. auto takes 60% of the machine's.",
+        "tiles, with the same result. auto takes 60% of the machine's. On a GPU it is the GPU's, "
+        "auto 90% of it.",
         limits=(0.0, 1e6),
         units={"GB": 1.0, "MB": 1e-3, "TB": 1e3},
         words={"auto": 0.0},

@@ -12,6 +12,7 @@ import numpy as np
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation.evaluator import Evaluator
+from stylize_tf.evaluation.forecast import Sample
 from stylize_tf.machine.newest import Newest
 from stylize_tf.network import features, weights
 from stylize_tf.objective.balance import build_objective
@@ -19,6 +20,10 @@ from stylize_tf.objective.objective import Objective
 
 KEPT_PAINTINGS = 16
 """Pictures that were made of paintings, each as large as the finished one."""
+
+
+KEPT_SAMPLES = 64
+"""Of runs of one kind; a picture of 2048 pixels leaves 18."""
 
 
 class Engine:
@@ -38,6 +43,7 @@ class Engine:
         network: as given.
         paintings: that were made on the way to others, by what they were made from.
         formats: number formats that were chosen, by device.
+        samples: of what runs took, the newest last, by what `planning.kind` says of them.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class Engine:
         self.network = network
         self.paintings: Newest[np.ndarray] = Newest(KEPT_PAINTINGS)
         self.formats: Newest[str] = Newest(KEPT_PAINTINGS)
+        self.samples: dict[str, list[Sample]] = {}
         self._units = units or {}
         self._evaluators: Newest[Evaluator] = Newest(kept)
 
@@ -78,6 +85,10 @@ class Engine:
     def objective(self, config: StyleTransferConfig) -> Objective:
         """What a configuration asks to be minimized, with its weights."""
         return build_objective(config, self._units)
+
+    def note(self, kind: str, samples: Iterable[Sample]) -> None:
+        """Keeps what parts of a run took, for plans of others of the kind."""
+        self.samples[kind] = [*self.samples.get(kind, []), *samples][-KEPT_SAMPLES:]
 
     def evaluator(self, config: StyleTransferConfig, precision: str | None = None) -> Evaluator:
         """What evaluates pictures by the objective of a configuration.

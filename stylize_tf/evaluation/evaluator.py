@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import gc
 
 import keras
 import tensorflow as tf
 
+from stylize_tf.evaluation import memory_plan
+from stylize_tf.evaluation.segments import STATISTICS_PIXELS, WHOLE, Tiles
 from stylize_tf.evaluation.tiling import Segment, Tiling, cut
 from stylize_tf.machine.newest import Newest
 from stylize_tf.objective.objective import Objective
@@ -15,25 +17,8 @@ from stylize_tf.objective.targets import Coverages, OfTerms, Targets, ValueAndGr
 KEPT_STATISTICS = 64
 """Statistics of paintings that are kept, one a painting and size, each under 3 MB with VGG19."""
 
-STATISTICS_PIXELS = 2**20
-"""Pixels of the bands in which statistics are taken; there is no way back that needs the maps."""
-
-
-class Tiles(NamedTuple):
-    """How a picture is evaluated part by part.
-
-    Attributes:
-        banded: how many segments of the network go by bands, see `Tiling`; 0 evaluates the picture
-            as a whole.
-        pixels: of the image in a band, about.
-    """
-
-    banded: int = 0
-    pixels: int = 0
-
-
-WHOLE = Tiles()
-"""The picture as a whole."""
+OUT_OF_MEMORY = (tf.errors.ResourceExhaustedError, MemoryError)
+"""What is raised where memory has run out: by TensorFlow, by Python and NumPy."""
 
 
 class Evaluator:
@@ -61,6 +46,8 @@ class Evaluator:
     ) -> OfTerms:
         """The statistics of a picture for terms whose targets are from `source`.
 
+        Where memory runs out they are taken in ever smaller bands.
+
         Args:
             source: "content" or "style".
             image: float32 `[1, H, W, 3]` in [0, 1].
@@ -69,20 +56,37 @@ class Evaluator:
         objective = self._objective.of(source)
         if not objective.terms:
             return {}
-        # No deeper than these layers need.
-        outputs = {name: self.extractor.output[name] for name in objective.layers()}
-        is_small = image.shape[1] * image.shape[2] <= STATISTICS_PIXELS
-        key = (source, is_small)
+        size, pixels = image.shape[1] * image.shape[2], STATISTICS_PIXELS
+        while True:
+            try:
+                tiling = self._described(source, objective, size > pixels)
+                return tiling.statistics(tf.constant(image), pixels, coverage)
+            except OUT_OF_MEMORY:
+                pixels = min(pixels, size) // 2
+                if pixels < memory_plan.SMALLEST_TILE_PIXELS:
+                    raise
+            gc.collect()
+
+    def _described(self, source: str, objective: Objective, by_bands: bool) -> Tiling:
+        """What takes the statistics for terms of a source."""
+        key = (source, by_bands)
         if key not in self._describing:
+            # No deeper than these layers need.
+            outputs = {name: self.extractor.output[name] for name in objective.layers()}
             extractor = keras.Model(self.extractor.input, outputs)
-            banded = 0 if is_small else len(cut(extractor))
+            banded = len(cut(extractor)) if by_bands else 0
             self._describing[key] = Tiling(extractor, objective, banded)
-        return self._describing[key].statistics(tf.constant(image), STATISTICS_PIXELS, coverage)
+        return self._describing[key]
 
     @property
     def segments(self) -> list[Segment]:
         """Those that `Tiles` speak of."""
         return cut(self.extractor)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no picture was evaluated yet, so that it is still to be compiled."""
+        return not self._evaluating
 
     def gradient_untraced(self, image: tf.Tensor, targets: Targets) -> tf.Tensor:
         """The gradient of a small picture, without the time that tracing takes."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from stylize_tf.errors import ConfigError
-from stylize_tf.evaluation.evaluator import Tiles
-from stylize_tf.evaluation.tiling import Segment
+from stylize_tf.evaluation.segments import Span, Tiles
 
 PROCESS = 1.0e9
 """Bytes of Python, TensorFlow and the network, before there is a picture."""
@@ -27,55 +27,89 @@ VECTORS = 14
 gradients of an optimizer, and what a step needs in passing."""
 
 
-def plan(
-    bytes_allowed: float,
-    height: int,
-    width: int,
-    segments: Sequence[Segment],
-    itemsize: int,
-    pairs: int,
-    steps: int,
-    *,
-    cosines: bool = False,
-    regions: int = 0,
-    held: float = 0.0,
-) -> tuple[Tiles, int]:
-    """How a picture is evaluated, and how many curvature pairs are kept, within a limit.
+class Demand(NamedTuple):
+    """What decides how much memory a stage takes.
 
-    The picture is evaluated as a whole if that fits, else with tiles as large as fit. Where even
+    Attributes:
+        height, width: of the picture, in pixels.
+        steps: of the optimizer: it has a pair less than that at most.
+        segments: of the network.
+        itemsize: bytes of a number of the maps.
+        pairs: of images, that the optimizer would keep; 0 for other methods than L-BFGS.
+        cosines: whether the optimizer keeps those of both axes, see `spectral.Coordinates`.
+        regions: of the picture that have masks.
+        held: bytes that are taken besides.
+    """
+
+    height: int
+    width: int
+    steps: int
+    segments: Sequence[Span]
+    itemsize: int
+    pairs: int = 0
+    cosines: bool = False
+    regions: int = 0
+    held: float = 0.0
+
+
+class Way(NamedTuple):
+    """How a stage is evaluated within a limit.
+
+    Attributes:
+        tiles: of the picture.
+        pairs: of images, that the optimizer keeps.
+        bytes: that the process takes then.
+    """
+
+    tiles: Tiles
+    pairs: int
+    bytes: float
+
+
+def plan(bytes_allowed: float, demands: Sequence[Demand]) -> list[Way]:
+    """How each stage of a run is evaluated, and how many curvature pairs it keeps, within a limit.
+
+    A picture is evaluated as a whole if that fits, else with tiles as large as fit. Where even
     small ones do not, L-BFGS keeps fewer pairs.
 
     Args:
         bytes_allowed: for the process.
-        height, width: of the picture, in pixels.
-        segments: of the network.
-        itemsize: bytes of a number of the maps.
-        pairs: of images, that the optimizer would keep; 0 for other methods than L-BFGS.
-        steps: of the optimizer: it has a pair less than that at most.
-        cosines: whether the optimizer keeps those of both axes, see `spectral.Coordinates`.
-        regions: of the picture that have masks.
-        held: bytes that are taken besides.
+        demands: of the stages, that of the finished picture last.
 
     Raises:
-        ConfigError: if there is no way to keep within the limit.
+        ConfigError: if a stage cannot be kept within the limit. It names what suffices for all.
     """
+    found = [
+        next((way for way in ways(demand) if way.bytes <= bytes_allowed), None)
+        for demand in demands
+    ]
+    fitting = [way for way in found if way is not None]
+    if len(fitting) == len(demands):
+        return fitting
+    # Rounded up, so that it suffices as it is written.
+    least = math.ceil(max(min(way.bytes for way in ways(x)) for x in demands) / 1e8) / 10
+    picture = demands[-1]
+    raise ConfigError(
+        f"`memory` must be at least {least:.1f} GB for a picture of "
+        f"{picture.width}x{picture.height} pixels; got {bytes_allowed / 1e9:.1f} GB. Allow more, "
+        f"or ask for a smaller `size`."
+    )
+
+
+def ways(demand: Demand) -> Iterator[Way]:
+    """The ways to evaluate a stage, from the fastest to the smallest."""
+    height, width = demand.height, demand.width
     pixels = height * width
-    fewest = min(pairs, FEWEST_PAIRS)
-    least = math.inf
-    for kept in range(pairs, fewest - 1, -1):
-        optimizer: float = 12 * pixels * (VECTORS + regions + 2 * min(kept, steps - 1))
+    fewest = min(demand.pairs, FEWEST_PAIRS)
+    for kept in range(demand.pairs, fewest - 1, -1):
+        images = VECTORS + demand.regions + 2 * min(kept, demand.steps - 1)
+        optimizer: float = 12 * pixels * images
         # Cosines and their copy: what a thin picture has more of them than one of 3:4, whose are
         # among `VECTORS`.
-        optimizer += max(0, 8 * (height**2 + width**2) - 50 / 3 * pixels) if cosines else 0
-        for tiles in choices(pixels, len(segments)):
-            need = PROCESS + held + optimizer + evaluation_bytes(tiles, pixels, segments, itemsize)
-            least = min(least, need)
-            if need <= bytes_allowed:
-                return tiles, kept
-    raise ConfigError(
-        f"`memory` must be at least {least / 1e9:.1f} GB for a picture of {width}x{height} pixels; "
-        f"got {bytes_allowed / 1e9:.1f} GB. Allow more, or ask for a smaller `size`."
-    )
+        optimizer += max(0, 8 * (height**2 + width**2) - 50 / 3 * pixels) if demand.cosines else 0
+        for tiles in choices(pixels, len(demand.segments)):
+            maps = evaluation_bytes(tiles, pixels, demand.segments, demand.itemsize)
+            yield Way(tiles, kept, PROCESS + demand.held + optimizer + maps)
 
 
 def choices(pixels: int, segments: int) -> Iterator[Tiles]:
@@ -95,9 +129,7 @@ def smaller(tiles: Tiles, pixels: int, segments: int) -> Tiles | None:
     return Tiles(max(segments - 1, 1), size) if size >= SMALLEST_TILE_PIXELS else None
 
 
-def evaluation_bytes(
-    tiles: Tiles, pixels: int, segments: Sequence[Segment], itemsize: int
-) -> float:
+def evaluation_bytes(tiles: Tiles, pixels: int, segments: Sequence[Span], itemsize: int) -> float:
     """What the maps of an evaluation take at the same time.
 
     Compared with peaks of the resident memory at 0.8, 3.1 and 12.6 megapixels: from 2% too little
@@ -105,7 +137,7 @@ def evaluation_bytes(
     """
 
     # A map and its gradient, a float32 copy for its statistics, and what the allocator holds.
-    def maps(some: Sequence[Segment], of: int) -> float:
+    def maps(some: Sequence[Span], of: int) -> float:
         numbers = sum(segment.memory for segment in some)
         widest = max((segment.memory / 3.4 for segment in some), default=0.0)
         return of * (1.3 * numbers * itemsize + 8 * widest)

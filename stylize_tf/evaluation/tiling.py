@@ -23,6 +23,7 @@ import keras
 import tensorflow as tf
 
 from stylize_tf.config.layers import IMAGE
+from stylize_tf.evaluation.segments import bands_of
 from stylize_tf.machine.tracing import of_any_size
 from stylize_tf.objective.objective import Objective, added, part_of_coverage
 from stylize_tf.objective.targets import Coverages, Losses, OfTerms, Targets
@@ -41,6 +42,7 @@ class Segment(NamedTuple):
         step: rows of the input to one row of the output: bands begin at multiples of it.
         stride: rows of the image to one row of the input.
         memory: numbers in all maps of the segment, for one pixel of the image.
+        work: multiplications and additions of its convolutions, in pairs, for one such pixel.
     """
 
     input: keras.KerasTensor
@@ -51,6 +53,7 @@ class Segment(NamedTuple):
     step: int
     stride: int
     memory: float
+    work: float
 
 
 def cut(extractor: keras.Model) -> list[Segment]:
@@ -66,10 +69,11 @@ def cut(extractor: keras.Model) -> list[Segment]:
     segments: list[Segment] = []
     start, stride = extractor.input, 1
     names: dict[str, int] = {}
-    reach, step, memory, poolings = 0, 1, 0.0, 0
+    reach, step, memory, work, poolings = 0, 1, 0.0, 0.0, 0
     for index, layer in enumerate(chain):
         if isinstance(layer, keras.layers.Conv2D):
             reach += step * ((layer.kernel_size[0] - 1) // 2)
+            work += math.prod(layer.kernel.shape) / (stride * step) ** 2
         if _pools(layer):
             step, poolings = 2 * step, poolings + 1
             reach = step * math.ceil(reach / step)
@@ -87,28 +91,15 @@ def cut(extractor: keras.Model) -> list[Segment]:
                 outputs[output] = layer.output
             model = keras.Model(start, outputs)
             strides = {**names, **({output: step} if output else {})}
-            segments.append(Segment(start, model, strides, output, reach, step, stride, memory))
+            numbers = reach, step, stride, memory, work
+            segments.append(Segment(start, model, strides, output, *numbers))
             start, stride = layer.output, stride * step
-            names, reach, step, memory = {}, 0, 1, 0.0
+            names, reach, step, memory, work = {}, 0, 1, 0.0, 0.0
     return segments
 
 
 def _pools(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D))
-
-
-def bands(height: int, rows: int, step: int, margin: int) -> Iterator[tuple[int, int]]:
-    """First row and end of bands of about `rows` rows each, that begin at multiples of `step`.
-
-    No band is shorter than `margin`, so that it reaches no further than its neighbors, nor than
-    `step`, unless all of the rows are.
-    """
-    count = math.ceil(height / max(rows, margin, step))
-    each = step * math.ceil(height / count / step)
-    starts = list(range(0, height, each))
-    if len(starts) > 1 and height - starts[-1] < max(margin, step):
-        starts.pop()
-    yield from zip(starts, [*starts[1:], height], strict=True)
 
 
 class Tiling:
@@ -200,11 +191,8 @@ class Tiling:
     def _bands(
         self, index: int, height: int, width: int, pixels: int
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """The bands of a segment's input; those of all segments take about equal memory."""
-        segment = self._segments[index]
-        share = self._segments[0].memory / segment.memory
-        rows = int(pixels * share / width) // segment.stride
-        for start, end in bands(height, rows, segment.step, segment.margin):
+        """The bands of a segment's input, as `segments.bands_of`."""
+        for start, end in bands_of(self._segments, index, height, width, pixels):
             yield tf.constant(start), tf.constant(end)
 
     def _description(

@@ -262,7 +262,7 @@ def encode(
         raise OutputError(
             f"{label} cannot be written as {form}: {reason(error)}. Use .png."
         ) from error
-    return encoded.getvalue()
+    return file.getvalue()
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any] | None:

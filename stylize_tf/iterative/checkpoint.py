@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.evaluation.segments import Tiles
 from stylize_tf.iterative.pyramid import Stage
 from stylize_tf.machine.atomic_files import replacing
 from stylize_tf.optimizers.method import Method

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,17 +17,17 @@ from stylize_tf.control import regions
 from stylize_tf.control.initial import initial_image
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.engine import Engine
-from stylize_tf.evaluation.evaluator import Tiles
-from stylize_tf.iterative import pyramid
+from stylize_tf.evaluation.forecast import Sample
+from stylize_tf.evaluation.segments import Tiles
+from stylize_tf.iterative import planning, pyramid
 from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot, fits
-from stylize_tf.iterative.methods import METHODS, build_method
 from stylize_tf.iterative.pictures import Pictures
-from stylize_tf.iterative.watching import MOST_STEPS
 from stylize_tf.machine import memory
 from stylize_tf.objective.balance import balanced_regions, balanced_weights
 from stylize_tf.objective.objective import of_regions
 from stylize_tf.objective.targets import Losses, OfTerms, Targets, ValueAndGradient
 from stylize_tf.optimizers.method import Method
+from stylize_tf.optimizers.methods import build_method
 
 BANDED_COST = 1.5
 """Of a pixel that is evaluated in bands, against one of a whole picture: 1.2 to 1.9."""
@@ -88,35 +89,32 @@ class Preparation:
         self._checkpoint = checkpoint
         self._evaluator = engine.evaluator(config)
         self._objective = engine.objective(config)
+        self._segments = self._evaluator.segments
+        self._is_fresh = self._evaluator.is_fresh
         size = pyramid.final_size(config, *pictures.photograph.shape[1:3])
         self.stages = list(pyramid.stages(config, size))
         # All of them before the first step: what does not fit is known at once.
-        self._plans = [self._plan(stage) for stage in self.stages]
+        self._plans = self._plan()
         self.costs = [
-            stage.height * stage.width * (BANDED_COST if tiles.banded else 1) + EXTRA_COST
-            for stage, (tiles, _) in zip(self.stages, self._plans, strict=True)
+            stage.height * stage.width * (BANDED_COST if way.tiles.banded else 1) + EXTRA_COST
+            for stage, way in zip(self.stages, self._plans, strict=True)
         ]
         self.snapshot: Snapshot | None = None
         self.opening = ""
         if checkpoint is not None:
             self.snapshot, self.opening = checkpoint.find(self._recipe(), self._fits)
 
-    def _plan(self, stage: pyramid.Stage) -> tuple[Tiles, int]:
-        """How a stage is evaluated, and how many curvature pairs it keeps."""
+    def _plan(self) -> list[memory_plan.Way]:
+        """How each stage is evaluated, and how many curvature pairs it keeps."""
         config, pictures = self._config, self._pictures
-        entry = METHODS[config.optimizer]
-        return memory_plan.plan(
-            memory.limit(config.memory),
-            stage.height,
-            stage.width,
-            self._evaluator.segments,
-            itemsize=4 if config.precision == "float32" else 2,
-            pairs=entry.pairs(config),
-            steps=stage.steps * (MOST_STEPS if config.time_budget else 1),
-            cosines=entry.cosines(config),
+        demands = planning.demands(
+            config,
+            self.stages,
+            self._segments,
             regions=pictures.mask_count,
             held=sum(painting.nbytes for painting in pictures.paintings[1:]),
         )
+        return memory_plan.plan(memory.limit(config.memory), demands)
 
     def _recipe(self) -> dict[str, Any]:
         """All that decides the pixels of a run."""
@@ -133,7 +131,7 @@ class Preparation:
     def _fits(self, snapshot: Snapshot) -> bool:
         """Whether a snapshot is one of this run."""
         number = min(snapshot.stage, len(self.stages))
-        method = build_method(self._config, self._plans[number - 1][1])
+        method = build_method(self._config, self._plans[number - 1].pairs)
         return fits(snapshot, self.stages, method)
 
     def save(self, current: Callable[[], Snapshot], is_last: bool) -> str:
@@ -157,7 +155,7 @@ class Preparation:
     def stage(self, number: int) -> Prepared:
         """What a stage needs, by its number from 1."""
         stage = self.stages[number - 1]
-        tiles, pairs = self._plans[number - 1]
+        tiles, pairs, _ = self._plans[number - 1]
         photograph = self._pictures.photograph_at(stage)
         masks = self._pictures.masks_at(stage) if self._pictures.mask_count else None
         evaluate: Callable[[Tiles], ValueAndGradient] = self._evaluator.value_and_gradient
@@ -166,14 +164,33 @@ class Preparation:
             evaluate = lambda tiles: regions.within(  # noqa: E731
                 self._evaluator.value_and_gradient(tiles), *seen
             )
-        segments = len(self._evaluator.segments)
         return Prepared(
             targets=self._targets(photograph, masks, stage),
             evaluate=evaluate,
             tiles=tiles,
             method=build_method(self._config, pairs),
-            smaller=lambda x: memory_plan.smaller(x, stage.height * stage.width, segments),
+            smaller=lambda x: memory_plan.smaller(
+                x, stage.height * stage.width, len(self._segments)
+            ),
             finish=lambda image: self._pictures.finished(image, masks),
+        )
+
+    def took(self, number: int, seconds: Sequence[float], tiles: Tiles) -> None:
+        """Notes what the steps of a stage took, if it went as it was planned.
+
+        Args:
+            number: of the stage, from 1.
+            seconds: of each step; the first with its preparation.
+            tiles: in which it was evaluated.
+        """
+        if self.snapshot is not None or tiles != self._plans[number - 1].tiles or len(seconds) < 2:
+            return
+        parts = planning.parts(self.stages, self._plans, self._segments, is_fresh=self._is_fresh)
+        first, step = parts[number - 1]
+        each = median(seconds[1:])
+        self._engine.note(
+            planning.kind(self._config),
+            [Sample(*step, each), Sample(*first, max(seconds[0] - each, 1e-3))],
         )
 
     def _targets(

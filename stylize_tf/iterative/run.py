@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf.errors import StylizationError
-from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.evaluation.evaluator import OUT_OF_MEMORY
+from stylize_tf.evaluation.segments import Tiles
 from stylize_tf.iterative.checkpoint import Snapshot
 from stylize_tf.iterative.preparation import Preparation
 from stylize_tf.iterative.pyramid import Stage
@@ -126,16 +127,21 @@ class Run:
         first = self._resumed.stage if self._resumed else 1
         for number in range(first, len(self._work.stages) + 1):
             stage = self._work.stages[number - 1]
-            done = self._begin(number, stage)
+            try:
+                done = self._begin(number, stage)
+            except OUT_OF_MEMORY as error:
+                raise _out_of_memory(stage) from error
             if done:  # The step that a killed run had just made, for who wants its picture.
                 yield self._iterate((), 0.0)
             if self._watch.ended or done >= self._work.stages[number - 1].steps:
                 continue
+            taken = []
             for step in range(done + 1, 1_000_000_000):
                 self._step = step
                 losses, said = self._evaluated(stage)
                 self._note(losses)
                 seconds = time.perf_counter() - clock
+                taken.append(seconds)
                 said += self._work.note(number, step, seconds)
                 is_last = step >= self._work.stages[number - 1].steps
                 messages, ended = self._watch.look(is_last)
@@ -146,6 +152,7 @@ class Run:
                 yield self._iterate(messages, seconds)
                 clock = time.perf_counter()  # What was done with the iterate is not our time.
                 if ended or is_last:
+                    self._preparation.took(number, taken, self._tiles)
                     break
 
     def _begin(self, number: int, stage: Stage) -> int:
@@ -190,13 +197,10 @@ class Run:
         while True:
             try:
                 return self._optimizer.step(prepared.targets), said
-            except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            except OUT_OF_MEMORY as error:
                 tiles = prepared.smaller(self._tiles)
                 if tiles is None:
-                    raise StylizationError(
-                        f"Out of memory at {stage.width}x{stage.height} pixels, even in small "
-                        f"tiles. Ask for a smaller size, or close other programs."
-                    ) from error
+                    raise _out_of_memory(stage, ", even in small tiles") from error
                 self._tiles = tiles
                 self._optimizer.value_and_gradient = prepared.evaluate(tiles)
                 said = (f"Out of memory: from here on in tiles of {tiles.pixels} pixels.",)
@@ -224,3 +228,10 @@ class Run:
             picture=self._optimizer.result(),
             finish=self._prepared.finish,
         )
+
+
+def _out_of_memory(stage: Stage, tried: str = "") -> StylizationError:
+    return StylizationError(
+        f"Out of memory at {stage.width}x{stage.height} pixels{tried}. Ask for a smaller `size`, "
+        f"or close other programs."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -18,16 +19,19 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import regions
 from stylize_tf.control.fine_style import configuration as fine_style_configuration
 from stylize_tf.control.initial import initial_image
-from stylize_tf.errors import ConfigError
+from stylize_tf.errors import ConfigError, StylizationError
 from stylize_tf.evaluation.engine import Engine
+from stylize_tf.evaluation.evaluator import OUT_OF_MEMORY
+from stylize_tf.evaluation.forecast import Pace
 from stylize_tf.images.image_io import ImageLike
-from stylize_tf.iterative import pyramid
+from stylize_tf.iterative import planning, pyramid
 from stylize_tf.iterative.checkpoint import Checkpoint
 from stylize_tf.iterative.pictures import Pictures
+from stylize_tf.iterative.planning import Plan
 from stylize_tf.iterative.preparation import Preparation
 from stylize_tf.iterative.run import Iterate, Run
 from stylize_tf.iterative.sources import Several, Sources
-from stylize_tf.machine import memory, number_formats
+from stylize_tf.machine import memory, number_formats, rates
 from stylize_tf.network import weights
 from stylize_tf.objective.balance import balanced_weights
 from stylize_tf.objective.targets import OfTerms, Targets
@@ -78,7 +82,7 @@ class Stylizer:
         # What "auto" stands for here and now: it decides the pixels, so recipes tell it.
         self._config = self._config.replace(
             precision=self._precision(),
-            memory=round(memory.limit(self._config.memory) / 1e9, 3),
+            memory=round(memory.limit(self._config.memory, tf.zeros([]).device) / 1e9, 3),
         )
 
     @property
@@ -134,6 +138,30 @@ class Stylizer:
         sources = self._sources(content, style, others)
         return Pictures(self._config, sources, find_regions=self._find_regions)
 
+    def plan(
+        self, content: ImageLike | Sources, style: Several | None = None, **others: Any
+    ) -> Plan:
+        """What `iterate` would do of the same arguments; files are read as far as their headers.
+
+        Seconds are told by what this stylizer painted before, and those that share its engine;
+        before that they are a guess. They are of the run alone, not of loading TensorFlow or of
+        writing the picture.
+
+        Raises:
+            ImageError, ConfigError: as `iterate` does.
+        """
+        sources = self._sources(content, style, others)
+        config, evaluator = self._config, self.engine.evaluator(self._config)
+        outlines = planning.outlines(
+            config,
+            planning.Sizes.of(sources, config),
+            lambda own: self.engine.evaluator(own).segments,
+        )
+        samples = self.engine.samples.get(planning.kind(config), [])
+        pace = Pace(samples, lambda: rates.guessed_speed(config.precision))
+        limit = memory.limit(config.memory)
+        return planning.plan(outlines, limit, pace, is_fresh=evaluator.is_fresh)
+
     def iterate(
         self,
         content: ImageLike | Sources,
@@ -164,8 +192,9 @@ class Stylizer:
         """
         if not isinstance(content, Sources):
             others["initial"] = initial
-        pictures = self.pictures(content, style, **others)
-        preparation = Preparation(self._config, self.engine, pictures, checkpoint)
+        with _told_of_memory():
+            pictures = self.pictures(content, style, **others)
+            preparation = Preparation(self._config, self.engine, pictures, checkpoint)
         # Not a generator itself: that would check nothing before it is asked for an iterate.
         return self._iterates(preparation, pictures, on_stroke)
 
@@ -187,10 +216,11 @@ class Stylizer:
     ) -> Iterator[Iterate]:
         started = time.perf_counter()
         if self._config.strength:
-            pictures.take_strokes(
-                lambda painting, fine: self._take_strokes(painting, fine, on_stroke),
-                preparation.stages[-1],
-            )
+            with _told_of_memory():
+                pictures.take_strokes(
+                    lambda painting, fine: self._take_strokes(painting, fine, on_stroke),
+                    preparation.stages[-1],
+                )
         budget = self._config.time_budget
         if budget:
             budget = max(budget - (time.perf_counter() - started), 1e-3)
@@ -249,6 +279,18 @@ class Stylizer:
             picture = tf.constant((photograph + painting) / 2)
             gradients.append(evaluator.gradient_untraced(picture, targets))
         return number_formats.cosine(*gradients)
+
+
+@contextlib.contextmanager
+def _told_of_memory() -> Iterator[None]:
+    """Says in one line that memory ran out before there was a stage that could say so."""
+    try:
+        yield
+    except OUT_OF_MEMORY as error:
+        raise StylizationError(
+            "Out of memory as the pictures are made ready. Ask for a smaller `size`, give smaller "
+            "pictures, or close other programs."
+        ) from error
 
 
 def stylize(

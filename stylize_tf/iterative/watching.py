@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from stylize_tf.config.fields import term_fields
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import StylizationError
 from stylize_tf.iterative.pyramid import Stage
-from stylize_tf.optimizers.method import ImageOptimizer
+
+if TYPE_CHECKING:
+    from stylize_tf.optimizers.method import ImageOptimizer
 
 PATIENCE = 100
 """Steps without a better loss (by a hundred thousandth) after which a stage ends."""

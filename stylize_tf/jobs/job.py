@@ -123,6 +123,7 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
     sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in files]
     for each in (config, *cells):
         inputs.check_sizes(each, files, sizes)
+        inputs.check_memory(each, options, files, sizes)
     sources, read = inputs.read_all(wanted, config, options, may_shrink=variants is None)
     inputs.tell_of_transparency(wanted, options, listener)
     _warn_of_masks(sources, wanted, listener)

@@ -8,7 +8,8 @@ import tensorflow as tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation import evaluator as module
 from stylize_tf.evaluation import tiling
-from stylize_tf.evaluation.evaluator import WHOLE, Evaluator, Tiles
+from stylize_tf.evaluation.evaluator import Evaluator
+from stylize_tf.evaluation.segments import WHOLE, Tiles
 from stylize_tf.network import features
 from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.objective import of_regions
@@ -68,8 +69,8 @@ def test_statistics_of_a_large_picture_are_made_in_bands_and_are_the_same(
     expected = Evaluator("float32", extractor, objective).statistics("style", image)
     monkeypatch.setattr(module, "STATISTICS_PIXELS", 600)
     seen = []
-    bands = tiling.bands
-    monkeypatch.setattr(tiling, "bands", lambda *x: seen.append(list(bands(*x))) or iter(seen[-1]))
+    bands_of = tiling.bands_of
+    monkeypatch.setattr(tiling, "bands_of", lambda *x: seen.append(bands_of(*x)) or seen[-1])
     actual = Evaluator("float32", extractor, objective).statistics("style", image)
     assert max(map(len, seen)) > 3
     for x, y in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):

@@ -3,10 +3,13 @@
 import itertools
 import math
 
+import keras
 import pytest
 
 from stylize_tf.config.layers import CLASSIC_STYLE_LAYERS
-from stylize_tf.evaluation.tiling import bands, cut
+from stylize_tf.evaluation import segments as segments_of
+from stylize_tf.evaluation.segments import Tiles, bands
+from stylize_tf.evaluation.tiling import cut
 from stylize_tf.network import features
 
 
@@ -48,6 +51,31 @@ def test_the_maps_of_a_segment_are_counted_for_a_pixel_of_the_image(segments):
     assert last.memory == pytest.approx(8 / 16**2)
     assert third.memory == pytest.approx((4 * 8) / 8**2 + 8 / 16**2)
     assert first.memory == pytest.approx(3 + 2 * 4 + 4 / 4 + 2 * 6 / 4 + 6 / 16)
+
+
+def test_the_segments_of_vgg19_are_known_without_the_network():
+    """What is planned before TensorFlow is loaded is what its layers come to."""
+    network = keras.applications.VGG19(include_top=False, weights=None)
+    for layers, pooling in (
+        (("image", *CLASSIC_STYLE_LAYERS, "block4_conv2"), "max"),
+        (("block5_pool", "block3_conv4"), "average"),
+        (("block1_conv2",), "max"),
+    ):
+        found = cut(features.build_extractor(network, layers, pooling=pooling))
+        known = segments_of.of_vgg19(layers, pooling)
+        assert [[getattr(x, name) for name in segments_of.Numbers._fields] for x in found] == [
+            list(x) for x in known
+        ]
+
+
+def test_bands_cost_the_way_forth_once_more_and_their_margins():
+    """By hand: of segments of equal work the first goes by two bands of 16 rows and 4 more."""
+    each = segments_of.Numbers(margin=4, step=2, stride=1, memory=8.0, work=10.0)
+    deep = each._replace(stride=2)
+    whole = segments_of.work(Tiles(), 32, 50, [each, deep])
+    assert whole == 2 * (10 + 10) * 32 * 50
+    banded = segments_of.work(Tiles(1, 16 * 50), 32, 50, [each, deep])
+    assert banded == (3 * 10 * (32 + 4 + 4) / 32 + 2 * 10) * 32 * 50
 
 
 @pytest.mark.parametrize(("step", "margin"), [(4, 8), (2, 4), (1, 1), (4, 0), (2, 6)])

@@ -11,7 +11,8 @@ import tensorflow as tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import regions
 from stylize_tf.evaluation import tiling as module
-from stylize_tf.evaluation.tiling import Tiling, bands, cut
+from stylize_tf.evaluation.segments import bands_of
+from stylize_tf.evaluation.tiling import Tiling, cut
 from stylize_tf.network import features
 from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.objective import Objective, of_regions
@@ -195,10 +196,10 @@ def test_the_way_back_goes_by_the_same_bands_as_the_way_forth(tiny_network, rng,
     tiling, seen = tiling_of(tiny_network, "bures", 4), []
 
     def recorded(*arguments):
-        seen.append(list(bands(*arguments)))
-        return iter(seen[-1])
+        seen.append(bands_of(*arguments))
+        return seen[-1]
 
-    monkeypatch.setattr(module, "bands", recorded)
+    monkeypatch.setattr(module, "bands_of", recorded)
     tiling.value_and_gradient(image, targets, 900)
     assert len(seen) == 8
     assert seen[4:] == seen[3::-1]

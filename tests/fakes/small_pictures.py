@@ -3,7 +3,8 @@
 import numpy as np
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.evaluation.memory_plan import Way
+from stylize_tf.evaluation.segments import Tiles
 from stylize_tf.images import image_io
 from stylize_tf.iterative.stylizer import Stylizer
 
@@ -70,8 +71,9 @@ def eight_bit(picture):
 def enough(gigabytes):
     """In place of `memory_plan.plan`: in the smallest tiles, unless there is plenty."""
 
-    def plan(bytes_allowed, height, width, segments, itemsize, pairs, steps, **others):
-        return (Tiles() if bytes_allowed > gigabytes * 1e9 else Tiles(3, 1)), pairs
+    def plan(bytes_allowed, demands):
+        tiles = Tiles() if bytes_allowed > gigabytes * 1e9 else Tiles(3, 1)
+        return [Way(tiles, demand.pairs, 0.0) for demand in demands]
 
     return plan
 

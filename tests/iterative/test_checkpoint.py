@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.evaluation.segments import Tiles
 from stylize_tf.iterative import checkpoint as checkpoints
 from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot
 from stylize_tf.iterative.stylizer import Stylizer

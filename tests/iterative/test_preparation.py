@@ -4,19 +4,30 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stylize_tf.errors import ConfigError, WeightsError
+from stylize_tf.errors import ConfigError, StylizationError, WeightsError
 from stylize_tf.evaluation import evaluator, memory_plan, tiling
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.evaluator import Evaluator
-from stylize_tf.iterative.methods import build_method
+from stylize_tf.evaluation.tiling import Tiling
+from stylize_tf.iterative import pictures
+from stylize_tf.iterative.preparation import Preparation
 from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.machine import memory
 from stylize_tf.objective import objective
 from stylize_tf.optimizers.adam import Adam
 from stylize_tf.optimizers.averaged import Averaged
 from stylize_tf.optimizers.lbfgs import LBFGS
+from stylize_tf.optimizers.methods import build_method
 from stylize_tf.optimizers.spectral import Spectral
 from tests.fakes.small_pictures import PLAIN, STAGED, Counter, enough, made, of_styles, smooth
+
+
+def raising(error):
+    def fail(*arguments):
+        raise error
+
+    return fail
+
 
 # One trace.
 
@@ -77,7 +88,7 @@ def test_a_picture_in_tiles_is_that_of_the_whole(tiny_engine, rng, monkeypatch):
     options = {"size": 40, "style_loss": "bures", **STAGED, "memory": 9.0}
     config = PLAIN.replace(**options)
     monkeypatch.setattr(memory_plan, "plan", enough(5))
-    bands = Counter(monkeypatch, tiling, "bands")
+    bands = Counter(monkeypatch, tiling, "bands_of")
     whole = list(Stylizer(config, engine=tiny_engine).iterate(content, style))
     assert bands.count == 0
     paint = Stylizer(config.replace(memory=1.0), engine=tiny_engine)
@@ -100,7 +111,7 @@ def test_a_limit_too_small_is_refused_before_anything_is_done(tiny_engine, conte
 
 def test_a_stylizer_tells_how_much_memory_it_takes(tiny_engine, monkeypatch):
     assert Stylizer(PLAIN.replace(memory=2.5), engine=tiny_engine).config.memory == 2.5
-    monkeypatch.setattr(memory, "limit", lambda memory: memory * 1e9 or 7.4321e9)
+    monkeypatch.setattr(memory, "limit", lambda memory, device="": memory * 1e9 or 7.4321e9)
     assert Stylizer(PLAIN, engine=tiny_engine).config.memory == 7.432
 
 
@@ -123,6 +134,48 @@ def test_memory_that_runs_out_is_told_and_gives_the_same_picture(
     assert iterates[0].messages == ("Out of memory: from here on in tiles of 216 pixels.",)
     assert [x.messages for x in iterates[1:]] == [()] * 3
     np.testing.assert_allclose(iterates[-1].image, expected, atol=1e-4)
+
+
+def test_statistics_for_which_there_is_no_room_are_taken_in_bands(
+    tiny_engine, content, style, monkeypatch
+):
+    monkeypatch.setattr(memory_plan, "SMALLEST_TILE_PIXELS", 50)
+    expected = made(tiny_engine, content, style)
+    statistics = Tiling.statistics
+    sizes = []
+
+    def roomless(self, image, pixels, coverage=None):
+        sizes.append(pixels)
+        if pixels > 150:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+        return statistics(self, image, pixels, coverage)
+
+    monkeypatch.setattr(Tiling, "statistics", roomless)
+    engine = Engine(tiny_engine.network)  # Which has no statistics of the painting yet.
+    np.testing.assert_allclose(made(engine, content, style), expected, atol=1e-4)
+    whole = evaluator.STATISTICS_PIXELS
+    # Of 20x24 and of 24x18 pixels; the painting first.
+    assert sizes == [whole, 240, 120, whole, 216, 108]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "")])
+def test_memory_that_runs_out_between_stages_ends_in_one_line_after_the_picture_so_far(
+    tiny_engine, content, style, monkeypatch, error
+):
+    monkeypatch.setattr(Preparation, "enlarged", raising(error))
+    iterates = Stylizer(PLAIN.replace(**STAGED), engine=tiny_engine).iterate(content, style)
+    seen = [next(iterates) for _ in range(3)]
+    with pytest.raises(StylizationError, match=r"^Out of memory at 13x17 pixels\. .*`size`.*\.$"):
+        next(iterates)
+    assert seen[-1].image.shape == (1, 12, 9, 3)
+
+
+def test_memory_that_runs_out_as_pictures_are_read_ends_in_one_line(
+    tiny_engine, content, style, monkeypatch
+):
+    monkeypatch.setattr(pictures, "no_larger", raising(MemoryError()))
+    with pytest.raises(StylizationError, match=r"^Out of memory as the pictures are made ready\."):
+        Stylizer(PLAIN, engine=tiny_engine).iterate(content, style)
 
 
 # Time.

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf.errors import StylizationError
-from stylize_tf.evaluation.evaluator import Tiles
+from stylize_tf.evaluation.segments import Tiles
 from stylize_tf.images import image_io
 from stylize_tf.iterative import run, watching
 from stylize_tf.iterative.checkpoint import fits
@@ -50,7 +50,7 @@ class Problem:
 
     def __init__(self, method=METHODS[0], stages=STAGES, room=np.inf, failure=MemoryError):
         self.method, self.stages, self.room, self.failure = method, stages, room, failure
-        self.asked, self.evaluated, self.images = [], [], []
+        self.asked, self.evaluated, self.images, self.taken = [], [], [], []
         self.costs = None
 
     def run(self, snapshot=None, opening="", save=lambda current, is_last: "", time_budget=0.0):
@@ -89,6 +89,9 @@ class Problem:
     def enlarged(image, stage):
         return image_io.resize(image, stage.height, stage.width)
 
+    def took(self, number, seconds, tiles):
+        self.taken.append((number, len(seconds), tiles))
+
 
 @pytest.fixture(autouse=True)
 def collections(monkeypatch):
@@ -111,6 +114,13 @@ def seen(iterates):
 
 
 # Iterates.
+
+
+def test_how_long_the_steps_of_each_stage_took_is_told_at_its_end():
+    problem = Problem()
+    list(problem.run().iterates())
+    expected = [(number, stage.steps, Tiles()) for number, stage in enumerate(STAGES, start=1)]
+    assert problem.taken == expected
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
@@ -205,7 +215,7 @@ def test_where_even_small_tiles_do_not_fit_it_gives_up_and_says_what_to_do(failu
     with pytest.raises(StylizationError) as caught:
         list(problem.run().iterates())
     assert "Out of memory at 5x4 pixels" in str(caught.value)
-    assert "smaller size" in str(caught.value)
+    assert "smaller `size`" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert problem.evaluated == [Tiles(), Tiles(2, 10), Tiles(2, 5)]
 

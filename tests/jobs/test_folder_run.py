@@ -25,7 +25,7 @@ from tests.fakes.cli_fakes import EVALUATIONS, SHORT, fail_at, full_disk, names,
 PHOTOS = 4
 ALL = ("--content=photos", "--style=painting.png", "--output_dir=out")
 NAMES = [f"{number}_painting.png" for number in range(PHOTOS)]
-ONE, TWO = ("auto",), ("/CPU:0", "/CPU:1")
+ONE, TWO, GPUS = ("auto",), ("/CPU:0", "/CPU:1"), ("/GPU:0", "/GPU:1")
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_two_devices_make_a_picture_each_at_the_same_time(stylize, capsys):
             threads.add(threading.current_thread().name)
             both.wait()
 
-    assert stylize(hook=hook, devices=TWO) == 0
-    assert threads == {"stylize_tf on /CPU:0", "stylize_tf on /CPU:1"}
+    assert stylize(hook=hook, devices=GPUS) == 0
+    assert threads == {"stylize_tf on /GPU:0", "stylize_tf on /GPU:1"}
     captured = capsys.readouterr()
     assert names("out") == NAMES
     assert sorted(captured.out.splitlines()) == [f"out/{name}" for name in NAMES]
@@ -117,6 +117,13 @@ def test_two_devices_make_a_picture_each_at_the_same_time(stylize, capsys):
     one = {name: cli_fakes.digest(f"out/{name}") for name in NAMES}
     assert stylize() == 0
     assert one == {name: cli_fakes.digest(f"out/{name}") for name in NAMES}
+
+
+def test_processors_that_work_at_once_share_the_memory_and_a_gpu_has_its_own(stylize):
+    assert stylize("--memory=6GB", devices=TWO) == 0
+    assert [config.memory for config in cli_fakes.MADE] == [3.0, 3.0]
+    assert stylize("--memory=6GB", devices=GPUS) == 0
+    assert [config.memory for config in cli_fakes.MADE] == [6.0, 6.0]
 
 
 def test_picture_made_among_several_devices_runs_again_on_the_first(stylize, monkeypatch):

@@ -62,6 +62,22 @@ def test_what_can_be_checked_fails_in_one_line_before_tensorflow_is_loaded(
     assert (found, line[: len(message)]) == (code, message)
 
 
+@pytest.mark.parametrize("more", [(), ("--precision=bfloat16",), ("--fine_style=other.png",)])
+def test_too_little_memory_is_refused_at_once_and_by_the_same_number_whatever_is_given(
+    check, folder, more
+):
+    """From 1 GB to a tenth of a GB less than what is named; that itself is accepted."""
+    flags = [*INPUTS, "--size=16384", *more]
+    code, line = check(*flags, "--memory=1GB")
+    assert (code, line[:26]) == (Exit.USAGE, "--memory must be at least ")
+    assert "for a picture of 16384x10923 pixels; got 1.0 GB" in line
+    named = float(line.split()[5])
+    assert named > 20
+    assert check(*flags, f"--memory={named / 2}GB")[1].split()[5] == f"{named}"
+    # Weights that are none: all that is checked before was passed.
+    assert check(*flags, f"--memory={named}GB", "--weights=none.h5")[0] == Exit.WEIGHTS
+
+
 BOMBS = picture_files.bombs()
 NO_PICTURES = {
     "empty": b"",

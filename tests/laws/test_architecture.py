@@ -19,11 +19,11 @@ ROOT = Path(stylize_tf.__file__).parent.parent
 TABLE = {
     "errors": "",
     "config": "errors",
-    "machine": "errors | tensorflow",
+    "machine": "errors | tensorflow numpy",
     "images": "config errors machine | numpy PIL pillow_heif",
     "network": "config errors machine | tensorflow keras numpy h5py",
     "objective": "config | tensorflow numpy",
-    "optimizers": "machine objective | tensorflow numpy",
+    "optimizers": "config machine objective | tensorflow numpy",
     "evaluation": "config errors machine network objective | tensorflow keras numpy",
     "control": "config errors images objective | tensorflow keras numpy",
     "iterative": (

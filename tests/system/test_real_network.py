@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from stylize_tf.config.layers import CLASSIC_STYLE_LAYERS
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.evaluation.evaluator import Evaluator, Tiles
+from stylize_tf.evaluation.evaluator import Evaluator
+from stylize_tf.evaluation.segments import Tiles
 from stylize_tf.images import image_io
 from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.network import features

@@ -21,6 +21,7 @@ from stylize_tf.jobs.job import Job
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.painting import Painting
 from stylize_tf.jobs.recipe import Input
+from stylize_tf.machine import memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,8 +69,12 @@ class FolderRun:
         workers = []
         for device in self._runtime.devices:
             # Here and not in threads: formats are measured, which wants a quiet machine.
+            config = self._folder.config
+            config = config.replace(
+                memory=memory.share(config.memory, device, self._runtime.devices)
+            )
             with self._runtime.placement(device):
-                stylizer = painting.make_stylizer(self._folder.config, self._weights)
+                stylizer = painting.make_stylizer(config, self._weights)
             workers.append(_Worker(self, self._runtime, device, stylizer))
         self._listener.begin((task.work for task in self._folder.tasks), len(workers))
         with self._claims:

@@ -164,6 +164,7 @@ def prepare(given: Given, listener: Listener) -> Folder:
         try:
             found = [_unless_broken(sizes[item.found]) for item in wanted]
             inputs.check_sizes(config, wanted, found)
+            inputs.check_memory(config, options, wanted, found)
             blamed = path
             if folder.must_paint(task):
                 tasks.append(dataclasses.replace(task, work=_work(config, found[0])))

@@ -1,16 +1,17 @@
-"""The optimization methods that there are, by the names that a configuration has for them."""
+"""The optimization methods that there are, by the names that a configuration has for them.
+
+What they take can be asked before TensorFlow is loaded; making one loads it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.optimizers.adam import Adam
-from stylize_tf.optimizers.averaged import Averaged
-from stylize_tf.optimizers.lbfgs import LBFGS
-from stylize_tf.optimizers.method import Method
-from stylize_tf.optimizers.spectral import Spectral
+
+if TYPE_CHECKING:
+    from stylize_tf.optimizers.method import Method
 
 
 class Entry(NamedTuple):
@@ -28,6 +29,9 @@ class Entry(NamedTuple):
 
 
 def _lbfgs(config: StyleTransferConfig, pairs: int) -> Method:
+    from stylize_tf.optimizers.lbfgs import LBFGS
+    from stylize_tf.optimizers.spectral import Spectral
+
     method = LBFGS(history=pairs)
     return Spectral(method, config.settled_size) if _is_spectral(config) else method
 
@@ -37,6 +41,8 @@ def _is_spectral(config: StyleTransferConfig) -> bool:
 
 
 def _adam(config: StyleTransferConfig, pairs: int) -> Method:
+    from stylize_tf.optimizers.adam import Adam
+
     return Adam(
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup_steps,
@@ -64,4 +70,8 @@ def build_method(config: StyleTransferConfig, pairs: int | None = None) -> Metho
     """
     entry = METHODS[config.optimizer]
     method = entry.build(config, entry.pairs(config) if pairs is None else pairs)
-    return Averaged(method, config.average_decay) if config.average_decay else method
+    if not config.average_decay:
+        return method
+    from stylize_tf.optimizers.averaged import Averaged
+
+    return Averaged(method, config.average_decay)
