@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation.evaluator import Evaluator
@@ -67,8 +68,9 @@ class Engine:
     def digest(self) -> str:
         """SHA-256 of the network's weights."""
         digest = hashlib.sha256()
-        for weight in self.network.weights:
-            digest.update(np.ascontiguousarray(weight.numpy()).data)
+        with tf.init_scope():  # It pauses tapes, which would watch what is read.
+            for weight in self.network.weights:
+                digest.update(np.ascontiguousarray(weight.numpy()).data)
         return digest.hexdigest()
 
     def extractor(self, layers: Iterable[str], config: StyleTransferConfig) -> keras.Model:
