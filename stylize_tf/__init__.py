@@ -63,6 +63,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'stylize_tf' has no attribute {name!r}")
+    if _HOMES[name].startswith("iterative."):  # Which imports Keras.
+        importlib.import_module("stylize_tf.machine.keras_backend").check_backend()
     home = importlib.import_module(f"stylize_tf.{_HOMES[name]}")
     return home if _HOMES[name].endswith(f".{name}") else getattr(home, name)
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation.evaluator import Evaluator
 from stylize_tf.machine.newest import Newest
+from stylize_tf.machine.surroundings import check_surroundings
 from stylize_tf.network import features, weights
 from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.objective import Objective
@@ -44,6 +45,7 @@ class Engine:
     def __init__(
         self, network: keras.Model, units: Mapping[str, float] | None = None, kept: int = 4
     ):
+        check_surroundings()
         self.network = network
         self.paintings: Newest[np.ndarray] = Newest(KEPT_PAINTINGS)
         self.formats: Newest[str] = Newest(KEPT_PAINTINGS)
