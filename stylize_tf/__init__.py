@@ -70,6 +70,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'stylize_tf' has no attribute {name!r}")
     import importlib
 
+    if _HOMES[name].startswith(("iterative.", "integrations.")):  # Which imports Keras.
+        importlib.import_module("stylize_tf.machine.keras_backend").check_backend()
     home = importlib.import_module(f"stylize_tf.{_HOMES[name]}")
     return home if _HOMES[name].endswith(f".{name}") else getattr(home, name)
 

@@ -22,3 +22,6 @@ class WeightsError(RuntimeError):
 
 class StylizationError(RuntimeError):
     """No picture could be made."""
+
+    ag_pass_through = True
+    """TensorFlow's AutoGraph leaves such an error the line that it is."""

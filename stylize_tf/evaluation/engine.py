@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation.evaluator import Evaluator
 from stylize_tf.evaluation.forecast import Sample
 from stylize_tf.machine.newest import Newest
+from stylize_tf.machine.surroundings import check_surroundings
 from stylize_tf.network import features, weights
 from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.objective import Objective
@@ -49,6 +51,7 @@ class Engine:
     def __init__(
         self, network: keras.Model, units: Mapping[str, float] | None = None, kept: int = 4
     ):
+        check_surroundings()
         self.network = network
         self.paintings: Newest[np.ndarray] = Newest(KEPT_PAINTINGS)
         self.formats: Newest[str] = Newest(KEPT_PAINTINGS)
@@ -74,8 +77,9 @@ class Engine:
     def digest(self) -> str:
         """SHA-256 of the network's weights."""
         digest = hashlib.sha256()
-        for weight in self.network.weights:
-            digest.update(np.ascontiguousarray(weight.numpy()).data)
+        with tf.init_scope():  # It pauses tapes, which would watch what is read.
+            for weight in self.network.weights:
+                digest.update(np.ascontiguousarray(weight.numpy()).data)
         return digest.hexdigest()
 
     def extractor(self, layers: Iterable[str], config: StyleTransferConfig) -> keras.Model:

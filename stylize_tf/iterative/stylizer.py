@@ -32,6 +32,7 @@ from stylize_tf.iterative.preparation import Preparation
 from stylize_tf.iterative.run import Iterate, Run
 from stylize_tf.iterative.sources import Several, Sources
 from stylize_tf.machine import memory, number_formats, rates
+from stylize_tf.machine.surroundings import check_surroundings
 from stylize_tf.network import weights
 from stylize_tf.objective.balance import balanced_weights
 from stylize_tf.objective.targets import OfTerms, Targets
@@ -64,6 +65,7 @@ class Stylizer:
 
     Raises:
         WeightsError: if the weights of VGG19 cannot be had.
+        StylizationError: where TensorFlow cannot work as it has to: see `surroundings`.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Stylizer:
         units: Mapping[str, float] | None = None,
         engine: Engine | None = None,
     ):
+        check_surroundings()
         if engine is None:
             engine = Engine.vgg19(weights) if network is None else Engine(network, units)
         self.engine = engine
@@ -202,6 +205,7 @@ class Stylizer:
     def _sources(
         content: ImageLike | Sources, style: Several | None, others: dict[str, Any]
     ) -> Sources:
+        check_surroundings()
         if isinstance(content, Sources):
             return content
         return Sources.of(content, () if style is None else style, **others)

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf.config.layers import IMAGE
+from stylize_tf.network.layers import take_weights, untrained
 
 MEAN_PIXEL_BGR = (103.939, 116.779, 123.68)
 
@@ -142,6 +143,7 @@ def build_extractor(
 
 def _with_weights_of(layer: keras.layers.Layer, config: dict[str, object]) -> keras.layers.Layer:
     copy = keras.layers.Conv2D.from_config(config)
-    copy.build([None, None, None, layer.kernel.shape[2]])
-    copy.set_weights(layer.get_weights())
+    with untrained():
+        copy.build([None, None, None, layer.kernel.shape[2]])
+    take_weights(copy, layer)
     return copy
