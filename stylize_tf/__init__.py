@@ -71,7 +71,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     if _HOMES[name].startswith(("iterative.", "integrations.")):  # Which imports Keras.
-        importlib.import_module("stylize_tf.machine.keras_backend").check_backend()
+        importlib.import_module("stylize_tf.machine.surroundings").check_backend()
     home = importlib.import_module(f"stylize_tf.{_HOMES[name]}")
     return home if _HOMES[name].endswith(f".{name}") else getattr(home, name)
 

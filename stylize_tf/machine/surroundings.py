@@ -1,13 +1,19 @@
-"""What a run needs of the program that it is part of, told in a line where it is missing."""
+"""What a run needs of the program that it is part of, told in a line where it is missing.
+
+Importing this module imports neither Keras nor TensorFlow: Keras fails where its library lacks.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from pathlib import Path
 
-import tensorflow as tf
+from stylize_tf.errors import ConfigError, StylizationError
 
-from stylize_tf.errors import StylizationError
-from stylize_tf.machine.keras_backend import check_backend
+NEEDED = "tensorflow"
+"""The library that Keras has to work with."""
 
 _process = 0
 """In which a run was first asked for."""
@@ -22,6 +28,8 @@ def check_surroundings() -> None:
             may not be infinite.
         ConfigError: if Keras works with another library than TensorFlow.
     """
+    import tensorflow as tf
+
     global _process
     _process = _process or os.getpid()
     if _process != os.getpid():
@@ -51,3 +59,33 @@ def check_surroundings() -> None:
             "`tf.experimental.numpy.experimental_enable_numpy_behavior`, or give it "
             "`prefer_float32=True`."
         )
+
+
+def check_backend() -> None:
+    """Raises a `ConfigError` if Keras works with another library than TensorFlow, or would."""
+    active = getattr(sys.modules.get("keras"), "config", None)
+    if active is not None:
+        _check(active.backend(), "Keras is imported already: start Python anew")
+    elif named := os.environ.get("KERAS_BACKEND"):
+        _check(named, "Do so in the environment, or in os.environ before Keras is imported")
+    else:
+        _check(_of_file(), f"Do so in the environment, or as its `backend` in {_file()}")
+
+
+def _check(name: str, way: str) -> None:
+    if name != NEEDED:
+        raise ConfigError(f"Set KERAS_BACKEND={NEEDED}: Keras is told to use {name}. {way}.")
+
+
+def _file() -> Path:
+    folder = os.environ.get("KERAS_HOME")
+    return Path(folder or "~/.keras", "keras.json")
+
+
+def _of_file() -> str:
+    """The backend that Keras' file of settings names."""
+    try:
+        settings = json.loads(_file().expanduser().read_text(encoding="utf-8"))
+        return str(settings.get("backend", NEEDED))
+    except (OSError, ValueError, AttributeError, RuntimeError):
+        return NEEDED  # What Keras takes then.
