@@ -8,7 +8,7 @@ import functools
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,17 +91,40 @@ def wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None)
     return found
 
 
-def read(item: Wanted, options: Options) -> np.ndarray:
-    """The pixels of an input that is no mask, float32 `[1, H, W, 3]` in [0, 1].
+def read(
+    wanted: Sequence[Wanted], place: int, before: Sequence[Any], options: Options
+) -> np.ndarray:
+    """The pixels of one of the inputs.
+
+    Args:
+        wanted: all of them, masks last.
+        place: which.
+        before: the pixels of those that come before.
+        options: of the run.
+
+    Returns:
+        float32 in [0, 1], `[1, H, W, 3]`, or `[1, H, W, 1]` of a mask.
 
     Raises:
-        ImageError: if it cannot be read.
+        ImageError: if it cannot be read, or does not fit.
     """
+    item, most = wanted[place], options.max_pixels
+    if item.role in MASK_ROLES:
+        owner = owner_of(wanted, place)
+        size = before[owner].shape[1:3]
+        return masks.read(item.found, wanted[owner].found, size, item.role, max_pixels=most)
     red, green, blue = ImageColor.getrgb(options.background)[:3]
     name = "initial" if item.role == "init_image" else item.role
-    return image_io.read(
-        item.found, max_pixels=options.max_pixels, background=(red, green, blue), name=name
-    )
+    return image_io.read(item.found, max_pixels=most, background=(red, green, blue), name=name)
+
+
+def owner_of(wanted: Sequence[Wanted], place: int) -> int:
+    """The place of the picture that a mask is of."""
+    role = wanted[place].role
+    number = [item.role for item in wanted[:place]].count(role)
+    kind = role.removesuffix("_mask")
+    owners = [index for index, item in enumerate(wanted) if item.role == kind]
+    return owners[masks.owner(number, len(owners))]
 
 
 def sources(wanted: Sequence[Wanted], items: Sequence[Any]) -> Sources:
@@ -136,20 +159,14 @@ def read_all(
     Raises:
         ImageError: if one cannot be read, does not fit, or is not the one that was recorded.
     """
-    places = {role: [n for n, x in enumerate(wanted) if x.role == role] for role in ROLES}
+    roles = [item.role for item in wanted]
     # Of many paintings together there is no room for what nobody will see.
-    may_shrink &= len(places["style"]) > 1 and not places["style_mask"] and options.compare is None
+    may_shrink &= roles.count("style") > 1 and "style_mask" not in roles and options.compare is None
     images: list[np.ndarray] = []
     for place, item in enumerate(wanted):
-        if item.role in MASK_ROLES:
-            owners = places[item.role.removesuffix("_mask")]
-            owner = owners[masks.owner(places[item.role].index(place), len(owners))]
-            size, most = images[owner].shape[1:3], options.max_pixels
-            image = masks.read(item.found, wanted[owner].found, size, item.role, max_pixels=most)
-        else:
-            image = read(item, options)
-            if may_shrink and item.role == "style":
-                image = no_larger(image, images[0], config)
+        image = read(wanted, place, images, options)
+        if may_shrink and item.role == "style":
+            image = no_larger(image, images[0], config)
         images.append(image)
     return sources(wanted, images), tuple(item.as_input() for item in wanted)
 
@@ -181,6 +198,22 @@ def check_sizes(
                 if item.role == "fine_style":  # It is never cropped.
                     message = message.replace(", or use `style_fit` crop", "")
                 raise ImageError(message) from error
+
+
+def check_masks(wanted: Sequence[Wanted], sizes: Mapping[str, tuple[int, int]]) -> None:
+    """Makes sure that masks have the shape of their pictures.
+
+    Args:
+        wanted: the inputs of a picture.
+        sizes: height and width of the files.
+
+    Raises:
+        ImageError: if one has another shape.
+    """
+    for place, item in enumerate(wanted):
+        if item.role in MASK_ROLES and not item.is_alpha:
+            owner = wanted[owner_of(wanted, place)].found
+            masks.check_shape(sizes[item.found], sizes[owner], f"`{item.role}` {item.found!r}")
 
 
 def is_painted(path: str, target: str) -> bool:
