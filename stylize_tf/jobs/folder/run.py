@@ -145,12 +145,14 @@ class FolderRun:
             finished = current.paint(
                 lambda iterate: self._listener.update(number, iterate), lambda: self.is_stopped
             )
-            if finished:
+            if not finished:
+                self._listener.unfinished(self._keep(current))
+            elif self._folder.is_done(task):  # By one that took this for dead.
+                self._listener.skipped(number)
+            else:
                 with self._shielded():
                     path, size = current.write(current.job.output, finished=True)
                 self._listener.written(number, path, size)
-            else:
-                self._listener.unfinished(self._keep(current))
         except KeyboardInterrupt:  # The second signal.
             self._note_interrupt()
             self._listener.unfinished(self._keep(current))

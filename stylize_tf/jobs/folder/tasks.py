@@ -121,6 +121,12 @@ class Folder:
             raise OutputError(f"{path!r} is there already, made from other pictures. {elsewhere}")
         return not (skip_existing and _is_finished(metadata))
 
+    def is_done(self, task: Task) -> bool:
+        """Whether a picture is there and to be left as it is."""
+        with contextlib.suppress(ImageError):
+            return not self.must_paint(task)
+        return False
+
     def output(self, task: Task) -> Output:
         """Where a picture goes: over one that has to be painted again, or where nothing is."""
 
