@@ -20,8 +20,9 @@ from stylize_tf.images import image_io
 from stylize_tf.iterative import pyramid
 from stylize_tf.jobs import inputs
 from stylize_tf.jobs.folder.claims import clear_dead
+from stylize_tf.jobs.folder.finding import find_files, identity
 from stylize_tf.jobs.folder.masks import Masks, check_counts
-from stylize_tf.jobs.inputs import NONE, Wanted, identity
+from stylize_tf.jobs.inputs import NONE, Wanted
 from stylize_tf.jobs.job import check_given, configured
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes
@@ -235,8 +236,8 @@ def _inputs(options: Options, listener: Listener) -> tuple[list[str], list[str]]
     """The photographs and the paintings."""
     given = [name for name in ("content", "style") if getattr(options, name)]
     check_given(given, "`content` 'photos/*' `style` 'paintings/*'")
-    contents = inputs.find_files("content", options.content, listener.warning)
-    styles = inputs.find_files("style", options.style, listener.warning)
+    contents = find_files("content", options.content, listener.warning)
+    styles = find_files("style", options.style, listener.warning)
     # The folder may be that of the photographs, or in it: what was painted is not painted again.
     painted = {
         path
