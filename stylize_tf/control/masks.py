@@ -7,6 +7,7 @@ region of the photograph a painting or a part of one. What the statistics of a r
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -144,15 +145,26 @@ def read(
             "it is black everywhere, so there would be nothing in the region. Make it white where "
             "the region is."
         )
-    height, width = mask.shape[1:3]
-    if abs(np.log(width / height * size[0] / size[1])) > _SAME_SHAPE + 1 / min(height, width):
-        raise ImageError(
-            f"{label} must have the shape of its picture, {size[1]}x{size[0]}, at any size; got "
-            f"{width}x{height}."
-        )
+    check_shape(mask.shape[1:3], size, label)
     if mask.max() < 1 / 255:
         raise ImageError(f"{label} holds no region: {empty}")
     return np.clip(mask, 0, 1).astype(np.float32)
+
+
+def check_shape(mask: tuple[int, int], picture: tuple[int, int], label: str) -> None:
+    """Raises an `ImageError` unless a mask has the shape of its picture, of whatever sizes.
+
+    Args:
+        mask, picture: height and width.
+        label: how the message names the mask.
+    """
+    height, width = mask
+    ratio = width / height * picture[0] / picture[1]
+    if abs(math.log(ratio)) > _SAME_SHAPE + 1 / min(height, width):
+        raise ImageError(
+            f"{label} must have the shape of its picture, {picture[1]}x{picture[0]}, at any size; "
+            f"got {width}x{height}."
+        )
 
 
 def joined(masks: Sequence[np.ndarray], height: int, width: int, feather: float) -> np.ndarray:

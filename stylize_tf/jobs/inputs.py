@@ -1,14 +1,10 @@
-"""The files that a picture is made from: found, told apart, and read."""
+"""The files that a picture is made from: told apart, checked and read."""
 
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 import functools
-import itertools
-import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +14,6 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import fine_style, masks
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
-from stylize_tf.images.files import is_picture, pictures_in
 from stylize_tf.iterative import planning, pyramid
 from stylize_tf.iterative.pictures import no_larger
 from stylize_tf.iterative.sources import Sources
@@ -92,17 +87,40 @@ def wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None)
     return found
 
 
-def read(item: Wanted, options: Options) -> np.ndarray:
-    """The pixels of an input that is no mask, float32 `[1, H, W, 3]` in [0, 1].
+def read(
+    wanted: Sequence[Wanted], place: int, before: Sequence[Any], options: Options
+) -> np.ndarray:
+    """The pixels of one of the inputs.
+
+    Args:
+        wanted: all of them, masks last.
+        place: which.
+        before: the pixels of those that come before.
+        options: of the run.
+
+    Returns:
+        float32 in [0, 1], `[1, H, W, 3]`, or `[1, H, W, 1]` of a mask.
 
     Raises:
-        ImageError: if it cannot be read.
+        ImageError: if it cannot be read, or does not fit.
     """
+    item, most = wanted[place], options.max_pixels
+    if item.role in MASK_ROLES:
+        owner = owner_of(wanted, place)
+        size = before[owner].shape[1:3]
+        return masks.read(item.found, wanted[owner].found, size, item.role, max_pixels=most)
     red, green, blue = ImageColor.getrgb(options.background)[:3]
     name = "initial" if item.role == "init_image" else item.role
-    return image_io.read(
-        item.found, max_pixels=options.max_pixels, background=(red, green, blue), name=name
-    )
+    return image_io.read(item.found, max_pixels=most, background=(red, green, blue), name=name)
+
+
+def owner_of(wanted: Sequence[Wanted], place: int) -> int:
+    """The place of the picture that a mask is of."""
+    role = wanted[place].role
+    number = [item.role for item in wanted[:place]].count(role)
+    kind = role.removesuffix("_mask")
+    owners = [index for index, item in enumerate(wanted) if item.role == kind]
+    return owners[masks.owner(number, len(owners))]
 
 
 def tell_of_transparency(items: Iterable[Wanted], options: Options, listener: Listener) -> None:
@@ -157,20 +175,14 @@ def read_all(
     Raises:
         ImageError: if one cannot be read, does not fit, or is not the one that was recorded.
     """
-    places = {role: [n for n, x in enumerate(wanted) if x.role == role] for role in ROLES}
+    roles = [item.role for item in wanted]
     # Of many paintings together there is no room for what nobody will see.
-    may_shrink &= len(places["style"]) > 1 and not places["style_mask"] and options.compare is None
+    may_shrink &= roles.count("style") > 1 and "style_mask" not in roles and options.compare is None
     images: list[np.ndarray] = []
     for place, item in enumerate(wanted):
-        if item.role in MASK_ROLES:
-            owners = places[item.role.removesuffix("_mask")]
-            owner = owners[masks.owner(places[item.role].index(place), len(owners))]
-            size, most = images[owner].shape[1:3], options.max_pixels
-            image = masks.read(item.found, wanted[owner].found, size, item.role, max_pixels=most)
-        else:
-            image = read(item, options)
-            if may_shrink and item.role == "style":
-                image = no_larger(image, images[0], config)
+        image = read(wanted, place, images, options)
+        if may_shrink and item.role == "style":
+            image = no_larger(image, images[0], config)
         images.append(image)
     return sources(wanted, images), tuple(item.as_input() for item in wanted)
 
@@ -240,6 +252,22 @@ def outline_sizes(
     )
 
 
+def check_masks(wanted: Sequence[Wanted], sizes: Mapping[str, tuple[int, int]]) -> None:
+    """Makes sure that masks have the shape of their pictures.
+
+    Args:
+        wanted: the inputs of a picture.
+        sizes: height and width of the files.
+
+    Raises:
+        ImageError: if one has another shape.
+    """
+    for place, item in enumerate(wanted):
+        if item.role in MASK_ROLES and not item.is_alpha:
+            owner = wanted[owner_of(wanted, place)].found
+            masks.check_shape(sizes[item.found], sizes[owner], f"`{item.role}` {item.found!r}")
+
+
 def is_painted(path: str, target: str) -> bool:
     """Whether a picture in a folder was painted by an earlier run."""
     if Path(path).parent.resolve() != Path(target).resolve():
@@ -283,95 +311,3 @@ def _is_transparent(path: str, size: int, modified: int, max_pixels: int) -> boo
 def _version(path: str) -> tuple[str, int, int]:
     status = Path(path).stat()
     return path, status.st_size, status.st_mtime_ns
-
-
-def is_pattern(value: str) -> bool:
-    """Whether the value is no file, but a pattern that may match several."""
-    return re.search(r"[*?[]", value) is not None and not os.path.lexists(value)
-
-
-def find_files(name: str, values: Iterable[str], warn: Callable[[str], None]) -> list[str]:
-    """The files that the values mean, in their order, each once whatever it is called.
-
-    A folder means the pictures in it, by their extension; a pattern the files that match, of which
-    only pictures count unless the pattern says the extension. `**` reaches into folders of
-    folders. Hidden files and folders are only matched by a pattern with the dot. Links to folders
-    are not followed by `**`, so they may lead in circles.
-
-    Args:
-        name: of the option that the values are of, for messages.
-        values: as given.
-        warn: called with a line for each folder that cannot be looked into.
-
-    Raises:
-        ImageError: if a value means no file at all.
-    """
-    found: dict[object, str] = {}
-    for path in itertools.chain(*(_files_of(name, value, warn) for value in values)):
-        found.setdefault(identity(path), path)
-    return list(found.values())
-
-
-def identity(path: str) -> object:
-    """What is equal for two names of one file, also through links."""
-    try:
-        status = Path(path).stat()
-    except (OSError, ValueError):
-        return path
-    return (status.st_dev, status.st_ino)
-
-
-def _files_of(name: str, value: str, warn: Callable[[str], None]) -> list[str]:
-    if not os.path.lexists(value) and value.startswith("~"):
-        value = str(Path(value).expanduser())  # A shell leaves it alone in quotes.
-    if is_pattern(value):
-        pattern = Path(value)
-        said = not re.search(r"[*?[]", pattern.suffix) and pattern.suffix
-        matches = _matching(Path(pattern.anchor), pattern.relative_to(pattern.anchor).parts, warn)
-        files = [str(path) for path in matches if not path.is_dir()]
-        files = [path for path in files if said or is_picture(path)]
-        if not files:
-            raise ImageError(
-                f"`{name}`: no picture matches {value!r}. Check the pattern and its folder."
-            )
-        return files
-    if not Path(value).is_dir():
-        return [value]
-    try:
-        files = pictures_in(value)
-    except ImageError as error:
-        raise ImageError(f"`{name}`: {error}") from error
-    if not files:
-        raise ImageError(
-            f"`{name}`: there is no picture in the folder {value!r}. "
-            f"For those in its folders write {str(Path(value) / '**' / '*')!r}."
-        )
-    return files
-
-
-def _matching(folder: Path, parts: tuple[str, ...], warn: Callable[[str], None]) -> Iterator[Path]:
-    """Whatever in a folder matches a pattern, given in parts, sorted by name."""
-    if not parts:
-        yield folder
-        return
-    first, rest = parts[0], parts[1:]
-    if first == "**":
-        yield from _matching(folder, rest or ("*",), warn)
-        for entry in _entries(folder, warn):
-            if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith("."):
-                yield from _matching(entry, parts, warn)
-    elif re.search(r"[*?[]", first):
-        for entry in _entries(folder, warn):
-            hidden = entry.name.startswith(".") and not first.startswith(".")
-            if fnmatch.fnmatch(entry.name, first) and not hidden and (not rest or entry.is_dir()):
-                yield from _matching(entry, rest, warn)
-    elif os.path.lexists(folder / first):
-        yield from _matching(folder / first, rest, warn)
-
-
-def _entries(folder: Path, warn: Callable[[str], None]) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError as error:
-        warn(f"cannot look into the folder {str(folder)!r}: {error.strerror}.")
-        return []

@@ -18,6 +18,7 @@ from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
 from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs import inputs
+from stylize_tf.jobs.folder.finding import is_pattern
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes, check_needs
@@ -210,7 +211,7 @@ def _check_one(given: Mapping[str, Any]) -> None:
     if len(given.get("content", ())) > 1:
         raise ConfigError(f"`content` was given several times: {many}")
     for name in ("content", "style"):
-        for value in filter(inputs.is_pattern, given.get(name, ())):
+        for value in filter(is_pattern, given.get(name, ())):
             raise ConfigError(f"`{name}`: there is no file {value!r}. If it is a pattern, {many}")
     if "," in given.get("device", ""):
         raise ConfigError(f"`device`: one picture is made on one device. Name one, or {many}")

@@ -97,14 +97,13 @@ class Options(Configuration):
         "Where the photograph is painted: white there, black or transparent where it stays as it "
         "is, of the photograph's shape at any size. alpha takes how opaque the photograph is. "
         "Given once for each region, with a `style` for each in the same order, or one for all. "
-        "none drops those of `from_picture`.",
-        modes=("picture", "sheet"),
+        "With `output_dir` a mask is of all photographs, or it is a folder of masks that have "
+        "their names. none drops those of `from_picture`.",
     )
     style_mask: tuple[str, ...] = _file(
         (),
         "Which part of the painting counts, in the same way: one for each `style`, or of a single "
-        "painting one for each `content_mask`.",
-        modes=("picture", "sheet"),
+        "painting one for each `content_mask`; with `output_dir` one or a folder for all.",
     )
     regions_overlay: str | None = _file(
         None,

@@ -108,6 +108,18 @@ def test_several_processes_may_share_the_work(stylize, capsys):
     assert "3 written, 1 skipped" in untimed(capsys.readouterr().err)
 
 
+def test_picture_that_another_process_finishes_first_all_the_same_has_one_name(stylize, capsys):
+    """As after a long sleep of one of them, whose claim was taken over."""
+    assert stylize(*ALL) == 0
+    shutil.move("out", "theirs")
+    before = digest("theirs/cat_sea.png")
+    hook = at(3, lambda: shutil.copy("theirs/cat_sea.png", "out"))
+    assert stylize(*ALL, "--skip_existing", "--seed=2", hook=hook) == 0
+    assert "3 written, 1 skipped" in untimed(capsys.readouterr().err)
+    assert names("out") == sorted(NAMES)
+    assert digest("out/cat_sea.png") == before
+
+
 def test_picture_that_another_process_paints_is_left_to_it(stylize, capsys):
     theirs = Claims()
     hook = at(1, lambda: theirs.take("out/dog_sea.png"))

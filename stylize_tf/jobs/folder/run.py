@@ -151,12 +151,14 @@ class FolderRun:
             finished = current.paint(
                 lambda iterate: self._listener.update(number, iterate), lambda: self.is_stopped
             )
-            if finished:
+            if not finished:
+                self._listener.unfinished(self._keep(current))
+            elif self._folder.is_done(task):  # By one that took this for dead.
+                self._listener.skipped(number)
+            else:
                 with self._shielded():
                     path, size = current.write(current.job.output, finished=True)
                 self._listener.written(number, path, size)
-            else:
-                self._listener.unfinished(self._keep(current))
         except KeyboardInterrupt:  # The second signal.
             self._note_interrupt()
             self._listener.unfinished(self._keep(current))
@@ -202,16 +204,25 @@ class _Worker:
     def job(self, task: Task, folder: Folder, weights: Weights) -> Job:
         """The task with its pictures decoded; paintings are kept for the next one."""
         wanted = task.wanted()
-        read = [
-            self._paintings.get(item) or (inputs.read(item, folder.options), item.as_input())
-            for item in wanted
-        ]
-        self._paintings = dict(zip(wanted[1:], read[1:], strict=True))
+        images: list[np.ndarray] = []
+        told: list[Input] = []
+        for place, item in enumerate(wanted):
+            image, source = self._paintings.get(item) or (
+                inputs.read(wanted, place, images, folder.options),
+                item.as_input(),
+            )
+            images.append(image)
+            told.append(source)
+        self._paintings = {
+            item: (image, source)
+            for item, image, source in zip(wanted, images, told, strict=True)
+            if item.role in ("style", "fine_style")
+        }
         return Job(
             config=folder.config,
             options=folder.options,
-            sources=inputs.sources(wanted, [image for image, _ in read]),
-            inputs=tuple(source for _, source in read),
+            sources=inputs.sources(wanted, images),
+            inputs=tuple(told),
             output=folder.output(task),
             weights=weights,
             alpha=inputs.alpha_kept(wanted[0], folder.options),

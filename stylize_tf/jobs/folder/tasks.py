@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError, OutputError
 from stylize_tf.images import image_io
 from stylize_tf.iterative import pyramid
-from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs import inputs
 from stylize_tf.jobs.folder.claims import clear_dead
-from stylize_tf.jobs.inputs import NONE, Wanted, identity
+from stylize_tf.jobs.folder.finding import find_files, identity
+from stylize_tf.jobs.folder.masks import Masks, check_counts
+from stylize_tf.jobs.inputs import NONE, Wanted
 from stylize_tf.jobs.job import check_given, configured
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes, check_needs
@@ -38,6 +40,8 @@ class Task:
         styles: paths of its paintings.
         fine_style: path of the painting that lends its strokes, or None.
         path: where the picture goes.
+        content_masks: paths of the masks of the photograph, or "alpha".
+        style_masks: likewise of the paintings.
         work: pixels to evaluate, over all steps of all stages.
     """
 
@@ -46,6 +50,8 @@ class Task:
     styles: tuple[str, ...]
     fine_style: str | None
     path: str
+    content_masks: tuple[str, ...] = ()
+    style_masks: tuple[str, ...] = ()
     work: float = 0.0
 
     def wanted(self) -> list[Wanted]:
@@ -54,7 +60,13 @@ class Task:
         items += [Wanted("style", path, path) for path in self.styles]
         if self.fine_style is not None:
             items.append(Wanted("fine_style", self.fine_style, self.fine_style))
+        items += [Wanted("content_mask", path, path) for path in self.content_masks]
+        items += [Wanted("style_mask", path, path) for path in self.style_masks]
         return items
+
+    def files(self) -> list[Wanted]:
+        """Those of its inputs that are files."""
+        return [item for item in self.wanted() if not item.is_alpha]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +77,7 @@ class Folder:
         config: how to stylize; the same for all.
         options: all else that was asked for.
         tasks: the pictures that are not there yet, in their order.
-        inputs: what `identity` says of all photographs and paintings.
+        inputs: what `identity` says of all photographs, paintings and masks.
     """
 
     config: StyleTransferConfig
@@ -102,10 +114,19 @@ class Folder:
                 f"{path!r} is there already and holds no recipe. `skip_existing` leaves it; or "
                 f"move it."
             ) from None
-        expected = [(item.role, inputs.hash_of(item.found)) for item in task.wanted()]
+        expected = [
+            (item.role, "" if item.is_alpha else inputs.hash_of(item.found))
+            for item in task.wanted()
+        ]
         if [(item.role, item.sha256) for item in recipe.inputs] != expected:
             raise OutputError(f"{path!r} is there already, made from other pictures. {elsewhere}")
         return not (skip_existing and _is_finished(metadata))
+
+    def is_done(self, task: Task) -> bool:
+        """Whether a picture is there and to be left as it is."""
+        with contextlib.suppress(ImageError):
+            return not self.must_paint(task)
+        return False
 
     def output(self, task: Task) -> Output:
         """Where a picture goes: over one that has to be painted again, or where nothing is."""
@@ -137,54 +158,90 @@ def prepare(given: Given, listener: Listener) -> Folder:
     if os.path.lexists(target) and not Path(target).is_dir():
         raise OutputError(f"{target!r} is not a folder. Choose another `output_dir`.")
     contents, styles = _inputs(options, listener)
-    fine_style = None if options.fine_style in NONE else options.fine_style
     if config.init == "picture":
         raise ConfigError('`init` "picture" goes with one picture: leave out `output_dir`.')
-    blended = bool(config.style_blend_weights)
-    Sources(contents[0], tuple(styles if blended else styles[:1])).check(config)
-    sizes = inputs.sizes_of([*contents, *styles], options, listener)
-    if fine_style is not None:
-        sizes[fine_style] = image_io.size_of(fine_style, max_pixels=options.max_pixels)
-    for path in styles if blended else []:  # Without one of these, no picture can be made either.
-        _unless_broken(sizes[path])
-    known = frozenset(map(identity, [*contents, *styles, *([fine_style] if fine_style else [])]))
-
-    folder = Folder(config, options, (), known)
-    tasks: list[Task] = []
     # One painting after the other, because what was computed of it is kept only so long.
-    groups = [tuple(styles)] if blended else [(style,) for style in styles]
-    pairs = [(content, several) for several in groups for content in contents]
-    names = distinct_names(pairs, f".{options.output_format}")
-    for (content, several), name in zip(pairs, names, strict=True):
-        path = str(Path(target) / name)
-        task = Task(len(tasks) + 1, content, several, fine_style, path)
-        wanted = task.wanted()
-        broken = (item.found for item in wanted if isinstance(sizes[item.found], ImageError))
-        blamed = next(broken, content)
-        try:
-            found = [_unless_broken(sizes[item.found]) for item in wanted]
-            inputs.check_sizes(config, wanted, found)
-            inputs.check_memory(config, options, wanted, found)
-            blamed = path
-            if folder.must_paint(task):
-                tasks.append(dataclasses.replace(task, work=_work(config, found[0])))
-            else:
-                clear_dead(path)
-                listener.skipped()
-        except (ConfigError, ImageError) as error:
-            listener.lost(blamed, error)
+    blended = bool(config.style_blend_weights)
+    groups: list[tuple[str, ...]] = [tuple(styles)] if blended else [(x,) for x in styles]
+    candidates = _candidates(options, contents, groups)
+    inputs.paths_of(candidates[0].wanted()).check(config)
+    files = [item.found for task in candidates for item in task.files()]
+    sizes = inputs.sizes_of(files, options, listener)
+    for path in _needed_by_all(candidates):  # Without one of these no picture can be made.
+        _unless_broken(sizes[path])
+
+    folder = Folder(config, options, (), frozenset(map(identity, sizes)))
+    tasks: list[Task] = []
+    for task in candidates:
+        if _must_be_painted(task, folder, sizes, listener):
+            work = _work(config, _unless_broken(sizes[task.content]))
+            tasks.append(dataclasses.replace(task, number=len(tasks) + 1, work=work))
     if tasks:
         make_folder(target)
         check_folders(options)
     return dataclasses.replace(folder, tasks=tuple(tasks))
 
 
+def _candidates(options: Options, contents: list[str], groups: list[tuple[str, ...]]) -> list[Task]:
+    """A task for each photograph and each group of paintings, of which no file was looked at."""
+    fine_style = None if options.fine_style in NONE else options.fine_style
+    of_content = Masks("content_mask", options.content_mask)
+    of_style = Masks("style_mask", options.style_mask)
+    check_counts(of_content, of_style, sum(map(len, groups)))
+    pairs = [(content, styles) for styles in groups for content in contents]
+    names = distinct_names(pairs, f".{options.output_format}")
+    return [
+        Task(
+            number=0,
+            content=content,
+            styles=styles,
+            fine_style=fine_style,
+            path=str(Path(str(options.output_dir)) / name),
+            content_masks=of_content.of(content),
+            style_masks=tuple(mask for style in styles for mask in of_style.of(style)),
+        )
+        for (content, styles), name in zip(pairs, names, strict=True)
+    ]
+
+
+def _needed_by_all(tasks: list[Task]) -> set[str]:
+    """The files without which none of the pictures can be made, but for the only photograph."""
+    needed = ({item.found for item in task.files() if item.role != "content"} for task in tasks)
+    return set.intersection(*needed)
+
+
+def _must_be_painted(
+    task: Task,
+    folder: Folder,
+    sizes: Mapping[str, tuple[int, int] | ImageError],
+    listener: Listener,
+) -> bool:
+    """Whether a picture can be painted and has to be; the listener is told if not."""
+    files = task.files()
+    broken = (item.found for item in files if isinstance(sizes[item.found], ImageError))
+    blamed = next(broken, task.content)
+    try:
+        known = {item.found: _unless_broken(sizes[item.found]) for item in files}
+        found = [known[item.found] for item in files]
+        inputs.check_sizes(folder.config, files, found)
+        inputs.check_memory(folder.config, folder.options, files, found)
+        inputs.check_masks(task.wanted(), known)
+        blamed = task.path
+        if folder.must_paint(task):
+            return True
+        clear_dead(task.path)
+        listener.skipped()
+    except (ConfigError, ImageError) as error:
+        listener.lost(blamed, error)
+    return False
+
+
 def _inputs(options: Options, listener: Listener) -> tuple[list[str], list[str]]:
     """The photographs and the paintings."""
     given = [name for name in ("content", "style") if getattr(options, name)]
     check_given(given, "`content` 'photos/*' `style` 'paintings/*'")
-    contents = inputs.find_files("content", options.content, listener.warning)
-    styles = inputs.find_files("style", options.style, listener.warning)
+    contents = find_files("content", options.content, listener.warning)
+    styles = find_files("style", options.style, listener.warning)
     # The folder may be that of the photographs, or in it: what was painted is not painted again.
     painted = {
         path

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stylize_tf.errors import ImageError
-from stylize_tf.jobs.inputs import find_files, is_pattern
+from stylize_tf.jobs.folder.finding import find_files, is_pattern
 
 FILES = (
     "b.JPG",
