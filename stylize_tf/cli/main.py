@@ -23,7 +23,7 @@ from stylize_tf.cli import commands
 from stylize_tf.cli.exits import INSTALL, Exit, explain
 from stylize_tf.cli.terminal.console import Console, library_messages
 from stylize_tf.cli.terminal.interrupts import Interrupts
-from stylize_tf.cli.terminal.standard_output import open_standard_streams, print_line
+from stylize_tf.cli.terminal.standard_streams import open_standard_streams, print_line
 from stylize_tf.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -86,6 +86,10 @@ def open_regular(path: PathLike) -> io.BufferedReader:
             raise ImageError(
                 f"{label} is a link to a file that does not exist. Name the file itself."
             ) from None
+        if "://" in label:
+            raise ImageError(
+                f"{label} is an address, and only files are read. Fetch it first."
+            ) from None
         raise ImageError(f"{label} does not exist. Check its name and its folder.") from None
     except PermissionError as error:
         raise ImageError(

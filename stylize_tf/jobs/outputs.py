@@ -9,14 +9,15 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from stylize_tf.errors import OutputError
 from stylize_tf.images import image_io
 from stylize_tf.images.timelapse import FORMATS, Timelapse
 from stylize_tf.jobs.inputs import Wanted
-from stylize_tf.jobs.options import Options
+from stylize_tf.jobs.options import STANDARD, Options
 from stylize_tf.machine.atomic_files import try_replacing
 
 _LONGEST_STEM = 120
@@ -30,14 +31,39 @@ class Output:
     Attributes:
         path: of the finished picture.
         derived: whether we chose the name; then it must never replace a file.
+        is_piped: whether the finished picture goes to standard output; others are named by `path`.
     """
 
     path: str
     derived: bool
+    is_piped: bool = False
 
     def to_write(self) -> str:
         """The path, or the next free one if somebody took a derived name in the meantime."""
         return free_name(self.path) if self.derived else self.path
+
+    def store(self, image: Any, deliver: Callable[[bytes], None], **how: Any) -> str:
+        """Writes the finished picture, or what is left of it; where to.
+
+        Args:
+            image: float in [0, 1], `[1, H, W, 3]`.
+            deliver: takes it as bytes, where it goes to standard output.
+            how: as `image_io.write` takes it.
+
+        Raises:
+            OutputError: if it cannot be written; where standard output does not take it, it is in
+                a file all the same.
+        """
+        path = self.to_write()
+        if not self.is_piped:
+            image_io.write(path, image, **how)
+            return path
+        try:
+            deliver(image_io.encode(path, image, **how))
+        except OutputError as error:
+            image_io.write(path, image, **how)
+            raise OutputError(f"{error} It is in {path!r}.") from error
+        return STANDARD
 
     def intermediate(self, evaluation: int) -> str:
         """Where the picture after a step of `save_every` goes: `out-0100.png`."""
@@ -62,14 +88,19 @@ def find_output(options: Options, files: Sequence[Wanted], named: Sequence[str])
     inputs = [item.found for item in files]
     if options.from_picture is not None:
         inputs.append(options.from_picture)
-    if options.output is not None:
+    styles = named or [item.found for item in files if item.role == "style"]
+    is_piped = options.output == STANDARD
+    if options.output is not None and not is_piped:
         output = Output(options.output, derived=False)
-    elif options.from_picture is not None:
-        output = Output(free_name(Path(options.from_picture).name), derived=True)
     else:
-        styles = named or [item.found for item in files if item.role == "style"]
-        output = Output(free_name(derived_name(files[0].found, styles)), derived=True)
-    image_io.check_output(output.path, inputs=inputs)
+        name = derived_name(files[0].found, styles)
+        if options.from_picture is not None:
+            name = Path(options.from_picture).name
+        if is_piped:
+            name = str(Path(name).with_suffix(f".{options.output_format}"))
+        output = Output(free_name(name), derived=True, is_piped=is_piped)
+    if not is_piped:
+        image_io.check_output(output.path, inputs=inputs)
     taken = {"output": output.path}
     for name in ("compare", "timelapse", "regions_overlay"):
         path = getattr(options, name)
@@ -122,7 +153,12 @@ def make_folder(target: str) -> None:
 
 def derived_name(content: str, styles: Sequence[str], extension: str = ".png") -> str:
     """`photo_painting.png` for the paths of a photograph and its paintings."""
-    return _cut("_".join(Path(path).stem for path in (content, *styles))) + extension
+    return _cut("_".join(stem_of(path) for path in (content, *styles))) + extension
+
+
+def stem_of(path: str) -> str:
+    """What a file is called without its extension."""
+    return "stdin" if path == STANDARD else Path(path).stem
 
 
 def free_name(path: str) -> str:

@@ -110,9 +110,19 @@ class Painting:
         Raises:
             OutputError: if it cannot be written.
         """
-        image, metadata = self.picture(), self.metadata(finished=finished)
-        quality, alpha = self.job.options.quality, self._alpha(*image.shape[1:3])
-        image_io.write(path, image, metadata=metadata, quality=quality, alpha=alpha)
+        image = self.picture()
+        image_io.write(path, image, **self._how(image, finished=finished))
+        return self._wrote(image, finished=finished)
+
+    def _how(self, image: np.ndarray, *, finished: bool) -> dict[str, Any]:
+        """How `image_io` writes it."""
+        return {
+            "metadata": self.metadata(finished=finished),
+            "quality": self.job.options.quality,
+            "alpha": self._alpha(*image.shape[1:3]),
+        }
+
+    def _wrote(self, image: np.ndarray, *, finished: bool) -> str:
         if finished and self._checkpoint is not None:
             self._checkpoint.remove()
         return f"{image.shape[2]}x{image.shape[1]}"
@@ -202,9 +212,11 @@ class Picture(Painting):
         return self.last is None
 
     def save(self, *, finished: bool) -> tuple[str, str]:
-        """Writes the picture; its path and size."""
-        path = self.job.output.to_write()
-        return path, self.write(path, finished=finished)
+        """Writes the picture; its path, - for standard output, and size."""
+        image = self.picture()
+        how = self._how(image, finished=finished)
+        path = self.job.output.store(image, self._listener.picture, **how)
+        return path, self._wrote(image, finished=finished)
 
     def write_views(self) -> None:
         """Writes what else is asked for, of the picture as it is now."""

@@ -13,7 +13,7 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupts
 from stylize_tf.cli.terminal.progress import fetching_line
-from stylize_tf.cli.terminal.standard_output import print_line
+from stylize_tf.cli.terminal.standard_streams import print_line
 from stylize_tf.config.fields import option
 from stylize_tf.errors import ConfigError
 

@@ -25,6 +25,9 @@ class Console:
         stream: usually `sys.stderr`; None says nothing (a closed standard error).
         quiet: drop information and the live line; warnings and errors stay.
         verbose: add the traceback to errors, and write no live line between raw log lines.
+
+    Attributes:
+        aliases: what is said in place of other texts, such as names of temporary files.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Console:
         self.verbose = verbose
         self._shown = 0
         self._lock = threading.RLock()
+        self.aliases: dict[str, str] = {}
 
     @property
     def is_live(self) -> bool:
@@ -101,6 +105,8 @@ class Console:
                 self._write(ways + "\n")
 
     def _line(self, text: str) -> None:
+        for name, alias in self.aliases.items():
+            text = text.replace(name, alias)
         with self._lock:
             self.clear()
             self._write(one_line(text) + "\n")

@@ -10,6 +10,7 @@ from stylize_tf.cli.exits import explain, with_flag_names
 from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupts
 from stylize_tf.cli.terminal.progress import Progress, duration, fetching_line
+from stylize_tf.cli.terminal.standard_streams import print_picture
 from stylize_tf.jobs.listener import Listener
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class Terminal(Listener):
             self._console.error(text, error)
         else:
             self._console.warning(text)
+
+    def picture(self, data: bytes) -> None:
+        """Writes it to standard output."""
+        print_picture(data)
 
     def is_stopped(self) -> bool:
         """Whether a signal was heard."""

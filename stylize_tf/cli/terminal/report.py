@@ -18,7 +18,7 @@ from stylize_tf.cli.terminal.progress import (
     live_line,
     plain_line,
 )
-from stylize_tf.cli.terminal.standard_output import print_line
+from stylize_tf.cli.terminal.standard_streams import print_line
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from stylize_tf.cli.terminal.standard_output import print_line
+from stylize_tf.cli.terminal.standard_streams import print_line
 
 
 @pytest.mark.parametrize("is_full", [True, False])
