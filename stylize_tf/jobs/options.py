@@ -255,6 +255,13 @@ class Options(Configuration):
     offline: bool | None = option(
         None, "Never use the network; STYLIZE_TF_OFFLINE=1 does the same.", shown="false"
     )
+    progress: str = option(
+        "auto",
+        "How standard error tells how far a run is: a live line on a terminal and a line now and "
+        "then elsewhere (auto), such lines everywhere (plain), none, or each step and all else as "
+        "a line of JSON (json).",
+        choices=("auto", "plain", "none", "json"),
+    )
     quiet: bool = option(False, "No progress, only warnings and errors.")
 
 

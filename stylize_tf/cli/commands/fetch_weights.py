@@ -61,5 +61,5 @@ def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
     source: Source = asked.source  # type: ignore[assignment]
     path = fetch(source, directory, notify=console.info, progress=progress)
     console.clear()
-    print_line(str(path))
+    print_line(str(path), console.warning)
     return Exit.OK

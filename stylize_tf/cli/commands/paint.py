@@ -103,13 +103,13 @@ def _make(
     with interrupts.shielded():
         path, size = run.save(finished=finished)
     where = "to standard output" if path == STANDARD else repr(path)
-    if finished:
-        seconds = duration(time.monotonic() - started)
-        console.info(f"Wrote {where}, {size} pixels, in {seconds}.")
-    else:
-        console.info(f"Interrupted: wrote {run.unfinished}, {where}, {size} pixels.")
+    seconds = time.monotonic() - started
+    text = f"Wrote {where}, {size} pixels, in {duration(seconds)}."
+    if not finished:
+        text = f"Interrupted: wrote {run.unfinished}, {where}, {size} pixels."
+    console.info(text, "written", path=path, finished=finished, seconds=seconds)
     if path != STANDARD:
-        print_line(path)
+        print_line(path, console.warning)
     with interrupts.shielded():
         run.write_views()
     if show and finished:

@@ -44,11 +44,12 @@ class Terminal(Listener):
 
     def fetching(self, done: int, total: int | None) -> None:
         """How much of the weights is here."""
-        self._console.live(fetching_line(done, total))
+        if not self._console.event("fetching", done=done, total=total):
+            self._console.live(fetching_line(done, total))
 
     def looking(self, done: int, total: int) -> None:
         """How many of the inputs were looked at."""
-        if done % 100 == 0:
+        if done % 100 == 0 and not self._console.event("looking", done=done, total=total):
             self._console.live(f"Looking at the pictures: {done} of {total} ...")
 
     def step(self, iterate: Iterate) -> None:
@@ -59,10 +60,12 @@ class Terminal(Listener):
         """Which cell of a sheet is begun, and how long the rest will take."""
         now = time.monotonic()
         self._began = now if self._began is None else self._began
-        self._progress = Progress(self._console)
+        self._progress = Progress(self._console, number=number, total=total)
         left = (now - self._began) / max(number - 1, 1) * (total - number + 1)
         rest = f"; about {duration(left)} left" if number > 1 else ""
-        self._console.info(f"[{number}/{total}] {label}{rest}")
+        self._console.info(
+            f"[{number}/{total}] {label}{rest}", "started", number=number, total=total
+        )
 
     def failed(self, what: str, error: Exception) -> None:
         """A warning, or for those who want to know more an error with its traceback."""

@@ -9,10 +9,9 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from stylize_tf.cli.terminal.console import Console
 from stylize_tf.errors import ConfigError, ImageError, OutputError
 
 _CHUNK_BYTES = 2**20
@@ -72,8 +71,13 @@ def print_picture(data: bytes) -> None:
         ) from error
 
 
-def print_line(text: str) -> None:
-    """Prints to standard output, byte for byte, at once; a reader that went away is no error."""
+def print_line(text: str, warn: Callable[[str], None] = lambda text: None) -> None:
+    """Prints to standard output, byte for byte, at once; a reader that went away is no error.
+
+    Args:
+        text: without the end of its line.
+        warn: called with a line if it cannot be printed for another reason.
+    """
     if sys.stdout is None:
         return
     try:
@@ -85,7 +89,7 @@ def print_line(text: str) -> None:
         sys.stdout.flush()
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            Console(sys.stderr).warning(f"cannot print the result: {error.strerror}.")
+            warn(f"cannot print the result: {error.strerror}.")
         _close_output()
 
 
