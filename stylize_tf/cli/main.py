@@ -133,6 +133,11 @@ def _parse_or_exit(argv: Sequence[str]) -> tuple[ModuleType, CommandLine]:
         command = known[name or DEFAULT]
         return command, read_command_line([argv[0], *arguments], command.FLAGS)
     except HelpRequest as request:
+        if request.topic == "completion":
+            from stylize_tf.cli.completion import script
+
+            print_line(script(request.shell, known))
+            sys.exit(Exit.OK)
         program = PurePath(argv[0]).name
         program = " ".join(filter(None, [_PROGRAMS.get(program, program), name]))
         print_line(_help_text(request.topic, program, command, {} if name else known))
