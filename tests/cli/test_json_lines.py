@@ -38,12 +38,13 @@ def test_every_step_is_a_line_with_all_that_is_known_of_it(events):
     assert (code, out) == (0, "photo_painting.png\n")
     steps = of(told, "step")
     assert [step["evaluation"] for step in steps] == list(range(1, EVALUATIONS + 1))
-    assert steps[-1] == {
+    expected = {
         "event": "step",
         **{"stage": 2, "stages": 2, "step": 2, "steps": 2, "evaluation": 5, "evaluations": 5},
         **{"width": 48, "height": 32, "loss": 0.45, "losses": {"content": 0.25, "style": 0.2}},
         **{"seconds": 0.25, "remaining": 12.0},
     }
+    assert expected.items() <= steps[-1].items()
     [written] = of(told, "written")
     assert (written["path"], written["finished"]) == ("photo_painting.png", True)
     assert of(told, "info")[0]["text"] == "Weights of VGG19: weights for tests."
