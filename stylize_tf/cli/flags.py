@@ -18,6 +18,7 @@ from typing import Any
 from absl import app, logging
 from absl import flags as absl_flags
 
+from stylize_tf.cli.completion import SHELLS
 from stylize_tf.cli.flagfiles import expanded
 from stylize_tf.config.fields import Field, checked, is_repeated, read, type_of
 from stylize_tf.errors import ConfigError
@@ -30,15 +31,17 @@ _ABSL = {
 
 
 class HelpRequest(Exception):  # noqa: N818 - not an error
-    """--help, --helpfull or --version was among the flags.
+    """--help, --helpfull, --version or --completion was among the flags.
 
     Attributes:
         topic: the name of that flag.
+        shell: for --completion, for which.
     """
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, shell: str = "") -> None:
         super().__init__(topic)
         self.topic = topic
+        self.shell = shell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +80,8 @@ def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine
             _HelpParser(name=name), None, name, None, "-", short_name=short, boolean=True
         )
         absl_flags.DEFINE_flag(flag, values)
+    flag = absl_flags.Flag(_CompletionParser(), None, "completion", None, "-")
+    absl_flags.DEFINE_flag(flag, values)
     for name in itertools.chain(*_ABSL.values()):
         absl_flags.FLAGS[name].unparse()
         values[name] = absl_flags.FLAGS[name]
@@ -109,6 +114,13 @@ class _HelpParser(absl_flags.ArgumentParser):
     def parse(self, argument: Any) -> Any:
         if argument == "true":
             raise HelpRequest(self._name)
+
+
+class _CompletionParser(absl_flags.ArgumentParser):
+    def parse(self, argument: Any) -> Any:
+        if argument not in SHELLS:
+            raise ValueError(f"must be one of {', '.join(SHELLS)}")
+        raise HelpRequest("completion", argument)
 
 
 def _define(field: Field, values: absl_flags.FlagValues) -> None:

@@ -67,7 +67,12 @@ def full_help(program: str, command: ModuleType) -> str:
             _two_columns(name, _changes(config)) for name, config in PRESETS.items()
         ]
     sections["Help"] = [
-        _two_columns("--flagfile FILE", "Read flags from a file, one --flag=value a line."),
+        _two_columns("--flagfile FILE", "Read flags from a file, one a line, # before remarks."),
+        _two_columns(
+            "--completion SHELL",
+            "Print what makes bash or zsh complete flags and values: source <(stylize-tf "
+            "--completion bash).",
+        ),
         _two_columns("-h, --help", "The flags that matter most."),
         _two_columns("--helpfull", "This text."),
         _two_columns("--version", "The version."),

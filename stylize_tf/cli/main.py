@@ -14,16 +14,19 @@ import pkgutil
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import PurePath
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import stylize_tf
 from stylize_tf.cli import commands
 from stylize_tf.cli.exits import INSTALL, Exit, explain
+from stylize_tf.cli.flagfiles import expanded
 from stylize_tf.cli.terminal.console import Console, library_messages
 from stylize_tf.cli.terminal.interrupts import Interrupts
-from stylize_tf.cli.terminal.standard_output import open_standard_streams, print_line
+from stylize_tf.cli.terminal.json_lines import JsonLines, json_lines
+from stylize_tf.cli.terminal.standard_streams import open_standard_streams, print_line
 from stylize_tf.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,8 +48,7 @@ def run(command: str | None = None) -> None:
     try:
         from absl import app
     except ImportError as error:
-        Console(sys.stderr).error(f"{error}. {INSTALL}.")
-        sys.exit(Exit.FAILED)
+        _refuse(sys.argv, f"{error}. {INSTALL}.", Exit.FAILED)
     argv = sys.argv if command is None else ["stylize-tf", command, *sys.argv[1:]]
     try:
         app.run(lambda parsed: _execute(*parsed), argv=argv, flags_parser=_parse_or_exit)
@@ -83,22 +85,43 @@ def find_commands() -> dict[str, ModuleType]:
 
 def _execute(command: ModuleType, line: CommandLine) -> int:
     """Carries out a command; every error becomes one line and an exit code."""
-    quiet = any(given.get("quiet", False) for given in line.given)
-    console = Console(sys.stderr, quiet=quiet, verbose=line.verbosity >= 1)
+    with _console(line) as console:
 
-    def announce(signum: int) -> None:
-        console.info("Stopping after this step; once more stops at once.")
+        def announce(signum: int) -> None:
+            console.info("Stopping after this step; once more stops at once.")
 
-    with library_messages(console), Interrupts(announce) as interrupts:
-        try:
-            return int(command.execute(console, interrupts, line))
-        except KeyboardInterrupt as interruption:
-            console.error("interrupted before anything was written.")
-            return _exit_of(interruption)
-        except Exception as error:  # The last place that can turn it into a line.
-            message, code, ways = explain(error)
-            console.error(message, error, ways)
-            return code
+        with library_messages(console), Interrupts(announce) as interrupts:
+            try:
+                return int(command.execute(console, interrupts, line))
+            except KeyboardInterrupt as interruption:
+                code = _exit_of(interruption)
+                console.error("interrupted before anything was written.", code=code)
+                return code
+            except Exception as error:  # The last place that can turn it into a line.
+                message, code, ways = explain(error)
+                console.error(message, error, ways, code=int(code))
+                return code
+
+
+def _console(line: CommandLine) -> AbstractContextManager[Console]:
+    given = {name: value for fields in line.given for name, value in fields.items()}
+    quiet, verbose = given.get("quiet", False), line.verbosity >= 1
+    progress = given.get("progress", "auto")
+    if progress == "json":
+        return json_lines(quiet=quiet, verbose=verbose)
+    return contextlib.nullcontext(
+        Console(sys.stderr, quiet=quiet, verbose=verbose, progress=progress)
+    )
+
+
+def _refuse(argv: Sequence[str], text: str, code: Exit) -> NoReturn:
+    """Ends the process for a command line that cannot be read, in the form that it asks for."""
+    with contextlib.suppress(ConfigError):
+        argv, _ = expanded(argv)
+    asked = zip(argv, [*argv[1:], ""], strict=True)
+    wants_json = any(x == "--progress=json" or (x, y) == ("--progress", "json") for x, y in asked)
+    (JsonLines if wants_json else Console)(sys.stderr).error(text, code=int(code))
+    sys.exit(code)
 
 
 def _parse_or_exit(argv: Sequence[str]) -> tuple[ModuleType, CommandLine]:
@@ -110,13 +133,17 @@ def _parse_or_exit(argv: Sequence[str]) -> tuple[ModuleType, CommandLine]:
         command = known[name or DEFAULT]
         return command, read_command_line([argv[0], *arguments], command.FLAGS)
     except HelpRequest as request:
+        if request.topic == "completion":
+            from stylize_tf.cli.completion import script
+
+            print_line(script(request.shell, known))
+            sys.exit(Exit.OK)
         program = PurePath(argv[0]).name
         program = " ".join(filter(None, [_PROGRAMS.get(program, program), name]))
         print_line(_help_text(request.topic, program, command, {} if name else known))
         sys.exit(Exit.OK)
     except ConfigError as error:
-        Console(sys.stderr).error(explain(error)[0])
-        sys.exit(Exit.USAGE)
+        _refuse(argv, explain(error)[0], Exit.USAGE)
 
 
 def _named(argv: Sequence[str], known: dict[str, ModuleType]) -> tuple[str, Sequence[str]]:

@@ -15,6 +15,9 @@ Field = dataclasses.Field[Any]
 Needs = Mapping[str, tuple[Any, ...]]
 """Options, and values of each with which another one has an effect; of none, any but nothing."""
 
+_NOTHING = (None, (), 0, "none", ("none",))
+"""Values of options that ask for nothing."""
+
 _TRUTH = {
     **dict.fromkeys(("true", "t", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "f", "no", "off", "0"), False),
@@ -134,6 +137,37 @@ def unknown_field(names: Iterable[str], config_class: type) -> None:
         if name not in known:
             hint = closest(f"`{name}`", [f"`{other}`" for other in known])
             raise ConfigError(f"There is no option `{name}`.{hint}")
+
+
+def missing_needs(field: Field, values: Mapping[str, Any]) -> str:
+    """What the option of a field has no effect without; empty where it has one.
+
+    Args:
+        field: of which option.
+        values: of all options by their names.
+
+    Returns:
+        As `` `color` content or match, not style``.
+    """
+    missing, value = [], None
+    for needs in field.metadata["needs"]:
+        unmet = [x for x in needs.items() if not _is_among(values[x[0]], x[1])]
+        if not unmet:
+            return ""
+        name, allowed = unmet[0]
+        missing.append(f"`{name}` {_or(allowed)}" if allowed else f"`{name}`")
+        value = values[name]
+    told = f", not {value}" if len(missing) == 1 and value not in (None, ()) else ""
+    return _or(missing) + told if missing else ""
+
+
+def _is_among(value: Any, allowed: Sequence[Any]) -> bool:
+    return value in allowed if allowed else value not in _NOTHING
+
+
+def _or(words: Sequence[Any]) -> str:
+    *most, last = map(str, words)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def closest(name: str, choices: Iterable[str]) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import stat
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from stylize_tf.errors import ImageError, OutputError
 from stylize_tf.machine.atomic_files import create, replacing, try_replacing
@@ -34,6 +35,7 @@ INPUT_EXTENSIONS = (
 PathLike = str | os.PathLike[str]
 
 _MAKE_ROOM = "Make room or choose another place."
+_DEVICE = re.compile(r"con|prn|aux|nul|(?:com|lpt)[1-9\u00b9\u00b2\u00b3]", re.IGNORECASE)
 
 _EFFECTIVE = os.access in os.supports_effective_ids
 
@@ -87,6 +89,10 @@ def open_regular(path: PathLike) -> io.BufferedReader:
         if Path(path).is_symlink():
             raise ImageError(
                 f"{label} is a link to a file that does not exist. Name the file itself."
+            ) from None
+        if "://" in label:
+            raise ImageError(
+                f"{label} is an address, and only files are read. Fetch it first."
             ) from None
         raise ImageError(f"{label} does not exist. Check its name and its folder.") from None
     except PermissionError as error:
@@ -154,6 +160,20 @@ def check_output(path: PathLike, *, inputs: Sequence[PathLike] = ()) -> None:
         raise _unwritable(path, reason(error)) from error
 
 
+def refused_by_windows(path: PathLike) -> str:
+    """Why Windows keeps no file of this name, though it may seem to; empty where it does.
+
+    It has devices of some names, whatever their extension, and takes what follows a colon for
+    another stream of a file.
+    """
+    name = PureWindowsPath(os.fsdecode(path)).name
+    stem = name.partition(".")[0].rstrip()
+    if _DEVICE.fullmatch(stem):
+        return f"{stem} is the name of a device"
+    found = next((letter for letter in name if letter in '<>:"|?*'), "")
+    return f"its name has a {found}" if found else ""
+
+
 def replace_file(path: PathLike, data: bytes) -> None:
     """Makes `data` the content of a file in one step: a reader sees the old or the new, whole.
 
@@ -202,6 +222,8 @@ def _is_same_file(target: Path, source: PathLike) -> bool:
 def _target(path: PathLike) -> Path:
     """The regular file, which need not exist yet, that writing to `path` replaces."""
     label = label_of(path)
+    if os.name == "nt" and (why := refused_by_windows(path)):
+        raise _unwritable(path, why, "Choose another name.")
     try:
         status = Path(path).stat()
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from stylize_tf.iterative import planning, pyramid
 from stylize_tf.iterative.pictures import no_larger
 from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import Options
+from stylize_tf.jobs.options import STANDARD, Options
 from stylize_tf.jobs.recipe import MASK_ROLES, ROLES, Input, Recipe, find_recorded
 from stylize_tf.machine import memory
 
@@ -65,8 +65,23 @@ class Wanted:
         return Input(self.role, self.path, digest)
 
 
-def wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None) -> list[Wanted]:
-    """The inputs of a picture, masks last: those that were given, else those of the recipe."""
+def wanted(
+    config: StyleTransferConfig,
+    options: Options,
+    recipe: Recipe | None,
+    standard_input: str | None = None,
+) -> list[Wanted]:
+    """The inputs of a picture, masks last: those that were given, else those of the recipe.
+
+    Args:
+        config: of the picture.
+        options: of the run.
+        recipe: of `from_picture`.
+        standard_input: the file that stands for it.
+
+    Raises:
+        ImageError: if the recipe's came by standard input.
+    """
     found = []
     for role in ROLES:
         given = getattr(options, role)
@@ -76,9 +91,15 @@ def wanted(config: StyleTransferConfig, options: Options, recipe: Recipe | None)
         if role in (*MASK_ROLES, "fine_style") and paths == NONE:
             continue
         if paths or recipe is None:
-            found += [Wanted(role, path, path) for path in paths]
+            places = {STANDARD: standard_input or STANDARD}
+            found += [Wanted(role, path, places.get(path, path)) for path in paths]
             continue
         for item in recipe.of(role):
+            if item.path == STANDARD:
+                raise ImageError(
+                    f"the {role} of {options.from_picture!r} came by standard input: name its file "
+                    f"by `{role}`, or pipe it in again with `{role}` -."
+                )
             new = Wanted(role, item.path, item.path, item.sha256)
             if not new.is_alpha:
                 place = find_recorded(item, options.from_picture or "")

@@ -100,7 +100,7 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
     _check_one(given.options)
     base = PRESETS[options.preset] if recipe is None else StyleTransferConfig(**recipe.config)
     config = configured(given, base)
-    wanted = inputs.wanted(config, options, recipe)
+    wanted = inputs.wanted(config, options, recipe, given.standard_input)
     check_given([item.role for item in wanted], "`content` PHOTO `style` PAINTING")
     named = options.style
     if any(map(styles.is_folder, named)):
@@ -108,7 +108,7 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
         config = config.replace(style_blend_weights=given.config.get("style_blend_weights", ()))
         inputs.paths_of(wanted).check(config)
         config, options = _expanded(config, options, recorded)
-        wanted = inputs.wanted(config, options, recipe)
+        wanted = inputs.wanted(config, options, recipe, given.standard_input)
     sources = inputs.paths_of(wanted)
     sources.check(config)
     cells = variants(config, named) if variants else []

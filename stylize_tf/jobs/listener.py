@@ -38,6 +38,13 @@ class Listener:
     def failed(self, what: str, error: Exception) -> None:
         """Something beside the picture, or a cell of a sheet, could not be made."""
 
+    def picture(self, data: bytes) -> None:
+        """The finished picture of a run whose `output` is standard output.
+
+        Raises:
+            OutputError: if it cannot be delivered.
+        """
+
     def is_stopped(self) -> bool:
         """Whether no other step shall be made."""
         return False

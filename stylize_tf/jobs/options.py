@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+import re
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import PurePath
 from typing import Any
 
-from stylize_tf.config.fields import Configuration, Needs, option
+from stylize_tf.config.fields import Configuration, missing_needs, option
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
@@ -22,12 +23,31 @@ FILES, MACHINE = "Pictures in and out", "The machine"
 MODES = {"picture": "one picture", "folder": "many pictures", "sheet": "a sheet"}
 """What a run makes, and what messages call it."""
 
-_NOTHING = (None, (), 0, "none", ("none",))
-"""Values of options that ask for nothing."""
-
 _JPEG = {".jpg", ".jpeg"}
 
-_file = functools.partial(option, placeholder="FILE")
+STANDARD = "-"
+"""In place of a file: standard input, or standard output."""
+
+
+def local_path(value: str) -> str:
+    """The path of a file or folder of this machine."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://|data:", value):
+        raise ValueError(
+            "must be a path of this machine: fetch what is elsewhere first, send it on later, or "
+            "use - in a pipe"
+        )
+    return value
+
+
+def _named(value: str) -> str:
+    if value == STANDARD:
+        raise ValueError("must have a name: only `content`, `style` and `output` may be -")
+    return local_path(value)
+
+
+_file = functools.partial(option, placeholder="FILE", parse=_named)
+_pipe = functools.partial(option, placeholder="FILE", parse=local_path)
+_folder = functools.partial(option, placeholder="FOLDER", parse=_named)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +58,13 @@ class Given:
         options: fields of `Options`.
         config: fields of `StyleTransferConfig`; whether they go together is not checked yet.
         from_files: names of those that nothing but a file of flags gave, which serves many runs.
+        standard_input: a file with what that holds, if `content` or `style` is -.
     """
 
     options: Mapping[str, Any]
     config: Mapping[str, Any]
     from_files: Set[str] = frozenset()
+    standard_input: str | None = None
 
 
 def color(value: str) -> str:
@@ -74,13 +96,14 @@ def picture_format(value: str) -> str:
 class Options(Configuration):
     """What a run is asked for, beside how the picture is stylized."""
 
-    content: tuple[str, ...] = _file(
+    content: tuple[str, ...] = _pipe(
         (),
         "The photograph; with `output_dir` also a folder or a pattern in quotes, such as "
-        "'photos/*.jpg' or 'photos/**/*.jpg', and the flag may be given several times.",
+        "'photos/*.jpg' or 'photos/**/*.jpg', and the flag may be given several times. - reads it "
+        "from standard input, as it does for one `style`.",
         section=FILES,
     )
-    style: tuple[str, ...] = _file(
+    style: tuple[str, ...] = _pipe(
         (),
         "The painting; several are blended: give the flag once for each. A folder is one style, "
         "the mean of its paintings. With `output_dir` also patterns, and each photograph is "
@@ -111,25 +134,25 @@ class Options(Configuration):
         "side by side with a color over each. It is written before the first step.",
         modes=("picture",),
     )
-    output: str | None = _file(
+    output: str | None = _pipe(
         None,
         "Where the picture goes; the extension decides the format: png, jpg, webp or tif. A folder "
-        "gets the picture under a free name from both.",
+        "gets it under a free name from both; - is standard output, in `output_format`, and no "
+        "path is printed then.",
         shown="a free name from both, such as photo_painting.png",
         modes=("picture", "sheet"),
     )
-    output_dir: str | None = option(
+    output_dir: str | None = _folder(
         None,
         "Paint many pictures in one run, named photo_painting.png and so on, into this folder. One "
         "that is there already and was made from the same inputs is replaced; no other file is.",
         modes=("folder",),
-        placeholder="FOLDER",
     )
     output_format: str = option(
         "png",
-        "With `output_dir`: format of the pictures, png, jpg, webp or tif.",
+        "With `output_dir` or `output` -: format of the pictures, png, jpg, webp or tif.",
         parse=picture_format,
-        modes=("folder",),
+        needs=({"output_dir": ()}, {"output": (STANDARD,)}),
     )
     skip_existing: bool = option(
         False,
@@ -181,12 +204,11 @@ class Options(Configuration):
         limits=(0, 10_000_000),
         modes=("picture",),
     )
-    checkpoint_dir: str | None = option(
+    checkpoint_dir: str | None = _folder(
         None,
         "Keep the state of the run in this folder, so that the same command goes on after it was "
         "killed, to the same picture byte for byte. Many runs may share a folder.",
         modes=("picture", "folder"),
-        placeholder="FOLDER",
     )
     checkpoint_seconds: int = option(
         15,
@@ -241,6 +263,13 @@ class Options(Configuration):
     offline: bool | None = option(
         None, "Never use the network; STYLIZE_TF_OFFLINE=1 does the same.", shown="false"
     )
+    progress: str = option(
+        "auto",
+        "How standard error tells how far a run is: a live line on a terminal and a line now and "
+        "then elsewhere (auto), such lines everywhere (plain), none, or each step and all else as "
+        "a line of JSON (json).",
+        choices=("auto", "plain", "none", "json"),
+    )
     quiet: bool = option(False, "No progress, only warnings and errors.")
 
 
@@ -262,6 +291,28 @@ def check_modes(given: Mapping[str, Any], mode: str) -> None:
         else:
             way = f"leave out `{'sheet' if 'sheet' in given else 'from_picture'}`"
         raise ConfigError(f"`{field.name}` goes with {MODES[modes[0]]}: {way}.")
+
+
+def piped(given: Mapping[str, Any], mode: str) -> str | None:
+    """The one of `content` and `style` that is read from standard input, None for neither.
+
+    Raises:
+        ConfigError: if something is to be piped that cannot be.
+
+    Args:
+        given: fields of `Options`.
+        mode: one of `MODES`.
+    """
+    names = [x for x in ("content", "style") for y in given.get(x, ()) if y == STANDARD]
+    if len(names) > 1:
+        raise ConfigError(
+            f"`{names[0]}` - and `{names[1]}` -: standard input holds one picture. Name a file."
+        )
+    if names and mode == "folder":
+        raise ConfigError(f"`{names[0]}` - goes with {MODES['picture']}: leave out `output_dir`.")
+    if given.get("output") == STANDARD and given.get("show"):
+        raise ConfigError("`show` opens a file, and `output` - is none: leave one of them out.")
+    return names[0] if names else None
 
 
 def check_needs(
@@ -286,12 +337,11 @@ def check_needs(
     if "sheet" in given.options:
         asked |= {x: True for x in configs[0].to_dict() if len({values[x] for values in every}) > 1}
     for field in (*dataclasses.fields(Options), *dataclasses.fields(StyleTransferConfig)):
-        ways = field.metadata["needs"]
-        if not ways or not asked.get(field.name) or any(_is_met(ways, values) for values in every):
-            continue
-        _refuse(given, field.name, _needed(ways, every[0]), warn)
+        missing = [missing_needs(field, values) for values in every]
+        if asked.get(field.name) and all(missing):
+            _refuse(given, field.name, f"it goes with {missing[0]}. Give that", warn)
     picture = options.output or options.from_picture or ".png"
-    if options.output_dir is not None:
+    if options.output_dir is not None or options.output == STANDARD:
         picture = f".{options.output_format}"
     if options.keep_alpha and _endings(picture) <= _JPEG:
         raise ConfigError("`keep_alpha` goes with png, webp and tif: JPEG holds no transparency.")
@@ -309,29 +359,3 @@ def _refuse(given: Given, name: str, why: str, warn: Callable[[str], None]) -> N
     if name not in given.from_files:
         raise ConfigError(text)
     warn(text)
-
-
-def _is_met(ways: Iterable[Needs], values: Mapping[str, Any]) -> bool:
-    return any(
-        all(_is_one(values[name], allowed) for name, allowed in needs.items()) for needs in ways
-    )
-
-
-def _is_one(value: Any, allowed: Sequence[Any]) -> bool:
-    return value in allowed if allowed else value not in _NOTHING
-
-
-def _needed(ways: Iterable[Needs], values: Mapping[str, Any]) -> str:
-    """``it goes with `color` content or match, not style``, and what to do."""
-    missing = []
-    for needs in ways:
-        name, allowed = next(x for x in needs.items() if not _is_one(values[x[0]], x[1]))
-        missing.append(f"`{name}`" + (f" {_or(allowed)}" if allowed else ""))
-        value = values[name]
-    is_told = len(missing) == 1 and value not in (None, ())
-    return f"it goes with {_or(missing)}{f', not {value}' if is_told else ''}. Give that"
-
-
-def _or(words: Sequence[Any]) -> str:
-    *most, last = map(str, words)
-    return f"{', '.join(most)} or {last}" if most else last

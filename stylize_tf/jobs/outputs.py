@@ -18,7 +18,7 @@ from stylize_tf.images import image_io
 from stylize_tf.images.files import create_file, replace_file
 from stylize_tf.images.timelapse import FORMATS, Timelapse
 from stylize_tf.jobs.inputs import Wanted
-from stylize_tf.jobs.options import Options
+from stylize_tf.jobs.options import STANDARD, Options
 from stylize_tf.machine.atomic_files import try_replacing
 from stylize_tf.machine.extras import require
 
@@ -39,12 +39,14 @@ class Output:
         derived: whether we chose the name; then it must never replace a file.
         beside: what this run writes of other names, which it does not choose for the picture.
         may_replace: of a derived name that is taken, whether what is there may be replaced.
+        is_piped: whether the finished picture goes to standard output; others are named by `path`.
     """
 
     path: str
     derived: bool
     beside: tuple[str, ...] = ()
     may_replace: Callable[[str], bool] = _never
+    is_piped: bool = False
 
     def write(self, data: bytes) -> str:
         """Stores a file whole, where it shall go; a derived name that is taken gets a number.
@@ -71,6 +73,25 @@ class Output:
                 break
         return name
 
+    def deliver(self, data: bytes, pipe: Callable[[bytes], None]) -> str:
+        """Stores the finished picture, or what is left of it; where, - for standard output.
+
+        Args:
+            data: the file.
+            pipe: takes it where it goes to standard output.
+
+        Raises:
+            OutputError: if it cannot be written; where standard output does not take it, it is in
+                a file all the same.
+        """
+        if not self.is_piped:
+            return self.write(data)
+        try:
+            pipe(data)
+        except OutputError as error:
+            raise OutputError(f"{error} It is in {self.write(data)!r}.") from error
+        return STANDARD
+
     def intermediate(self, evaluation: int) -> Output:
         """Where the picture after a step of `save_every` goes: `out-0100.png`."""
         return dataclasses.replace(self, path=with_suffix(self.path, f"-{evaluation:04d}"))
@@ -94,14 +115,19 @@ def find_output(options: Options, files: Sequence[Wanted], named: Sequence[str])
     inputs = [item.found for item in files]
     if options.from_picture is not None:
         inputs.append(options.from_picture)
-    if options.output is not None and not _is_folder(options.output):
+    is_piped = options.output == STANDARD
+    if options.output is not None and not is_piped and not _is_folder(options.output):
         output = Output(options.output, derived=False)
     else:
         styles = named or [item.found for item in files if item.role == "style"]
         again = options.from_picture and Path(options.from_picture).name
         name = again or derived_name(files[0].found, styles)
-        output = Output(free_name(str(Path(options.output or "", name))), derived=True)
-    image_io.check_output(output.path, inputs=inputs)
+        if is_piped:
+            name = str(Path(name).with_suffix(f".{options.output_format}"))
+        folder = "" if is_piped else options.output or ""
+        output = Output(free_name(str(Path(folder, name))), derived=True, is_piped=is_piped)
+    if not is_piped:
+        image_io.check_output(output.path, inputs=inputs)
     taken = {"output": output.path}
     for name in ("compare", "timelapse", "regions_overlay"):
         path = getattr(options, name)
@@ -171,7 +197,12 @@ def make_folder(target: str) -> None:
 
 def derived_name(content: str, styles: Sequence[str], extension: str = ".png") -> str:
     """`photo_painting.png` for the paths of a photograph and its paintings."""
-    return _cut("_".join(Path(path).stem for path in (content, *styles))) + extension
+    return _cut("_".join(stem_of(path) for path in (content, *styles))) + extension
+
+
+def stem_of(path: str) -> str:
+    """What a file is called without its extension."""
+    return "stdin" if path == STANDARD else Path(path).stem
 
 
 def free_name(path: str) -> str:

@@ -109,8 +109,15 @@ class Painting:
         recipe = self.job.recipe(config)
         return recipe.to_metadata(self.last.losses, self.last.evaluation, finished=finished)
 
-    def write(self, output: Output, *, finished: bool) -> tuple[str, str]:
+    def write(
+        self, output: Output, *, finished: bool, store: Callable[[bytes], str] | None = None
+    ) -> tuple[str, str]:
         """Writes that picture, with what is known of its making.
+
+        Args:
+            output: what it is called.
+            finished: whether it is.
+            store: puts the file in its place and tells which; `output.write` if None.
 
         Returns:
             Its path, and its size as `512x384`.
@@ -121,7 +128,7 @@ class Painting:
         image, metadata = self.picture(), self.metadata(finished=finished)
         quality, alpha = self.job.options.quality, self._alpha(*image.shape[1:3])
         data = image_io.encode(output.path, image, metadata=metadata, quality=quality, alpha=alpha)
-        path = output.write(data)
+        path = (store or output.write)(data)
         if finished and self._checkpoint is not None:
             self._checkpoint.remove()
         return path, f"{image.shape[2]}x{image.shape[1]}"
@@ -209,8 +216,9 @@ class Picture(Painting):
         return self.last is None
 
     def save(self, *, finished: bool) -> tuple[str, str]:
-        """Writes the picture; its path and size."""
-        return self.write(self.job.output, finished=finished)
+        """Writes the picture; its path, - for standard output, and size."""
+        output, pipe = self.job.output, self._listener.picture
+        return self.write(output, finished=finished, store=lambda x: output.deliver(x, pipe))
 
     def write_views(self) -> None:
         """Writes what else is asked for, of the picture as it is now."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from stylize_tf.config.fields import checked
@@ -140,7 +140,10 @@ def find_recorded(item: Input, picture: str) -> str:
         item: the input; a relative path is meant from where the picture was made.
         picture: whose recipe it is. A file with the recorded hash is preferred to another.
     """
-    places = [item.path, str(Path(picture).parent / item.path)]
+    paths = [item.path]
+    if "\\" in item.path:  # It may have been made on Windows.
+        paths.append(PureWindowsPath(item.path).as_posix())
+    places = [place for path in paths for place in (path, str(Path(picture).parent / path))]
     files = [place for place in places if Path(place).is_file()]
     same = (place for place in files if image_io.sha256(place) == item.sha256)
     return next(same, (files or places)[0])

@@ -23,7 +23,7 @@ from stylize_tf.jobs.job import Job, configured, starting, unfollowable
 from stylize_tf.jobs.job import prepare as prepare_picture
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes
-from stylize_tf.jobs.outputs import Output, derived_name, free_name, with_suffix
+from stylize_tf.jobs.outputs import Output, derived_name, free_name, stem_of, with_suffix
 from stylize_tf.jobs.painting import Painting
 
 PREVIEW_SIZE = 256
@@ -92,7 +92,7 @@ class Sheet:
     def title(self) -> str:
         """The names of the photograph and the paintings, in their order."""
         inputs = [item.path for item in self.job.inputs if item.role in ("content", "style")]
-        return " + ".join(Path(path).stem for path in inputs)
+        return " + ".join(map(stem_of, inputs))
 
     def cell(self, row: int, column: int) -> tuple[Job, dict[str, Any]]:
         """The picture in a cell, and what its configuration changes in that of the sheet."""
@@ -252,7 +252,9 @@ def _output(job: Job) -> Output:
     """`photo_painting_sheet.png`, in place of the name that the picture would have had."""
     content, *paintings = [x.path for x in job.inputs if x.role in ("content", "style")]
     name = with_suffix(derived_name(content, list(job.named) or paintings), "_sheet")
-    return Output(free_name(str(Path(job.output.path).with_name(name))), derived=True)
+    place = Path(job.output.path)
+    path = free_name(str(place.with_name(name).with_suffix(place.suffix)))
+    return dataclasses.replace(job.output, path=path)
 
 
 class SheetRun:
@@ -316,7 +318,7 @@ class SheetRun:
             self._results[place] = current.metadata(finished=True)["result"]
 
     def save(self, *, finished: bool) -> tuple[str, str]:
-        """Writes the sheet; its path and size."""
+        """Writes the sheet; its path, - for standard output, and size."""
         sheet = self._sheet
         height, width = np.max([x.shape[1:3] for x in self._pictures.values()], axis=0).tolist()
         blank = np.full((1, height, width, 3), _NOT_REACHED, np.uint8)
@@ -327,7 +329,8 @@ class SheetRun:
         picture = montage(cells, sheet.rows, sheet.columns, title=sheet.title)
         output, quality = sheet.job.output, sheet.job.options.quality
         data = image_io.encode(output.path, picture, metadata=self._metadata(), quality=quality)
-        return output.write(data), f"{picture.shape[2]}x{picture.shape[1]}"
+        path = output.deliver(data, self._listener.picture)
+        return path, f"{picture.shape[2]}x{picture.shape[1]}"
 
     def write_views(self) -> None:
         """Nothing: the sheet is all there is."""

@@ -127,6 +127,14 @@ def test_terminal_that_is_closed_ends_the_run_after_its_step_and_leaves_the_pict
     assert image_io.size_of("out.png") == (27, 40)
 
 
+def test_pictures_go_through_pipes(folder):
+    quoted = " ".join(f'"{part}"' for part in [*FAKE, "--content=-", INPUTS[1], "--size=40"])
+    command = f"cat photo.png | {quoted} --steps=2 --output - --quiet 2>/dev/null | cat > piped"
+    result = subprocess.run(["bash", "-o", "pipefail", "-c", command], env=ENVIRONMENT)
+    assert result.returncode == 0
+    assert image_io.size_of("piped") == (27, 40)
+
+
 def test_closed_standard_output_and_a_reader_that_goes_away_do_not_stop_a_run(folder):
     quoted = " ".join(f'"{part}"' for part in [*FAKE, *INPUTS, "--size=40", "--steps=2"])
     command = f"{quoted} --output=out.png 2>&1 >&- | head -n 1; exit ${{PIPESTATUS[0]}}"

@@ -13,7 +13,7 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupts
 from stylize_tf.cli.terminal.progress import fetching_line
-from stylize_tf.cli.terminal.standard_output import print_line
+from stylize_tf.cli.terminal.standard_streams import print_line
 from stylize_tf.config.fields import option
 from stylize_tf.errors import ConfigError
 
@@ -61,5 +61,5 @@ def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
     source: Source = asked.source  # type: ignore[assignment]
     path = fetch(source, directory, notify=console.info, progress=progress)
     console.clear()
-    print_line(str(path))
+    print_line(str(path), console.warning)
     return Exit.OK

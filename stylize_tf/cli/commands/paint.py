@@ -5,6 +5,8 @@ Only what --help needs is imported at the top, so that it answers at once.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 import time
 from typing import TYPE_CHECKING
@@ -12,9 +14,13 @@ from typing import TYPE_CHECKING
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupted, Interrupts
-from stylize_tf.cli.terminal.standard_output import print_line
+from stylize_tf.cli.terminal.standard_streams import (
+    check_output_is_piped,
+    input_as_file,
+    print_line,
+)
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.jobs.options import Given, Options
+from stylize_tf.jobs.options import STANDARD, Given, Options, piped
 
 if TYPE_CHECKING:
     from stylize_tf.cli.flags import CommandLine
@@ -47,10 +53,19 @@ def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
     options, config = line.given
     given = Given(options, config, line.from_files)
     axes = sheet.asked_for(options)
-    if "output_dir" in options and not axes:
+    is_folder = "output_dir" in options and not axes
+    from_pipe = piped(options, "folder" if is_folder else "picture")
+    if is_folder:
         return _fill_folder(given, console, interrupts)
+    if options.get("output") == STANDARD:
+        check_output_is_piped()
     terminal = Terminal(console, interrupts)
-    prepared = sheet.prepare(given, terminal) if axes else job.prepare(given, terminal)
+    with contextlib.ExitStack() as stack:
+        if from_pipe is not None:
+            path = stack.enter_context(input_as_file(from_pipe))
+            console.aliases[repr(path)] = "standard input"
+            given = dataclasses.replace(given, standard_input=path)
+        prepared = sheet.prepare(given, terminal) if axes else job.prepare(given, terminal)
     asked = prepared.options
     runtime = _load(asked, console)
     # One that took turns on several devices, as a recipe may tell, is made on the first.
@@ -87,12 +102,14 @@ def _make(
         raise Interrupted(interrupts.note())
     with interrupts.shielded():
         path, size = run.save(finished=finished)
-    if finished:
-        seconds = duration(time.monotonic() - started)
-        console.info(f"Wrote {path!r}, {size} pixels, in {seconds}.")
-    else:
-        console.info(f"Interrupted: wrote {run.unfinished}, {path!r}, {size} pixels.")
-    print_line(path)
+    where = "to standard output" if path == STANDARD else repr(path)
+    seconds = time.monotonic() - started
+    text = f"Wrote {where}, {size} pixels, in {duration(seconds)}."
+    if not finished:
+        text = f"Interrupted: wrote {run.unfinished}, {where}, {size} pixels."
+    console.info(text, "written", path=path, finished=finished, seconds=seconds)
+    if path != STANDARD:
+        print_line(path, console.warning)
     with interrupts.shielded():
         run.write_views()
     if show and finished:

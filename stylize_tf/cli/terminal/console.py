@@ -11,7 +11,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 PROGRAM = "stylize_tf"
 
@@ -19,27 +19,42 @@ PROGRAM = "stylize_tf"
 class Console:
     """Writes lines and a live line to a stream; never raises, whatever happens to the stream.
 
-    Several threads may use it.
+    Several threads may use it. What a line tells is also given in fields, for those who read it
+    by a program, see `JsonLines`; here only the text counts.
 
     Args:
         stream: usually `sys.stderr`; None says nothing (a closed standard error).
         quiet: drop information and the live line; warnings and errors stay.
         verbose: add the traceback to errors, and write no live line between raw log lines.
+        progress: "auto" for a live line where it can be and lines of progress elsewhere, "plain"
+            for lines everywhere, "none" for neither.
+
+    Attributes:
+        aliases: what is said in place of other texts, such as names of temporary files.
     """
 
     def __init__(
-        self, stream: TextIO | None, *, quiet: bool = False, verbose: bool = False
+        self,
+        stream: TextIO | None,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        progress: str = "auto",
     ) -> None:
         self._stream = stream
+        self._progress = progress
         self.quiet = quiet
         self.verbose = verbose
         self._shown = 0
         self._lock = threading.RLock()
+        self.aliases: dict[str, str] = {}
 
     @property
     def is_live(self) -> bool:
         """Whether the live line can be rewritten: a terminal that knows carriage return."""
-        if self._stream is None or self.verbose or os.environ.get("TERM") == "dumb":
+        if self._stream is None or self.verbose or self._progress != "auto":
+            return False
+        if os.environ.get("TERM") == "dumb":
             return False
         try:
             return self._stream.isatty()
@@ -70,27 +85,34 @@ class Console:
                 self._write("\r" + " " * min(self._shown, max(self.width - 1, 1)) + "\r")
                 self._shown = 0
 
-    def info(self, text: str) -> None:
+    def event(self, name: str, **fields: Any) -> bool:
+        """Tells of something in fields alone; false if that must be told as text."""
+        return False
+
+    def info(self, text: str, event: str = "info", **fields: Any) -> None:
         """A line of information."""
         if not self.quiet:
             self._line(f"{PROGRAM}: {text}")
 
     def progress(self, text: str) -> None:
         """A line of progress, where the live line cannot be."""
-        if not self.quiet:
+        if not self.quiet and self._progress != "none":
             self._line(text)
 
-    def warning(self, text: str) -> None:
+    def warning(self, text: str, **fields: Any) -> None:
         """A line that the user should see even when the rest is quiet."""
         self._line(f"{PROGRAM}: warning: {text}")
 
-    def error(self, text: str, error: BaseException | None = None, ways: str = "") -> None:
+    def error(
+        self, text: str, error: BaseException | None = None, ways: str = "", **fields: Any
+    ) -> None:
         """The one line that a failed run ends with, after the traceback if verbose.
 
         Args:
             text: of the line.
             error: what the traceback is of.
             ways: commands that help, on lines of their own below.
+            fields: what else there is to know.
         """
         with self._lock:
             if self.verbose and error is not None:
@@ -103,7 +125,12 @@ class Console:
     def _line(self, text: str) -> None:
         with self._lock:
             self.clear()
-            self._write(one_line(text) + "\n")
+            self._write(one_line(self._named(text)) + "\n")
+
+    def _named(self, text: str) -> str:
+        for name, alias in self.aliases.items():
+            text = text.replace(name, alias)
+        return text
 
     def _write(self, text: str) -> None:
         if self._stream is None:

@@ -10,6 +10,7 @@ from stylize_tf.cli.exits import explain, with_flag_names
 from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupts
 from stylize_tf.cli.terminal.progress import Progress, duration, fetching_line
+from stylize_tf.cli.terminal.standard_streams import print_picture
 from stylize_tf.jobs.listener import Listener
 
 if TYPE_CHECKING:
@@ -43,11 +44,12 @@ class Terminal(Listener):
 
     def fetching(self, done: int, total: int | None) -> None:
         """How much of the weights is here."""
-        self._console.live(fetching_line(done, total))
+        if not self._console.event("fetching", done=done, total=total):
+            self._console.live(fetching_line(done, total))
 
     def looking(self, done: int, total: int) -> None:
         """How many of the inputs were looked at."""
-        if done % 100 == 0:
+        if done % 100 == 0 and not self._console.event("looking", done=done, total=total):
             self._console.live(f"Looking at the pictures: {done} of {total} ...")
 
     def step(self, iterate: Iterate) -> None:
@@ -58,10 +60,12 @@ class Terminal(Listener):
         """Which cell of a sheet is begun, and how long the rest will take."""
         now = time.monotonic()
         self._began = now if self._began is None else self._began
-        self._progress = Progress(self._console)
+        self._progress = Progress(self._console, number=number, total=total)
         left = (now - self._began) / max(number - 1, 1) * (total - number + 1)
         rest = f"; about {duration(left)} left" if number > 1 else ""
-        self._console.info(f"[{number}/{total}] {label}{rest}")
+        self._console.info(
+            f"[{number}/{total}] {label}{rest}", "started", number=number, total=total
+        )
 
     def failed(self, what: str, error: Exception) -> None:
         """A warning, or for those who want to know more an error with its traceback."""
@@ -70,6 +74,10 @@ class Terminal(Listener):
             self._console.error(text, error)
         else:
             self._console.warning(text)
+
+    def picture(self, data: bytes) -> None:
+        """Writes it to standard output."""
+        print_picture(data)
 
     def is_stopped(self) -> bool:
         """Whether a signal was heard."""

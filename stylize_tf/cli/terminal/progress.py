@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stylize_tf.cli.terminal.console import Console
 
@@ -26,10 +26,14 @@ class Progress:
     Args:
         console: where to show it.
         clock: seconds that only grow; another one in tests.
+        place: fields that say which of many pictures the iterates are of.
     """
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, console: Console, clock: Callable[[], float] = time.monotonic, **place: int
+    ) -> None:
         self._console = console
+        self._place = place
         self._clock = clock
         self._last = float("-inf")
         self._stage = 0
@@ -39,6 +43,8 @@ class Progress:
         """Shows where the run stands, if it is time to."""
         for message in iterate.messages:
             self._console.info(message)
+        if self._console.event("step", **self._place, **step_fields(iterate)):
+            return
         starts = iterate.stage != self._stage
         if starts:  # Its first step traces and compiles, which says nothing about the pace.
             self._stage, self._pace = iterate.stage, None
@@ -56,6 +62,15 @@ class Progress:
             self._console.live(live_line(iterate, self._pace, self._console.width - 1))
         else:
             self._console.progress(plain_line(iterate, self._pace))
+
+
+def step_fields(iterate: Iterate) -> dict[str, Any]:
+    """What a program may want to know of a step."""
+    names = (
+        *("stage", "stages", "step", "steps", "evaluation", "evaluations", "width", "height"),
+        *("loss", "best_loss", "losses", "seconds", "remaining"),
+    )
+    return {name: getattr(iterate, name) for name in names if hasattr(iterate, name)}
 
 
 def plain_line(iterate: Iterate, pace: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stylize_tf.cli.exits import Exit, explain
 from stylize_tf.cli.terminal.console import Console
@@ -17,8 +17,9 @@ from stylize_tf.cli.terminal.progress import (
     duration,
     live_line,
     plain_line,
+    step_fields,
 )
-from stylize_tf.cli.terminal.standard_output import print_line
+from stylize_tf.cli.terminal.standard_streams import print_line
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate
@@ -59,7 +60,8 @@ class Report(Terminal):
         self._estimate = Estimate(works, devices)
         self._total = len(self._estimate.unpainted)
         there = f", {self._skipped} are there" if self._skipped else ""
-        self._console.info(f"{_pictures(self._total)} to paint{there}.")
+        counts = {"total": self._total, "skipped": self._skipped}
+        self._console.info(f"{_pictures(self._total)} to paint{there}.", "begun", **counts)
 
     def skipped(self, number: int | None = None) -> None:
         """A picture, of a number if it was to be painted, is there already."""
@@ -78,7 +80,8 @@ class Report(Terminal):
         with self._lock:
             self._estimate.start(number, self._clock())
             if not self._console.is_live:
-                self._console.info(f"{self._place(number)} {text}")
+                line = f"{self._place(number)} {text}"
+                self._console.info(line, "started", number=number, total=self._total)
 
     def update(self, number: int, iterate: Iterate) -> None:
         """A picture made a step."""
@@ -87,10 +90,13 @@ class Report(Terminal):
             for message in iterate.messages:
                 self._console.info(f"{self._place(number)} {message}")
             now, live = self._clock(), self._console.is_live
+            seconds = self._estimate.left(now)
+            place = {"number": number, "total": self._total, "remaining_of_all": seconds}
+            if self._console.event("step", **place, **step_fields(iterate)):
+                return
             if now - self._told < (REDRAW_SECONDS if live else PLAIN_SECONDS):
                 return
             self._told = now
-            seconds = self._estimate.left(now)
             left = "" if seconds is None else f"  {duration(seconds)} left"
             if live:
                 self._console.live(self._live_text(self._console.width - 1, left))
@@ -107,9 +113,12 @@ class Report(Terminal):
             left = self._estimate.left(now)
             rest = "" if not left else f"; {duration(left)} left"
             self._console.info(
-                f"{self._place(number)} Wrote {path!r}, {size} pixels, in {seconds:.0f} s{rest}."
+                f"{self._place(number)} Wrote {path!r}, {size} pixels, in {seconds:.0f} s{rest}.",
+                "written",
+                **{"number": number, "total": self._total, "path": path, "finished": True},
+                seconds=seconds,
             )
-            print_line(path)
+            print_line(path, self._console.warning)
 
     def lost(
         self,
@@ -128,7 +137,8 @@ class Report(Terminal):
             line = message if message[:1] in "'\"" else f"{path!r}: {message}"
             if line not in self._messages:
                 self._messages.add(line)
-                self._console.error(line, error)
+                place: dict[str, Any] = {"number": number, "total": self._total, "path": path}
+                self._console.error(line, error, code=int(code), **place)
             self._estimate.drop(number)
             if kept is not None:
                 self._console.warning(f"the best picture before the failure is {kept!r}.")
@@ -138,16 +148,17 @@ class Report(Terminal):
     def unfinished(self, path: str | None) -> None:
         """A picture was interrupted, and what there was of it written, or nothing was."""
         if path is not None:
-            self._console.info(f"Interrupted: wrote the best picture so far, {path!r}.")
+            line = f"Interrupted: wrote the best picture so far, {path!r}."
+            self._console.info(line, "written", path=path, finished=False)
 
     def end(self) -> int:
         """Tells what became of all pictures, and returns the exit code."""
         signum = self._interrupts.signum
         with self._lock:
             code = self._exit(signum)
-            text = self._summary(signum)
-            tell = self._console.info if code == Exit.OK else self._console.error
-            tell(text)
+            text, counts = self._summary(signum)
+            if not self._console.event("ended", text=text, code=int(code), **counts):
+                (self._console.info if code == Exit.OK else self._console.error)(text)
             return code
 
     def _exit(self, signum: int | None) -> int:
@@ -159,7 +170,7 @@ class Report(Terminal):
             return Exit.OK
         return Exit.PARTLY if self._written + self._skipped else next(iter(self._failures.values()))
 
-    def _summary(self, signum: int | None) -> str:
+    def _summary(self, signum: int | None) -> tuple[str, dict[str, int]]:
         left = len(self._estimate.unpainted)
         counts = {
             "written": self._written,
@@ -176,7 +187,7 @@ class Report(Terminal):
             more = len(names) - _NAMED
             text += "; failed: " + ", ".join(names[:_NAMED])
             text += f" and {more} more" if more > 0 else ""
-        return text + "." + (" --skip_existing goes on from here." if left else "")
+        return text + "." + (" --skip_existing goes on from here." if left else ""), counts
 
     def _place(self, number: int) -> str:
         return f"[{number}/{self._total}]"
