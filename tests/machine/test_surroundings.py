@@ -14,7 +14,6 @@ import tensorflow as tf
 import stylize_tf
 from stylize_tf.errors import ConfigError, StylizationError
 from stylize_tf.evaluation.engine import Engine
-from stylize_tf.machine import surroundings
 from stylize_tf.machine.keras_backend import check_backend
 from stylize_tf.machine.surroundings import check_surroundings
 from tests.fakes.small_pictures import PLAIN
@@ -75,13 +74,6 @@ def test_checks_of_numbers_are_told_why_they_cannot_stay(plain, content, style):
     finally:
         tf.debugging.disable_check_numerics()
     assert plain(content, style).shape == (1, 24, 18, 3)
-
-
-def test_arithmetic_that_leaves_float32_is_told(monkeypatch):
-    """The true setting cannot be undone: it is shown in a process of its own."""
-    log = tf.math.log
-    monkeypatch.setattr(surroundings.tf.math, "log", lambda x: tf.cast(log(x), tf.float64))
-    refused(check_surroundings, match="prefer_float32=True")
 
 
 def in_a_fork(connection, call):
