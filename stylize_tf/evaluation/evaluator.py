@@ -53,8 +53,8 @@ class Evaluator:
         self.extractor = extractor
         self._objective = objective
         self.of_paintings: Newest[OfTerms] = Newest(KEPT_STATISTICS)
-        self._describing: dict[tuple[str, bool], Tiling] = {}
-        self._evaluating: dict[int, Tiling] = {}
+        self._describing: Newest[Tiling] = Newest()
+        self._evaluating: Newest[Tiling] = Newest()
 
     def statistics(
         self, source: str, image: tf.Tensor, coverage: Coverages | None = None
@@ -69,15 +69,16 @@ class Evaluator:
         objective = self._objective.of(source)
         if not objective.terms:
             return {}
-        # No deeper than these layers need.
-        outputs = {name: self.extractor.output[name] for name in objective.layers()}
         is_small = image.shape[1] * image.shape[2] <= STATISTICS_PIXELS
-        key = (source, is_small)
-        if key not in self._describing:
+
+        def make() -> Tiling:
+            # No deeper than these layers need.
+            outputs = {name: self.extractor.output[name] for name in objective.layers()}
             extractor = keras.Model(self.extractor.input, outputs)
-            banded = 0 if is_small else len(cut(extractor))
-            self._describing[key] = Tiling(extractor, objective, banded)
-        return self._describing[key].statistics(tf.constant(image), STATISTICS_PIXELS, coverage)
+            return Tiling(extractor, objective, 0 if is_small else len(cut(extractor)))
+
+        tiling = self._describing.get((source, is_small), make)
+        return tiling.statistics(tf.constant(image), STATISTICS_PIXELS, coverage)
 
     @property
     def segments(self) -> list[Segment]:
@@ -93,7 +94,7 @@ class Evaluator:
 
         Traced once for all sizes, for targets of one structure.
         """
-        if tiles.banded not in self._evaluating:
-            self._evaluating[tiles.banded] = Tiling(self.extractor, self._objective, tiles.banded)
-        tiling = self._evaluating[tiles.banded]
+        tiling = self._evaluating.get(
+            tiles.banded, lambda: Tiling(self.extractor, self._objective, tiles.banded)
+        )
         return lambda image, targets: tiling.value_and_gradient(image, targets, tiles.pixels)
