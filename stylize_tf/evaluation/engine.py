@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,7 +33,9 @@ class Engine:
     """A network and its compiled functions, kept by what they compile.
 
     Two configurations that differ only in what is data to the compiled functions (sizes, weights of
-    terms, optimizers, colors) share them. One engine may serve many `Stylizer`s, in turn.
+    terms, optimizers, colors) share them. One engine may serve many `Stylizer`s, also in several
+    threads: each function is traced once, by the first that wants it. Copies are the engine itself;
+    pickled it is its network and its units, and compiles anew.
 
     Args:
         network: a chain of convolutions and poolings, see `features.build_extractor`.
@@ -57,6 +60,7 @@ class Engine:
         self.formats: Newest[str] = Newest(KEPT_PAINTINGS)
         self.samples: dict[str, list[Sample]] = {}
         self._units = units or {}
+        self._kept = kept
         self._evaluators: Newest[Evaluator] = Newest(kept)
 
     @classmethod
@@ -72,6 +76,17 @@ class Engine:
         if not isinstance(found, weights.Weights):
             found = weights.find(found)
         return cls(features.vgg19(found.tensors), features.MEAN_ACTIVATIONS)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        with tf.init_scope():
+            weights = self.network.get_weights()
+        return _restored, (self.network.to_json(), weights, self._units, self._kept)
+
+    def __copy__(self) -> Engine:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Engine:
+        return self
 
     @functools.cached_property
     def digest(self) -> str:
@@ -116,3 +131,11 @@ class Engine:
 
         key = (objective.key, config.pooling, config.padding, name)
         return self._evaluators.get(key, make)
+
+
+def _restored(
+    network: str, weights: list[np.ndarray], units: Mapping[str, float], kept: int
+) -> Engine:
+    model = keras.models.model_from_json(network)
+    model.set_weights(weights)
+    return Engine(model, units, kept)

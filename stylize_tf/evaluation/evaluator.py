@@ -38,8 +38,8 @@ class Evaluator:
         self.extractor = extractor
         self._objective = objective
         self.of_paintings: Newest[OfTerms] = Newest(KEPT_STATISTICS)
-        self._describing: dict[tuple[str, bool], Tiling] = {}
-        self._evaluating: dict[int, Tiling] = {}
+        self._describing: Newest[Tiling] = Newest()
+        self._evaluating: Newest[Tiling] = Newest()
 
     def statistics(
         self, source: str, image: tf.Tensor, coverage: Coverages | None = None
@@ -69,14 +69,14 @@ class Evaluator:
 
     def _described(self, source: str, objective: Objective, by_bands: bool) -> Tiling:
         """What takes the statistics for terms of a source."""
-        key = (source, by_bands)
-        if key not in self._describing:
+
+        def make() -> Tiling:
             # No deeper than these layers need.
             outputs = {name: self.extractor.output[name] for name in objective.layers()}
             extractor = keras.Model(self.extractor.input, outputs)
-            banded = len(cut(extractor)) if by_bands else 0
-            self._describing[key] = Tiling(extractor, objective, banded)
-        return self._describing[key]
+            return Tiling(extractor, objective, len(cut(extractor)) if by_bands else 0)
+
+        return self._describing.get((source, by_bands), make)
 
     @property
     def segments(self) -> list[Segment]:
@@ -97,7 +97,7 @@ class Evaluator:
 
         Traced once for all sizes, for targets of one structure.
         """
-        if tiles.banded not in self._evaluating:
-            self._evaluating[tiles.banded] = Tiling(self.extractor, self._objective, tiles.banded)
-        tiling = self._evaluating[tiles.banded]
+        tiling = self._evaluating.get(
+            tiles.banded, lambda: Tiling(self.extractor, self._objective, tiles.banded)
+        )
         return lambda image, targets: tiling.value_and_gradient(image, targets, tiles.pixels)

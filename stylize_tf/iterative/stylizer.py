@@ -46,8 +46,9 @@ class Stylizer:
 
     Its engine keeps the network, the compiled functions, which are traced once for all sizes, and
     the statistics of the last styles, so that later pictures start sooner. Gatys, Ecker & Bethge
-    (2016) is the method; README.md tells where we differ. Several `iterate` may be under way in
-    turn, but not in several threads at once.
+    (2016) is the method; README.md tells where we differ. Several `iterate` may be under way, in
+    turn and in several threads, with the pixels that each has alone. A copy is the stylizer itself;
+    pickled it is its options and its network.
 
     Args:
         config: all options; its defaults if None.
@@ -87,6 +88,15 @@ class Stylizer:
             precision=self._precision(),
             memory=round(memory.limit(self._config.memory, tf.zeros([]).device) / 1e9, 3),
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self._config, self.engine)
+
+    def __copy__(self) -> Stylizer:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Stylizer:
+        return self
 
     @property
     def config(self) -> StyleTransferConfig:
@@ -295,6 +305,10 @@ def _told_of_memory() -> Iterator[None]:
             "Out of memory as the pictures are made ready. Ask for a smaller `size`, give smaller "
             "pictures, or close other programs."
         ) from error
+
+
+def _restored(config: StyleTransferConfig, engine: Engine) -> Stylizer:
+    return Stylizer(config, engine=engine)
 
 
 def stylize(

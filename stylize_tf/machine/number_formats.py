@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import statistics
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -21,6 +22,9 @@ _FASTER, _HOPELESS = 0.75, 2.0
 _FEWEST = 3
 """Rounds that every format takes part in."""
 
+_measuring = threading.Lock()
+"""Other threads would be in the way."""
+
 
 def fastest(agreement: Callable[[str], float]) -> str:
     """The fastest format here whose gradients agree: "float32", "bfloat16" or "float16".
@@ -29,8 +33,9 @@ def fastest(agreement: Callable[[str], float]) -> str:
         agreement: cosine between the gradients in a format and in float32; asked only of formats
             that are faster.
     """
-    fast = (name for name in faster_formats(tf.zeros([]).device) if agreement(name) >= AGREEMENT)
-    return next(fast, "float32")
+    with _measuring:
+        formats = faster_formats(tf.zeros([]).device)
+    return next((name for name in formats if agreement(name) >= AGREEMENT), "float32")
 
 
 @functools.cache

@@ -24,8 +24,7 @@ def check_surroundings() -> None:
 
     Raises:
         StylizationError: in a process that was forked off one in which TensorFlow worked; where a
-            graph is built in place of computing; if numbers get other formats than they should, or
-            may not be infinite.
+            graph is built in place of computing; if numbers may not be infinite.
         ConfigError: if Keras works with another library than TensorFlow.
     """
     import tensorflow as tf
@@ -46,19 +45,13 @@ def check_surroundings() -> None:
             "`tf.Graph`, and without `tf.compat.v1.disable_eager_execution`."
         )
     try:
-        infinite = tf.math.log(tf.zeros([]))
+        tf.math.log(tf.zeros([]))
     except tf.errors.InvalidArgumentError as error:
         raise StylizationError(
             "`tf.debugging.enable_check_numerics` stops at every infinity, which a loss is before "
             "it is known: call `tf.debugging.disable_check_numerics` before. Steps that are not "
             "finite are taken back here in any case."
         ) from error
-    if (infinite * 1.0).dtype != tf.float32:
-        raise StylizationError(
-            "TensorFlow's NumPy behavior makes float64 of float32 here: leave out "
-            "`tf.experimental.numpy.experimental_enable_numpy_behavior`, or give it "
-            "`prefer_float32=True`."
-        )
 
 
 def check_backend() -> None:

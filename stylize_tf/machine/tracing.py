@@ -8,6 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from stylize_tf.machine.newest import Newest
+
 
 def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """`tf.function` for one function of several objects.
@@ -24,14 +26,13 @@ def of_any_size(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Another number of pictures or channels, format or shape of other tensors makes another trace.
     """
-    traced: dict[tuple[tf.TensorSpec, ...], Callable[..., Any]] = {}
+    traced: Newest[Callable[..., Any]] = Newest()
 
     def call(*arguments: Any) -> Any:
         signature = tf.nest.map_structure(_spec, list(arguments))
         key = tuple(tf.nest.flatten(signature))
-        if key not in traced:
-            traced[key] = compiled(function, input_signature=signature)
-        return traced[key](*arguments)
+        make = functools.partial(compiled, function, input_signature=signature)
+        return traced.get(key, make)(*arguments)
 
     return call
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf.config.layers import IMAGE
-from stylize_tf.network.layers import take_weights, untrained
+from stylize_tf.network.layers import copied, pinned_config, take_weights, untrained
 
 MEAN_PIXEL_BGR = (103.939, 116.779, 123.68)
 
@@ -77,10 +77,12 @@ class VGGInput(keras.layers.Layer):
 def vgg19(tensors: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> keras.Model:
     """`keras.applications.VGG19` without its classifier, with the given weights.
 
+    It is float32 and channels last whatever Keras is set to.
+
     Args:
         tensors: layer name -> (kernel `[h, w, in, out]`, bias `[out]`), as `weights.find` returns.
     """
-    model = keras.applications.VGG19(include_top=False, weights=None)
+    model = copied(keras.applications.VGG19(include_top=False, weights=None))
     for name, (kernel, bias) in tensors.items():
         model.get_layer(name).set_weights([kernel, bias])
     return model
@@ -127,7 +129,7 @@ def build_extractor(
     for index, layer in enumerate(chain):
         if set(wanted) <= set(maps):
             break
-        config = {**layer.get_config(), "dtype": policy, "trainable": False}
+        config = pinned_config(layer, policy)
         if isinstance(layer, keras.layers.Conv2D):
             if index == 0 and padding != "zero":
                 config["padding"] = "valid"

@@ -10,6 +10,24 @@ import keras
 import tensorflow as tf
 
 
+def pinned_config(
+    layer: keras.layers.Layer, policy: str = "float32", **changes: Any
+) -> dict[str, Any]:
+    """The configuration of a copy of a layer that has no format left to a global setting.
+
+    Args:
+        layer: any; a layout of channels first, which Keras may be set to, becomes channels last.
+        policy: of number formats, as Keras names it.
+        changes: fields of the configuration.
+    """
+    config = {**layer.get_config(), "dtype": policy, "trainable": False}
+    if "data_format" in config:
+        config["data_format"] = "channels_last"
+    # The copy gets the weights of the layer; random ones would take most of the time.
+    config |= {name: "zeros" for name in config if name.endswith("_initializer")}
+    return {**config, **changes}
+
+
 def untrained() -> AbstractContextManager[Any]:
     """A scope whose variables no `tf.GradientTape` watches.
 
@@ -27,3 +45,17 @@ def take_weights(copy: keras.layers.Layer, layer: keras.layers.Layer) -> None:
 
 def _untrained(make: Callable[..., Any], **options: Any) -> Any:
     return make(**{**options, "trainable": False})
+
+
+def copied(model: keras.Model) -> keras.Model:
+    """A model of the same layers in float32 and channels last, whose weights are zeros.
+
+    Args:
+        model: of one input with three channels, wherever they are in it.
+    """
+    with untrained():
+        return keras.models.clone_model(
+            model,
+            input_tensors=keras.Input([None, None, 3], dtype="float32"),
+            clone_function=lambda layer: type(layer).from_config(pinned_config(layer)),
+        )

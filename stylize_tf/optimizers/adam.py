@@ -135,4 +135,4 @@ def _back(state: AdamState) -> AdamState:
 
 def _resized(moment: tf.Tensor, image: tf.Tensor, power: int) -> tf.Tensor:
     growth = np.prod(image.shape[1:3]) / np.prod(moment.shape[1:3])
-    return tf.image.resize(moment, image.shape[1:3], "bilinear") / growth**power
+    return tf.image.resize(moment, image.shape[1:3], "bilinear") / float(growth**power)

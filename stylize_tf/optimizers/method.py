@@ -8,14 +8,17 @@ gradient is not finite, or whose loss has run away, is taken back and tried smal
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import tensorflow as tf
 
+from stylize_tf.machine.newest import Newest
 from stylize_tf.machine.tracing import of_any_size
 from stylize_tf.objective.targets import Losses, ValueAndGradient
+
+_ADVANCES: Newest[Callable[..., Any]] = Newest(128)
+"""What is compiled, by the method."""
 
 
 class Method(Protocol):
@@ -88,14 +91,10 @@ class ImageOptimizer:
         """Evaluates the image once, moves it, and returns the losses it had before."""
         losses, gradient = self.value_and_gradient(self.state.x, targets)
         loss = tf.add_n(list(losses.values()))
-        self.state = _compiled_advance(self._method)(self.state, loss, gradient)
+        advance = _ADVANCES.get(self._method, lambda: of_any_size(self._method.advance))
+        self.state = advance(self.state, loss, gradient)
         return losses
 
     def result(self) -> tf.Tensor:
         """The image to show."""
         return self._method.result(self.state)
-
-
-@functools.lru_cache
-def _compiled_advance(method: Method) -> Callable[..., Any]:
-    return of_any_size(method.advance)

@@ -75,13 +75,6 @@ def test_checks_of_numbers_are_told_why_they_cannot_stay(plain, content, style):
     assert plain(content, style).shape == content.shape
 
 
-def test_arithmetic_that_leaves_float32_is_told(monkeypatch):
-    """The true setting cannot be undone: it is shown in a process of its own."""
-    log = tf.math.log
-    monkeypatch.setattr(tf.math, "log", lambda x: tf.cast(log(x), tf.float64))
-    refused(check_surroundings, match="prefer_float32=True")
-
-
 def in_a_fork(connection, call):
     try:
         call()
