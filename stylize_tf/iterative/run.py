@@ -14,6 +14,7 @@ import tensorflow as tf
 from stylize_tf.errors import StylizationError
 from stylize_tf.evaluation.evaluator import OUT_OF_MEMORY
 from stylize_tf.evaluation.segments import Tiles
+from stylize_tf.images import image_io
 from stylize_tf.iterative.checkpoint import Snapshot
 from stylize_tf.iterative.preparation import Preparation
 from stylize_tf.iterative.pyramid import Stage
@@ -79,6 +80,10 @@ class Iterate:
         The picture of the lowest loss, or with `average_decay` the average over the iterates.
         """
         return np.clip(self.finish(np.clip(self.picture.numpy(), 0, 1)), 0, 1)
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        return image_io.encode("iterate.png", self.image)
 
 
 class Run:

@@ -154,6 +154,12 @@ def test_the_losses_told_are_those_of_the_picture_however_bad_the_step_was(metho
     assert worse
 
 
+def test_a_notebook_shows_an_iterate_as_its_picture():
+    *_, iterate = Problem().run().iterates()
+    shown = image_io.read(iterate._repr_png_())
+    np.testing.assert_allclose(shown, iterate.image, atol=0.51 / 255)
+
+
 def test_the_first_iterate_tells_what_there_is_to_say_before_it():
     iterates = list(Problem().run(opening="Begins anew.").iterates())
     assert [x.messages for x in iterates] == [("Begins anew.",), *[()] * 7]
