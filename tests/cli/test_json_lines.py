@@ -41,8 +41,8 @@ def test_every_step_is_a_line_with_all_that_is_known_of_it(events):
     expected = {
         "event": "step",
         **{"stage": 2, "stages": 2, "step": 2, "steps": 2, "evaluation": 5, "evaluations": 5},
-        **{"width": 48, "height": 32, "loss": 0.45, "losses": {"content": 0.25, "style": 0.2}},
-        **{"seconds": 0.25, "remaining": 12.0},
+        **{"width": 48, "height": 32, "loss": 0.45, "step_loss": 0.45},
+        **{"losses": {"content": 0.25, "style": 0.2}, "seconds": 0.25, "remaining": 12.0},
     }
     assert expected.items() <= steps[-1].items()
     [written] = of(told, "written")

@@ -68,9 +68,9 @@ def step_fields(iterate: Iterate) -> dict[str, Any]:
     """What a program may want to know of a step."""
     names = (
         *("stage", "stages", "step", "steps", "evaluation", "evaluations", "width", "height"),
-        *("loss", "best_loss", "losses", "seconds", "remaining"),
+        *("loss", "step_loss", "losses", "seconds", "remaining"),
     )
-    return {name: getattr(iterate, name) for name in names if hasattr(iterate, name)}
+    return {name: getattr(iterate, name) for name in names}
 
 
 def plain_line(iterate: Iterate, pace: float | None) -> str:
