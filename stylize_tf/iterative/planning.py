@@ -106,6 +106,12 @@ class Plan:
         """Of all stages."""
         return sum(stage.steps for stage in self.stages)
 
+    @property
+    def remark(self) -> str:
+        """What there is to say about the seconds, or nothing."""
+        guess = "Nothing like it was painted here yet: the seconds are a guess."
+        return guess if self.is_guess else ""
+
     def __str__(self) -> str:
         rows = [("stage", "pixels", "steps", "evaluated", "seconds", "GB")]
         for number, stage in enumerate(self.stages, start=1):
@@ -120,11 +126,7 @@ class Plan:
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        if self.is_guess:
-            lines.append(
-                "Nothing like it was painted on this machine yet: the seconds are a guess."
-            )
-        return "\n".join(lines)
+        return "\n".join([*lines, *filter(None, [self.remark])])
 
 
 def network_of(config: StyleTransferConfig) -> list[Span]:
