@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from stylize_tf.evaluation.segments import STATISTICS_PIXELS, Tiles
+from stylize_tf.evaluation.segments import STATISTICS_PIXELS, Tiles, statistics_pixels
 
 START, STEP, FIRST, WRITE = "start", "step", "first", "write"
 """Parts of a run: the process up to the picture, a step, what the first step of a stage takes
@@ -80,7 +80,7 @@ def first(
         needed = [
             MAIN,
             *([BANDS] if tiles.banded else []),
-            *([STATISTICS] if pixels > STATISTICS_PIXELS else []),
+            *([STATISTICS] if pixels > statistics_pixels(tiles) else []),
         ]
         new = [name for name in needed if name not in done]
         done.update(new)

@@ -169,6 +169,7 @@ class Stylizer:
             config,
             planning.Sizes.of(sources, config),
             lambda own: self.engine.evaluator(own).segments,
+            compared=len(self.engine.formats) > 0,
         )
         samples = self.engine.samples.get(planning.kind(config), [])
         device = tf.zeros([]).device

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import masks
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation.forecast import START, WRITE, Pace, Part, Sample
 from stylize_tf.iterative import planning
@@ -31,26 +32,31 @@ def check_memory(
         ConfigError: if there is not. What it names suffices in every number format.
     """
     limit = memory.likely_limit(config.memory, options.device)
-    outlines = planning.outlines(config, outline_sizes(config, items, sizes))
     try:
-        planning.check_memory(outlines, limit)
-    except ConfigError:
-        if config.precision == "auto":
-            config = config.replace(precision="float32")  # Which takes most.
-        planning.check_memory(planning.outlines(config, outline_sizes(config, items, sizes)), limit)
+        planning.check_memory(_outlines(config, options, items, sizes, config.precision), limit)
+    except ConfigError:  # Of auto the least: what is named is what the most takes.
+        most = "float32" if config.precision == "auto" else config.precision
+        planning.check_memory(_outlines(config, options, items, sizes, most), limit)
 
 
-def outline_sizes(
-    config: StyleTransferConfig, items: Sequence[Wanted], sizes: Sequence[tuple[int, int]]
-) -> planning.Sizes:
-    """The sizes that a plan is made of; arguments as for `check_sizes`."""
+def _outlines(
+    config: StyleTransferConfig,
+    options: Options,
+    items: Sequence[Wanted],
+    sizes: Sequence[tuple[int, int]],
+    precision: str,
+) -> list[planning.Outline]:
+    """The runs of a picture in a number format."""
     of = {role: [y for x, y in zip(items, sizes, strict=True) if x.role == role] for role in ROLES}
-    return planning.Sizes(
+    regions = len(of["content_mask"]) + options.content_mask.count(masks.ALPHA)
+    known = planning.Sizes(
         content=of["content"][0],
         styles=tuple(of["style"]),
         fine_style=bool(of["fine_style"]),
-        regions=max(len(of["content_mask"]), config.auto_regions),
+        regions=max(regions, config.auto_regions),
     )
+    compared = config.precision == "auto"
+    return planning.outlines(config.replace(precision=precision), known, compared=compared)
 
 
 def plan_of(
@@ -75,12 +81,14 @@ def plan_of(
     """
     samples, formats = rates.read()
     place = _place(options)
-    if config.precision == "auto":
-        config = config.replace(precision=formats.get(place) or rates.guessed_format())
-    own = [*samples.get(_kind(place, config), []), *samples.get(place, [])]
-    speed = rates.guessed_speed(config.precision, options.device)
+    precision = config.precision
+    if precision == "auto":
+        precision = formats.get(place) or rates.guessed_format()
+    outlines = _outlines(config, options, items, sizes, precision)
+    kind = planning.kind(outlines[-1].config)
+    own = [*samples.get(f"{place} {kind}", []), *samples.get(place, [])]
+    speed = rates.guessed_speed(precision, options.device)
     pace = Pace([Sample(*row) for row in own], speed)
-    outlines = planning.outlines(config, outline_sizes(config, items, sizes))
     last = outlines[-1].stages[-1]
     around = [Part(WRITE, last.height * last.width), *([Part(START)] if is_first else [])]
     limit = memory.likely_limit(config.memory, options.device)
@@ -122,7 +130,3 @@ def remember(
 def _place(options: Options) -> str:
     """Where a run works, as rates are told apart."""
     return f"{options.device} {options.threads or 'all'}"
-
-
-def _kind(place: str, config: StyleTransferConfig) -> str:
-    return f"{place} {planning.kind(config)}"

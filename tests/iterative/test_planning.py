@@ -72,6 +72,15 @@ def test_less_memory_takes_bands_and_more_time():
         planned(DEFAULT.replace(size=2048), sizes, 1.0)
 
 
+def test_pictures_that_are_held_count_as_large_as_they_are():
+    """In float32, as they were read and as they are taken; of paintings what the picture takes."""
+    small = Sizes((384, 512), ((384, 512),))
+    large = Sizes((3840, 5120), ((3840, 5120),))
+    more = planned(DEFAULT, large).bytes - planned(DEFAULT, small).bytes
+    photograph, painting = 24 * 99 * 384 * 512, 12 * 99 * 384 * 512
+    assert more == pytest.approx(photograph + painting)
+
+
 def test_paintings_that_are_given_strokes_are_stages_of_their_own():
     plain = planned(DEFAULT, Sizes((384, 512), ((600, 800), (600, 800))))
     fine = planned(DEFAULT, Sizes((384, 512), ((600, 800), (600, 800)), fine_style=True))
