@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stylize_tf.images import image_io
     from stylize_tf.integrations.datasets import dataset
     from stylize_tf.iterative.checkpoint import Checkpoint
+    from stylize_tf.iterative.planning import Plan
     from stylize_tf.iterative.run import Iterate
     from stylize_tf.iterative.stylizer import Stylizer, stylize
 
@@ -39,6 +40,7 @@ _HOMES = {
     "ImageError": "errors",
     "Iterate": "iterative.run",
     "OutputError": "errors",
+    "Plan": "iterative.planning",
     "StylizationError": "errors",
     "StyleTransferConfig": "config.style_transfer",
     "Stylizer": "iterative.stylizer",
@@ -55,6 +57,7 @@ __all__ = [
     "ImageError",
     "Iterate",
     "OutputError",
+    "Plan",
     "StyleTransferConfig",
     "StylizationError",
     "Stylizer",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.arguments import OUTPUT
-from benchmarks.ours import memory_and_time
+from benchmarks.ours import dry_run, memory_and_time
 
 Results = dict[str, Any]
 """Name of a script -> its results; those without a file are missing."""
@@ -182,7 +182,16 @@ def memory_figures(results: Results) -> Iterator[Figure]:
 
 
 def other_figures(results: Results) -> Iterator[Figure]:
-    """Folders and resuming."""
+    """Plans, folders and resuming."""
+    plans = get(results, "dry_run")
+    complete = plans is not None and {"256", "2048"} <= set(plans["whole"]) & set(plans["bands"])
+    for what, ratio, bound in (
+        ("time", "seconds_ratio", 0.25),
+        ("peak memory", "bytes_ratio", 0.15),
+    ):
+        off = dry_run.furthest(plans, ratio) if complete else None
+        what = f"--dry_run against the run, 256 to 2048 px, whole and in bands: {what}"
+        yield at_most(what, bound, off, "{:.0%}")
     row = get(results, "folder_throughput")
     what = "folder of 20 pictures at 256 px, times faster than 20 runs"
     yield at_least(what, 3.0, row["times_faster"] if row and row["pictures"] == 20 else None)

@@ -56,6 +56,7 @@ SCRIPTS = (
     Script("ours.picture_times", ("--sizes", "512")),
     Script("peers.evaluation_cost", ("--ours_only", "--rounds", "3"), peers=True),
     Script("ours.memory_and_time", SMALL_MEMORY),
+    Script("ours.dry_run", ("--sizes", "256", "512")),
     Script("ours.folder_throughput", ("--separate", "4")),
     Script("judge.quality", (), pictures=True),
     Script("peers.time_to_quality", None, peers=True),

@@ -18,6 +18,7 @@ from stylize_tf.jobs.options import FILES, MACHINE
 ENVIRONMENT = {
     "STYLIZE_TF_WEIGHTS": "File of the weights, as --weights.",
     "STYLIZE_TF_OFFLINE": "1 is --offline.",
+    "STYLIZE_TF_RATES": "0 keeps no rates of this machine for --dry_run in ~/.cache/stylize_tf.",
     "STYLIZE_TF_RAW_LOG": "1 shows the log of TensorFlow, as -v 1.",
     "KERAS_HOME": "Folder whose `models` keeps the weights, in place of ~/.keras.",
 }

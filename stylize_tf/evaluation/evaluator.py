@@ -42,7 +42,11 @@ class Evaluator:
         self._evaluating: Newest[Tiling] = Newest()
 
     def statistics(
-        self, source: str, image: tf.Tensor, coverage: Coverages | None = None
+        self,
+        source: str,
+        image: tf.Tensor,
+        coverage: Coverages | None = None,
+        pixels: int | None = None,
     ) -> OfTerms:
         """The statistics of a picture for terms whose targets are from `source`.
 
@@ -52,11 +56,12 @@ class Evaluator:
             source: "content" or "style".
             image: float32 `[1, H, W, 3]` in [0, 1].
             coverage: of regions of the picture; the statistics are those of each.
+            pixels: of a band; `STATISTICS_PIXELS` if None. A picture that has no more goes whole.
         """
         objective = self._objective.of(source)
         if not objective.terms:
             return {}
-        size, pixels = image.shape[1] * image.shape[2], STATISTICS_PIXELS
+        size, pixels = image.shape[1] * image.shape[2], pixels or STATISTICS_PIXELS
         while True:
             try:
                 tiling = self._described(source, objective, size > pixels)

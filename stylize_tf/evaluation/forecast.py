@@ -7,11 +7,11 @@ picture; how fast a machine is, is told by samples of runs on it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from stylize_tf.evaluation.segments import STATISTICS_PIXELS, Tiles
+from stylize_tf.evaluation.segments import STATISTICS_PIXELS, Tiles, statistics_pixels
 
 START, STEP, FIRST, WRITE = "start", "step", "first", "write"
 """Parts of a run: the process up to the picture, a step, what the first step of a stage takes
@@ -80,7 +80,7 @@ def first(
         needed = [
             MAIN,
             *([BANDS] if tiles.banded else []),
-            *([STATISTICS] if pixels > STATISTICS_PIXELS else []),
+            *([STATISTICS] if pixels > statistics_pixels(tiles) else []),
         ]
         new = [name for name in needed if name not in done]
         done.update(new)
@@ -93,18 +93,17 @@ class Pace:
 
     Args:
         samples: of earlier runs, the newest last.
-        guessed_speed: multiplications and additions a second, in pairs, that convolutions make;
-            asked only where no sample tells.
+        speed: multiplications and additions a second, in pairs, that convolutions are guessed to
+            make; where samples of steps tell, it makes no difference.
 
     Attributes:
         is_guess: whether there was none of a step.
     """
 
-    def __init__(self, samples: Sequence[Sample], guessed_speed: Callable[[], float]):
-        self.is_guess = not any(sample.part.startswith(STEP) for sample in samples)
+    def __init__(self, samples: Sequence[Sample], speed: float):
+        self.is_guess = not any(sample.part.split()[0] == STEP for sample in samples)
         self._ratios: dict[str, dict[int, list[float]]] = {}
-        # With samples of steps it cancels out.
-        self._speed = guessed_speed() if self.is_guess else 1e11
+        self._speed = speed
         for sample in samples:
             own = self._ratios.setdefault(sample.part, {}).setdefault(sample.pixels, [])
             own.append(sample.seconds / self._guess(Part(*sample[:3])))
@@ -149,7 +148,7 @@ class Pace:
         name = part.part.split()[0]
         like = [x for x in self._ratios if x.split()[0] == name]
         if not like and name == FIRST:
-            like = [x for x in self._ratios if x.startswith(STEP)]
+            like = [x for x in self._ratios if x.split()[0] == STEP]
         if not like:
             return 1.0
         ratios = [

@@ -9,8 +9,16 @@ from typing import NamedTuple
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation.segments import Span, Tiles
 
-PROCESS = 1.0e9
-"""Bytes of Python, TensorFlow and the network, before there is a picture."""
+PROCESS = 0.97e9
+"""Bytes of Python, TensorFlow, the network and what is compiled of it, without a picture."""
+
+COMPARED = 0.16e9
+"""Bytes more where number formats were compared: another extractor, and what convolutions keep."""
+
+RETAINED = 0.2e9
+RETAINED_PIXELS = 4e5
+"""Bytes that are free and not given back, at most, and pixels of a picture with two thirds of them:
+the allocator gives back only large maps, as those of large pictures are."""
 
 TILE_PIXELS = 2**20
 """Pixels of the largest tile: larger ones are no faster."""
@@ -22,9 +30,9 @@ FEWEST_PAIRS = 3
 """Curvature pairs that L-BFGS should have at least."""
 
 
-VECTORS = 14
-"""Images in float32 that a run holds beside the pairs of L-BFGS: the photograph, the points and
-gradients of an optimizer, and what a step needs in passing."""
+VECTORS = 9
+"""Images in float32 that a run holds beside its inputs and the pairs of L-BFGS: the photograph at
+this size, the points and gradients of an optimizer, and what a step needs in passing."""
 
 
 class Demand(NamedTuple):
@@ -109,7 +117,7 @@ def ways(demand: Demand) -> Iterator[Way]:
         optimizer += max(0, 8 * (height**2 + width**2) - 50 / 3 * pixels) if demand.cosines else 0
         for tiles in choices(pixels, len(demand.segments)):
             maps = evaluation_bytes(tiles, pixels, demand.segments, demand.itemsize)
-            yield Way(tiles, kept, PROCESS + demand.held + optimizer + maps)
+            yield Way(tiles, kept, process_bytes(pixels) + demand.held + optimizer + maps)
 
 
 def choices(pixels: int, segments: int) -> Iterator[Tiles]:
@@ -129,18 +137,23 @@ def smaller(tiles: Tiles, pixels: int, segments: int) -> Tiles | None:
     return Tiles(max(segments - 1, 1), size) if size >= SMALLEST_TILE_PIXELS else None
 
 
+def process_bytes(pixels: int) -> float:
+    """What the process takes beside pictures and maps, of a picture of so many pixels."""
+    return PROCESS + RETAINED * -math.expm1(-pixels / RETAINED_PIXELS)
+
+
 def evaluation_bytes(tiles: Tiles, pixels: int, segments: Sequence[Span], itemsize: int) -> float:
     """What the maps of an evaluation take at the same time.
 
-    Compared with peaks of the resident memory at 0.8, 3.1 and 12.6 megapixels: from 2% too little
-    to 15% too much for the process.
+    Compared with peaks of the resident memory at .05 to 12.6 megapixels, in both formats, whole
+    and in bands: from 8% too little to 7% too much for the process.
     """
 
-    # A map and its gradient, a float32 copy for its statistics, and what the allocator holds.
+    # All maps, and of the largest what its gradient and statistics take.
     def maps(some: Sequence[Span], of: int) -> float:
         numbers = sum(segment.memory for segment in some)
         widest = max((segment.memory / 3.4 for segment in some), default=0.0)
-        return of * (1.3 * numbers * itemsize + 8 * widest)
+        return of * (numbers * itemsize + 2.8 * widest)
 
     target = pixels * 8 * itemsize
     if not tiles.banded:

@@ -36,6 +36,11 @@ WHOLE = Tiles()
 """The picture as a whole."""
 
 
+def statistics_pixels(tiles: Tiles) -> int:
+    """Pixels of the bands in which the statistics for a stage are taken."""
+    return min(tiles.pixels, STATISTICS_PIXELS) if tiles.banded else STATISTICS_PIXELS
+
+
 class Span(Protocol):
     """What decides time and memory of a segment, see `tiling.Segment`."""
 

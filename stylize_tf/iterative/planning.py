@@ -9,6 +9,8 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from stylize_tf.config.fields import layer_kinds, term_fields
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control.fine_style import configuration as fine_style_configuration
@@ -106,6 +108,12 @@ class Plan:
         """Of all stages."""
         return sum(stage.steps for stage in self.stages)
 
+    @property
+    def remark(self) -> str:
+        """What there is to say about the seconds, or nothing."""
+        guess = "Nothing like it was painted here yet: the seconds are a guess."
+        return guess if self.is_guess else ""
+
     def __str__(self) -> str:
         rows = [("stage", "pixels", "steps", "evaluated", "seconds", "GB")]
         for number, stage in enumerate(self.stages, start=1):
@@ -120,11 +128,7 @@ class Plan:
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        if self.is_guess:
-            lines.append(
-                "Nothing like it was painted on this machine yet: the seconds are a guess."
-            )
-        return "\n".join(lines)
+        return "\n".join([*lines, *filter(None, [self.remark])])
 
 
 def network_of(config: StyleTransferConfig) -> list[Span]:
@@ -181,6 +185,7 @@ class Outline:
         segments: of the network.
         demands: of each stage.
         what: it paints, if not the picture.
+        decoded: bytes of what was read of paintings and is not needed as large.
     """
 
     config: StyleTransferConfig
@@ -188,12 +193,15 @@ class Outline:
     segments: Sequence[Span]
     demands: tuple[Demand, ...]
     what: str = ""
+    decoded: float = 0.0
 
 
 def outlines(
     config: StyleTransferConfig,
     sizes: Sizes,
     segments_of: Callable[[StyleTransferConfig], Sequence[Span]] = network_of,
+    *,
+    compared: bool = False,
 ) -> list[Outline]:
     """The runs that a picture takes: one for each painting that is given strokes, and its own.
 
@@ -201,6 +209,7 @@ def outlines(
         config: how.
         sizes: of the pictures.
         segments_of: those of the network that a configuration takes.
+        compared: whether number formats were, or will be.
 
     Raises:
         ConfigError: as `pyramid.final_size`, `stages` and `style_size`.
@@ -217,15 +226,37 @@ def outlines(
             stage = Stage(*painting, own.steps[0])
             network = segments_of(own)
             what = "strokes" if len(paintings) == 1 else f"strokes of style {number}"
-            demand = demands(own, [stage], network)
+            demand = demands(own, [stage], network, held=_compared(compared))
             found.append(Outline(own, (stage,), network, tuple(demand), what))
-    held = 12.0 * sum(
-        min(height, style[0]) * min(width, style[1])
-        for (height, width), style in list(zip(paintings, sizes.styles, strict=True))[1:]
-    )
+    kept = [(min(x, a), min(y, b)) for (x, y), (a, b) in zip(paintings, sizes.styles, strict=True)]
+    held = _held([sizes.content, *kept]) + _compared(compared)
+    decoded = 12 * (_pixels(sizes.styles) - _pixels(kept))
     network = segments_of(config)
     demand = demands(config, stages, network, regions=sizes.regions, held=held)
-    return [*found, Outline(config, stages, network, tuple(demand))]
+    return [*found, Outline(config, stages, network, tuple(demand), decoded=decoded)]
+
+
+def held(images: Sequence[np.ndarray], *, compared: bool) -> float:
+    """Bytes that are taken beside the stages.
+
+    Args:
+        images: photograph and paintings, `[1, H, W, 3]` each.
+        compared: whether number formats were.
+    """
+    return _held([(x.shape[1], x.shape[2]) for x in images]) + _compared(compared)
+
+
+def _compared(compared: bool) -> float:
+    return memory_plan.COMPARED if compared else 0.0
+
+
+def _held(sizes: Sequence[Size]) -> float:
+    """Bytes of pictures in float32, as they were read and as they are taken."""
+    return 24.0 * _pixels(sizes)
+
+
+def _pixels(sizes: Sequence[Size]) -> int:
+    return sum(height * width for height, width in sizes)
 
 
 def check_memory(outlines: Sequence[Outline], bytes_allowed: float) -> list[list[Way]]:
@@ -312,7 +343,7 @@ def _stages(
             count,
             bands(way.tiles, stage, outline.segments),
             first + count * each,
-            way.bytes,
+            way.bytes + outline.decoded,
             outline.what,
         )
         for stage, way, count, (first, each) in zip(outline.stages, ways, steps, taken, strict=True)

@@ -18,7 +18,7 @@ from stylize_tf.control.initial import initial_image
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.forecast import Sample
-from stylize_tf.evaluation.segments import Tiles
+from stylize_tf.evaluation.segments import Tiles, statistics_pixels
 from stylize_tf.iterative import planning, pyramid
 from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot, fits
 from stylize_tf.iterative.pictures import Pictures
@@ -112,7 +112,10 @@ class Preparation:
             self.stages,
             self._segments,
             regions=pictures.mask_count,
-            held=sum(painting.nbytes for painting in pictures.paintings[1:]),
+            held=planning.held(
+                [pictures.photograph, *pictures.paintings],
+                compared=len(self._engine.formats) > 0,
+            ),
         )
         return memory_plan.plan(memory.limit(config.memory), demands)
 
@@ -165,7 +168,7 @@ class Preparation:
                 self._evaluator.value_and_gradient(tiles), *seen
             )
         return Prepared(
-            targets=self._targets(photograph, masks, stage),
+            targets=self._targets(photograph, masks, stage, statistics_pixels(tiles)),
             evaluate=evaluate,
             tiles=tiles,
             method=build_method(self._config, pairs),
@@ -194,7 +197,11 @@ class Preparation:
         )
 
     def _targets(
-        self, photograph: np.ndarray, masks: np.ndarray | None, stage: pyramid.Stage
+        self,
+        photograph: np.ndarray,
+        masks: np.ndarray | None,
+        stage: pyramid.Stage,
+        pixels: int,
     ) -> Targets:
         """What the picture is compared with at a stage.
 
@@ -202,6 +209,7 @@ class Preparation:
             photograph: at the size of the stage, as are
             masks: of the regions, or None where there is one region, all of the picture.
             stage: which one.
+            pixels: of a band in which statistics are taken.
         """
         objective, pictures = self._objective, self._pictures
         of_style, energies = [], []
@@ -210,14 +218,14 @@ class Preparation:
             for number, mask in zip(region.paintings, region.masks, strict=True):
                 painting = pictures.painting_at(number, stage, self.stages[-1])
                 part = None if mask is None else pictures.style_mask_at(mask, stage, painting)
-                statistics.append(self._statistics_of_style(painting, part))
+                statistics.append(self._statistics_of_style(painting, part, pixels))
             of_style.append(objective.targets(statistics, region.shares))
             energies.append(self._energies(statistics[0], of_style[-1]))
         coverage = {}
         if masks is not None:
             coverage = regions.coverage(masks, self._evaluator.extractor)
             coverage = balanced_regions(objective, coverage, energies)
-        own = self._evaluator.statistics("content", photograph)
+        own = self._evaluator.statistics("content", photograph, pixels=pixels)
         of_content = objective.targets([own])
         energies.append(self._energies(own, of_content))
         return Targets(
@@ -231,13 +239,15 @@ class Preparation:
             return {}
         return self._objective.energies(statistics, targets)
 
-    def _statistics_of_style(self, style: np.ndarray, mask: np.ndarray | None) -> OfTerms:
+    def _statistics_of_style(
+        self, style: np.ndarray, mask: np.ndarray | None, pixels: int
+    ) -> OfTerms:
         """Of a painting `[1, H, W, 3]`, or of the part of it under a mask `[1, H, W, 1]`."""
         evaluator = self._evaluator
 
         def make() -> OfTerms:
             coverage = None if mask is None else regions.coverage(mask, evaluator.extractor)
-            return evaluator.statistics("style", style, coverage)
+            return evaluator.statistics("style", style, coverage, pixels)
 
         images = [style] if mask is None else [style, mask]
         digests = [hashlib.sha256(x.tobytes()).hexdigest() for x in images]

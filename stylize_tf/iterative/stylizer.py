@@ -169,9 +169,11 @@ class Stylizer:
             config,
             planning.Sizes.of(sources, config),
             lambda own: self.engine.evaluator(own).segments,
+            compared=len(self.engine.formats) > 0,
         )
         samples = self.engine.samples.get(planning.kind(config), [])
-        pace = Pace(samples, lambda: rates.guessed_speed(config.precision))
+        device = tf.zeros([]).device
+        pace = Pace(samples, rates.guessed_speed(config.precision, device))
         limit = memory.limit(config.memory)
         return planning.plan(outlines, limit, pace, is_fresh=evaluator.is_fresh)
 

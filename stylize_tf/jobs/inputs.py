@@ -14,13 +14,12 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import fine_style, masks
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
-from stylize_tf.iterative import planning, pyramid
+from stylize_tf.iterative import pyramid
 from stylize_tf.iterative.pictures import no_larger
 from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import STANDARD, Options
 from stylize_tf.jobs.recipe import MASK_ROLES, ROLES, Input, Recipe, find_recorded
-from stylize_tf.machine import memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -235,42 +234,6 @@ def check_sizes(
                 if item.role == "fine_style":  # It is never cropped.
                     message = message.replace(", or use `style_fit` crop", "")
                 raise ImageError(message) from error
-
-
-def check_memory(
-    config: StyleTransferConfig,
-    options: Options,
-    items: Sequence[Wanted],
-    sizes: Sequence[tuple[int, int]],
-) -> None:
-    """Makes sure that there is memory for the picture, as far as can be said so early.
-
-    Raises:
-        ConfigError: if there is not. What it names suffices in every number format.
-    """
-    limit = memory.likely_limit(config.memory, options.device)
-    outlines = planning.outlines(config, outline_sizes(config, items, sizes))
-    try:
-        planning.check_memory(outlines, limit)
-    except ConfigError:
-        exact = config.replace(
-            precision="float32" if config.precision == "auto" else config.precision
-        )
-        planning.check_memory(planning.outlines(exact, outline_sizes(exact, items, sizes)), limit)
-        raise
-
-
-def outline_sizes(
-    config: StyleTransferConfig, items: Sequence[Wanted], sizes: Sequence[tuple[int, int]]
-) -> planning.Sizes:
-    """The sizes that a plan is made of; arguments as for `check_sizes`."""
-    of = {role: [y for x, y in zip(items, sizes, strict=True) if x.role == role] for role in ROLES}
-    return planning.Sizes(
-        content=of["content"][0],
-        styles=tuple(of["style"]),
-        fine_style=bool(of["fine_style"]),
-        regions=max(len(of["content_mask"]), config.auto_regions),
-    )
 
 
 def check_masks(wanted: Sequence[Wanted], sizes: Mapping[str, tuple[int, int]]) -> None:

@@ -17,7 +17,7 @@ from stylize_tf.control import masks, styles
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
 from stylize_tf.iterative.sources import Sources
-from stylize_tf.jobs import inputs
+from stylize_tf.jobs import inputs, plan
 from stylize_tf.jobs.folder.finding import is_pattern
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.listener import Listener
@@ -82,17 +82,40 @@ class Job:
         )
 
 
-def prepare(given: Given, listener: Listener, variants: Variants | None = None) -> Job:
-    """Reads and checks all that a picture needs, cheapest first.
+@dataclasses.dataclass(frozen=True)
+class Draft:
+    """What is known of a run before a pixel was read.
+
+    Attributes:
+        config, options, output, named: as those of `Job`.
+        recipe: that was asked for.
+        wanted: the inputs.
+        files: those of them that are files, of which each has
+        sizes: a height and a width.
+        cells: the configurations of a sheet.
+    """
+
+    config: StyleTransferConfig
+    options: Options
+    output: Output
+    named: tuple[str, ...]
+    recipe: Recipe | None
+    wanted: tuple[Wanted, ...]
+    files: tuple[Wanted, ...]
+    sizes: tuple[tuple[int, int], ...]
+    cells: tuple[StyleTransferConfig, ...]
+
+
+def draft(given: Given, listener: Listener, variants: Variants | None = None) -> Draft:
+    """Checks all that can be told from headers, cheapest first; writes and fetches nothing.
 
     Args:
         given: what was asked for.
-        listener: told of what is odd, and how a download of the weights goes.
+        listener: told of what is odd.
         variants: of a sheet, whose cells are all checked.
 
     Raises:
-        ConfigError, ImageError, OutputError, WeightsError, StylizationError: saying which of it
-            cannot be had.
+        ConfigError, ImageError, OutputError: saying which of it cannot be had.
     """
     check_modes(given.options, "picture" if variants is None else "sheet")
     recipe = _recorded(given, listener)
@@ -119,12 +142,30 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
         starting(cell, sources).check(cell)
     files = [item for item in wanted if not item.is_alpha]
     output = find_output(options, files, named)
-    check_folders(options)
     # All headers before the first pixels: a large photograph takes a second to decode.
     sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in files]
     for each in (config, *cells):
         inputs.check_sizes(each, files, sizes)
-        inputs.check_memory(each, options, files, sizes)
+        plan.check_memory(each, options, files, sizes)
+    pictures = tuple(wanted), tuple(files), tuple(sizes)
+    return Draft(config, options, output, named, recipe, *pictures, tuple(cells))
+
+
+def prepare(given: Given, listener: Listener, variants: Variants | None = None) -> Job:
+    """Reads and checks all that a picture needs, cheapest first.
+
+    Args:
+        given: what was asked for.
+        listener: told of what is odd, and how a download of the weights goes.
+        variants: of a sheet, whose cells are all checked.
+
+    Raises:
+        ConfigError, ImageError, OutputError, WeightsError, StylizationError: saying which of it
+            cannot be had.
+    """
+    drawn = draft(given, listener, variants)
+    config, options, recipe, wanted = drawn.config, drawn.options, drawn.recipe, drawn.wanted
+    check_folders(options)
     sources, read = inputs.read_all(wanted, config, options, may_shrink=variants is None)
     inputs.tell_of_transparency(wanted, options, listener)
     _warn_of_masks(sources, wanted, listener)
@@ -136,7 +177,7 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
     found = find_weights(options, listener)
     if recipe and recipe.weights.get("sha256") not in (None, found.sha256):
         listener.warning("other weights than those the picture was made with: pixels will differ.")
-    return Job(config, options, sources, read, output, found, named, alpha)
+    return Job(config, options, sources, read, drawn.output, found, drawn.named, alpha)
 
 
 def starting(config: StyleTransferConfig, sources: Sources) -> Sources:

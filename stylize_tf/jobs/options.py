@@ -161,6 +161,11 @@ class Options(Configuration):
         "machines, may share a folder.",
         modes=("folder",),
     )
+    dry_run: bool = option(
+        False,
+        "Only print what would be painted and written: sizes, steps, bands, seconds and memory, by "
+        "what pictures took on this machine before.",
+    )
     preset: str = option(
         "default", "Named set of options, which other flags override.", choices=PRESETS
     )

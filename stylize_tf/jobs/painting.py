@@ -16,6 +16,7 @@ from stylize_tf.iterative.pictures import cropped
 from stylize_tf.jobs.job import Job
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.outputs import Output, new_folder
+from stylize_tf.jobs.plan import remember
 
 if TYPE_CHECKING:
     import numpy as np
@@ -219,6 +220,13 @@ class Picture(Painting):
         """Writes the picture; its path, - for standard output, and size."""
         output, pipe = self.job.output, self._listener.picture
         return self.write(output, finished=finished, store=lambda x: output.deliver(x, pipe))
+
+    def remember(self, start: float, write: float) -> None:
+        """Keeps what the run took, see `plan.remember`; `write` are the seconds of `save`."""
+        content: Any = self.job.sources.content
+        height, width = self._stylizer.final_size(content)
+        asked, written = self.job.config.precision, (height * width, write)
+        remember(self._options, [self._stylizer], asked=asked, start=start, written=written)
 
     def write_views(self) -> None:
         """Writes what else is asked for, of the picture as it is now."""

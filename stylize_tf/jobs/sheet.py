@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,16 @@ from stylize_tf.errors import ConfigError, ImageError, StylizationError
 from stylize_tf.images import image_io
 from stylize_tf.images.montage import sheet as montage
 from stylize_tf.jobs import painting
-from stylize_tf.jobs.job import Job, configured, starting, unfollowable
+from stylize_tf.jobs.inputs import Wanted
+from stylize_tf.jobs.job import Draft, Job, Variants, configured, starting, unfollowable
+from stylize_tf.jobs.job import draft as draft_picture
 from stylize_tf.jobs.job import prepare as prepare_picture
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options import Given, Options, check_modes
 from stylize_tf.jobs.outputs import Output, derived_name, free_name, stem_of, with_suffix
 from stylize_tf.jobs.painting import Painting
+from stylize_tf.jobs.plan import remember
+from stylize_tf.jobs.recipe import Input
 
 PREVIEW_SIZE = 256
 """Pixels of the side that `size` means, if nothing is said of it."""
@@ -123,6 +128,34 @@ def asked_for(options: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(recorded)
 
 
+@contextlib.contextmanager
+def _blaming(given: Given) -> Iterator[None]:
+    """Makes an error of the axes one of the picture whose recipe they are from, if they are."""
+    try:
+        yield
+    except _AxisError as error:
+        if "sheet" in given.options:
+            raise
+        raise unfollowable(given.options["from_picture"], error) from error
+
+
+def draft(given: Given, listener: Listener) -> tuple[Draft, list[str]]:
+    """What is known of a sheet before a pixel was read, and the labels of its cells, row by row.
+
+    Raises:
+        ConfigError, ImageError, OutputError: saying what cannot be had.
+    """
+    check_modes(given.options, "sheet")
+    with _blaming(given):
+        axes, wanted, variants = _asked(given)
+        drawn = draft_picture(wanted, listener, variants)
+        if drawn.output.derived and "sheet" in given.options:
+            output = _output(drawn.output, drawn.files, drawn.named)
+            drawn = dataclasses.replace(drawn, output=output)
+        labels = [axis.labels for axis in reversed(axes)]
+        return drawn, [", ".join(reversed(place)) for place in itertools.product(*labels)]
+
+
 def prepare(given: Given, listener: Listener) -> Sheet:
     """Reads and checks all that a sheet needs, cheapest first.
 
@@ -131,24 +164,19 @@ def prepare(given: Given, listener: Listener) -> Sheet:
             cannot be had.
     """
     check_modes(given.options, "sheet")
-    try:
+    with _blaming(given):
         return _prepare(given, listener)
-    except _AxisError as error:
-        if "sheet" in given.options:
-            raise
-        raise unfollowable(given.options["from_picture"], error) from error
 
 
-def _prepare(given: Given, listener: Listener) -> Sheet:
-    is_again = "sheet" not in given.options
-    texts = asked_for(given.options)
-    axes = read_axes(texts)
+def _asked(given: Given) -> tuple[tuple[Axis, ...], Given, Variants]:
+    """The axes, what was asked for beside them, and what makes the cells."""
+    axes = read_axes(asked_for(given.options))
     for axis in axes:
         if axis.name in given.config:
             raise ConfigError(
                 f"`{axis.name}` and `sheet` {axis.name}=... exclude each other: leave one out."
             )
-    if not is_again:
+    if "sheet" in given.options:
         given = dataclasses.replace(given, config={"size": PREVIEW_SIZE, **given.config})
     if "from_picture" not in given.options:  # Before anything is read or fetched.
         preset = Options(**given.options).preset
@@ -157,15 +185,21 @@ def _prepare(given: Given, listener: Listener) -> Sheet:
     def variants(config: StyleTransferConfig, named: Sequence[str]) -> list[StyleTransferConfig]:
         return _configs(config, [_of_paintings(axis, named) for axis in axes])
 
-    job = prepare_picture(given, listener, variants)
+    return axes, given, variants
+
+
+def _prepare(given: Given, listener: Listener) -> Sheet:
+    texts = asked_for(given.options)
+    axes, wanted, variants = _asked(given)
+    job = prepare_picture(wanted, listener, variants)
     axes = tuple(_of_paintings(axis, job.named) for axis in axes)
     if any(map(styles.is_folder, job.named)):
         texts = tuple(
             f"{axis.name}={';'.join(axis.texts)}" if axis.name == "style_blend_weights" else text
             for axis, text in zip(axes, texts, strict=True)
         )
-    if job.output.derived and not is_again:
-        job = dataclasses.replace(job, output=_output(job))
+    if job.output.derived and "sheet" in given.options:
+        job = dataclasses.replace(job, output=_output(job.output, job.inputs, job.named))
     return Sheet(job, texts, axes)
 
 
@@ -248,13 +282,13 @@ def _of_paintings(axis: Axis, named: Sequence[str]) -> Axis:
     return Axis(axis.name, tuple(",".join(map(repr, x)) for x in values), tuple(values))
 
 
-def _output(job: Job) -> Output:
+def _output(output: Output, inputs: Sequence[Input | Wanted], named: Sequence[str]) -> Output:
     """`photo_painting_sheet.png`, in place of the name that the picture would have had."""
-    content, *paintings = [x.path for x in job.inputs if x.role in ("content", "style")]
-    name = with_suffix(derived_name(content, list(job.named) or paintings), "_sheet")
-    place = Path(job.output.path)
+    content, *paintings = [x.path for x in inputs if x.role in ("content", "style")]
+    name = with_suffix(derived_name(content, list(named) or paintings), "_sheet")
+    place = Path(output.path)
     path = free_name(str(place.with_name(name).with_suffix(place.suffix)))
-    return dataclasses.replace(job.output, path=path)
+    return dataclasses.replace(output, path=path)
 
 
 class SheetRun:
@@ -331,6 +365,11 @@ class SheetRun:
         data = image_io.encode(output.path, picture, metadata=self._metadata(), quality=quality)
         path = output.deliver(data, self._listener.picture)
         return path, f"{picture.shape[2]}x{picture.shape[1]}"
+
+    def remember(self, start: float, write: float) -> None:
+        """Keeps what the cells took, see `plan.remember`."""
+        job = self._sheet.job
+        remember(job.options, [self._stylizer], asked=job.config.precision, start=start)
 
     def write_views(self) -> None:
         """Nothing: the sheet is all there is."""

@@ -48,3 +48,8 @@ class Newest(Generic[Made]):
             for oldest in list(self._made)[: -self._most]:
                 del self._made[oldest]
         return made
+
+    def __len__(self) -> int:
+        """How many are kept now."""
+        with self._lock:
+            return len(self._made)

@@ -11,14 +11,11 @@ import json
 import math
 import os
 import platform
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stylize_tf.machine import tensorflow_runtime
+from stylize_tf.machine import memory, tensorflow_runtime
 from stylize_tf.machine.atomic_files import replacing
 
 SWITCH = "STYLIZE_TF_RATES"
@@ -33,10 +30,11 @@ _KEPT = 64
 _LOW_FORMATS = ("avx512_bf16", "amx_bf16", "bf16")
 """What processors call their instructions for bfloat16."""
 
-_MATRIX = 768
-"""Rows of the matrices by whose product the speed of a machine is guessed."""
+_CORE_SPEEDS = {"avx512f": 0.9e11, "avx2": 0.35e11, "": 0.25e11}
+"""Multiplications and additions a second of a core, in pairs, that convolutions in float32 make, by
+what its instructions are called: measured for the first, guessed for the others, as is"""
 
-_GUESSING_SECONDS = 0.2
+_GPU_SPEED = 5e12
 
 Row = tuple[str, int, float, float]
 """A sample: its part, pixels, work and seconds, see `forecast.Sample`."""
@@ -51,9 +49,8 @@ def path() -> Path:
 def machine() -> str:
     """What decides how fast it is: the processor, how many cores, and versions."""
     versions = tensorflow_runtime.versions()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     names = (f"{name} {versions[name]}" for name in ("tensorflow", "keras"))
-    return ", ".join([_processor(), f"{cores} cores", *names])
+    return ", ".join([_processor(), f"{_cores()} cores", *names])
 
 
 def read() -> tuple[dict[str, list[Row]], dict[str, str]]:
@@ -86,27 +83,34 @@ def add(samples: Mapping[str, Sequence[Row]], formats: Mapping[str, str]) -> Non
 
 def guessed_format() -> str:
     """The number format that this processor is likely to be fastest in."""
-    with contextlib.suppress(OSError):
-        words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split())
-        if words.intersection(_LOW_FORMATS):
-            return "bfloat16"
-    return "float32"
+    return "bfloat16" if _instructions().intersection(_LOW_FORMATS) else "float32"
 
 
-def guessed_speed(precision: str) -> float:
-    """Multiplications and additions a second, in pairs, of convolutions: measured in a moment.
+def guessed_speed(precision: str, device: str) -> float:
+    """Multiplications and additions a second, in pairs, that convolutions are likely to make.
 
-    From a product of matrices in float32, of whose rate convolutions reach four fifths.
+    Args:
+        precision: number format.
+        device: of TensorFlow.
     """
-    matrix = np.ones([_MATRIX, _MATRIX], np.float32)
-    seconds: list[float] = []
-    begun = time.perf_counter()
-    while len(seconds) < 3 or time.perf_counter() < begun + _GUESSING_SECONDS:
-        start = time.perf_counter()
-        matrix @ matrix
-        seconds.append(time.perf_counter() - start)
-    speed = 0.8 * _MATRIX**3 / min(seconds)
-    return speed if precision == "float32" else 1.7 * speed
+    if memory.is_gpu(device):
+        return _GPU_SPEED
+    there = _instructions()
+    speed = next(speed for name, speed in _CORE_SPEEDS.items() if name in there or not name)
+    return speed * _cores() * (1 if precision == "float32" else 1.7)
+
+
+def _instructions() -> set[str]:
+    """What the processor says that it can; nothing where the system has no such file."""
+    with contextlib.suppress(OSError):
+        return set(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split())
+    return set()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _all() -> dict[str, Any]:

@@ -87,7 +87,7 @@ def test_the_need_of_a_plan_is_within_the_limit(segments):
         needs = [memory_plan.evaluation_bytes(way, pixels, segments, 4) for way in ways]
         chosen = ways.index(tiles)
         assert needs[chosen] < gigabytes * 1e9
-        fixed = memory_plan.PROCESS + 12 * pixels * memory_plan.VECTORS
+        fixed = memory_plan.process_bytes(pixels) + 12 * pixels * memory_plan.VECTORS
         assert all(need + fixed > gigabytes * 1e9 for need in needs[:chosen])
 
 

@@ -77,6 +77,7 @@ def at_step(hook: Callable[[int], Any]) -> type:
         def __init__(self, config: Any, weights: Any) -> None:
             assert weights is WEIGHTS
             self.config = config.replace(precision="float32")
+            self.engine = SimpleNamespace(samples={})
 
         def replace(self, **changes: Any) -> Stylizer:
             return type(self)(self.config.replace(**changes), WEIGHTS)

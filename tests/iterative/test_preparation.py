@@ -158,6 +158,16 @@ def test_statistics_for_which_there_is_no_room_are_taken_in_bands(
     assert sizes == [whole, 240, 120, whole, 216, 108]
 
 
+def test_where_a_stage_goes_by_bands_its_statistics_do(tiny_engine, content, style, monkeypatch):
+    """Or they would take more memory than its steps."""
+    expected = made(tiny_engine, content, style)
+    monkeypatch.setattr(memory_plan, "plan", enough(1e9))
+    seen = Counter(monkeypatch, Tiling, "statistics")
+    engine = Engine(tiny_engine.network)
+    np.testing.assert_allclose(made(engine, content, style), expected, atol=1e-4)
+    assert {arguments[2] for arguments in seen.arguments} == {1}
+
+
 @pytest.mark.parametrize("error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "")])
 def test_memory_that_runs_out_between_stages_ends_in_one_line_after_the_picture_so_far(
     tiny_engine, content, style, monkeypatch, error

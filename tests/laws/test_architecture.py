@@ -19,7 +19,7 @@ ROOT = Path(stylize_tf.__file__).parent.parent
 TABLE = {
     "errors": "",
     "config": "errors",
-    "machine": "errors | tensorflow numpy",
+    "machine": "errors | tensorflow",
     "images": "config errors machine | numpy PIL pillow_heif",
     "network": "config errors machine | tensorflow keras numpy h5py",
     "objective": "config | tensorflow numpy",
@@ -31,7 +31,9 @@ TABLE = {
         " | tensorflow keras numpy"
     ),
     "integrations": "config errors iterative machine | tensorflow numpy",
-    "jobs": "config errors machine images network control iterative integrations | numpy PIL",
+    "jobs": (
+        "config errors machine images network evaluation control iterative integrations | numpy PIL"
+    ),
     "cli": "config errors machine network jobs | absl",
     "__main__": "cli",
 }

@@ -55,9 +55,10 @@ def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
     axes = sheet.asked_for(options)
     is_folder = "output_dir" in options and not axes
     from_pipe = piped(options, "folder" if is_folder else "picture")
-    if is_folder:
+    is_dry = options.get("dry_run", False)
+    if is_folder and not is_dry:
         return _fill_folder(given, console, interrupts)
-    if options.get("output") == STANDARD:
+    if options.get("output") == STANDARD and not is_dry:
         check_output_is_piped()
     terminal = Terminal(console, interrupts)
     with contextlib.ExitStack() as stack:
@@ -65,6 +66,10 @@ def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
             path = stack.enter_context(input_as_file(from_pipe))
             console.aliases[repr(path)] = "standard input"
             given = dataclasses.replace(given, standard_input=path)
+        if is_dry:
+            from stylize_tf.cli import dry_run
+
+            return dry_run.tell(given, console, interrupts)
         prepared = sheet.prepare(given, terminal) if axes else job.prepare(given, terminal)
     asked = prepared.options
     runtime = _load(asked, console)
@@ -75,7 +80,7 @@ def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
             run = sheet.SheetRun(prepared, terminal)
         else:
             run = painting.Picture(prepared, terminal, started)
-        return _make(run, console, interrupts, started, show=asked.show)
+        return _make(run, console, interrupts, started, options=asked)
 
 
 def _make(
@@ -84,12 +89,12 @@ def _make(
     interrupts: Interrupts,
     started: float,
     *,
-    show: bool,
+    options: Options,
 ) -> int:
     """Paints, writes, prints and shows; after an interruption what there is of it."""
     from stylize_tf.cli.terminal.progress import duration
 
-    finished = False
+    finished, begun = False, time.monotonic()
     try:
         with interrupts.politely():
             finished = run.make()
@@ -100,8 +105,10 @@ def _make(
             raise
     if run.is_empty:
         raise Interrupted(interrupts.note())
+    painted = time.monotonic()
     with interrupts.shielded():
         path, size = run.save(finished=finished)
+    wrote = time.monotonic() - painted
     where = "to standard output" if path == STANDARD else repr(path)
     seconds = time.monotonic() - started
     text = f"Wrote {where}, {size} pixels, in {duration(seconds)}."
@@ -112,7 +119,9 @@ def _make(
         print_line(path, console.warning)
     with interrupts.shielded():
         run.write_views()
-    if show and finished:
+        if finished:
+            run.remember(begun - started, wrote)
+    if options.show and finished:
         from stylize_tf.cli.terminal import viewer
 
         viewer.show(path, console.warning)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stylize_tf.errors import ImageError, OutputError
 from stylize_tf.images import image_io
-from stylize_tf.jobs import inputs, painting
+from stylize_tf.jobs import inputs, painting, plan
 from stylize_tf.jobs.folder.claims import Claims
 from stylize_tf.jobs.folder.tasks import Folder, Task
 from stylize_tf.jobs.inputs import Wanted
@@ -82,6 +82,8 @@ class FolderRun:
                 workers[0].work()
             else:
                 self._in_threads(workers)
+        asked, options = self._folder.config.precision, self._folder.options
+        plan.remember(options, [worker.stylizer for worker in workers], asked=asked)
         if self._interrupted:
             raise KeyboardInterrupt
         for task in () if self.is_stopped else self._elsewhere:

@@ -18,7 +18,7 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, ImageError, OutputError
 from stylize_tf.images import image_io
 from stylize_tf.iterative import pyramid
-from stylize_tf.jobs import inputs
+from stylize_tf.jobs import inputs, plan
 from stylize_tf.jobs.folder.claims import clear_dead
 from stylize_tf.jobs.folder.finding import find_files, identity
 from stylize_tf.jobs.folder.masks import Masks, check_counts
@@ -43,6 +43,7 @@ class Task:
         content_masks: paths of the masks of the photograph, or "alpha".
         style_masks: likewise of the paintings.
         work: pixels to evaluate, over all steps of all stages.
+        sizes: height and width of its `files()`.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Task:
     content_masks: tuple[str, ...] = ()
     style_masks: tuple[str, ...] = ()
     work: float = 0.0
+    sizes: tuple[tuple[int, int], ...] = ()
 
     def wanted(self) -> list[Wanted]:
         """Its inputs, the photograph first."""
@@ -174,9 +176,10 @@ def prepare(given: Given, listener: Listener) -> Folder:
     tasks: list[Task] = []
     for task in candidates:
         if _must_be_painted(task, folder, sizes, listener):
-            work = _work(config, _unless_broken(sizes[task.content]))
-            tasks.append(dataclasses.replace(task, number=len(tasks) + 1, work=work))
-    if tasks:
+            found = tuple(_unless_broken(sizes[item.found]) for item in task.files())
+            task = dataclasses.replace(task, work=_work(config, found[0]), sizes=found)
+            tasks.append(dataclasses.replace(task, number=len(tasks) + 1))
+    if tasks and not options.dry_run:
         make_folder(target)
         check_folders(options)
     return dataclasses.replace(folder, tasks=tuple(tasks))
@@ -224,7 +227,7 @@ def _must_be_painted(
         known = {item.found: _unless_broken(sizes[item.found]) for item in files}
         found = [known[item.found] for item in files]
         inputs.check_sizes(folder.config, files, found)
-        inputs.check_memory(folder.config, folder.options, files, found)
+        plan.check_memory(folder.config, folder.options, files, found)
         inputs.check_masks(task.wanted(), known)
         blamed = task.path
         if folder.must_paint(task):

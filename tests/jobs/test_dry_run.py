@@ -1,0 +1,92 @@
+"""`--dry_run`: what would be painted and written, and nothing is."""
+
+import pytest
+
+from stylize_tf.cli.exits import Exit
+from stylize_tf.cli.main import main_with
+from stylize_tf.machine import tensorflow_runtime
+from stylize_tf.network import weights
+from tests.fakes.cli_fakes import INPUTS, SHORT
+
+MANY = ("--content=photos", "--style=paintings", "--output_dir=out")
+
+
+@pytest.fixture
+def tell(many, monkeypatch, tmp_path_factory, capsys):
+    """Runs the command, which may write nothing and load nothing; what it prints and says."""
+
+    def fail(*arguments, **options):
+        raise AssertionError("TensorFlow or weights were loaded")
+
+    monkeypatch.setattr(tensorflow_runtime, "load", fail)
+    monkeypatch.setattr(weights, "find", fail)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+    def run(*arguments, code=Exit.OK):
+        before = sorted(many.rglob("*"))
+        assert main_with(["main.py", "--dry_run", *SHORT, *arguments]) == code
+        assert sorted(many.rglob("*")) == before
+        captured = capsys.readouterr()
+        return captured.out.splitlines(), captured.err.splitlines()
+
+    return run
+
+
+def test_a_picture_is_told_with_its_path_stages_time_and_memory(tell):
+    lines, said = tell(*INPUTS)
+    assert said == []
+    assert lines[0].startswith("'photo_painting.png', 48x32 pixels: 5 steps in 2 stages, about ")
+    assert lines[0].endswith(" GB.")
+    assert [line.split()[:4] for line in lines[2:4]] == [
+        ["1", "32x21", "3", "whole"],
+        ["2", "48x32", "2", "whole"],
+    ]
+    assert lines[-1] == "Nothing like it was painted here yet: the seconds are a guess."
+    assert tell(*INPUTS, "--output=out.jpg", "--checkpoint_dir=new")[0][0].startswith("'out.jpg', ")
+
+
+def test_what_the_run_would_be_refused_for_is_refused(tell):
+    assert "'none.png' does not exist" in tell("--content=none.png", INPUTS[1], code=3)[1][0]
+    said = tell(*INPUTS, "--size=8000", "--memory=1GB", code=Exit.USAGE)[1]
+    assert said[0].startswith("stylize_tf: error: --memory must be at least ")
+
+
+def test_the_cells_of_a_sheet_are_told(tell):
+    lines, _ = tell(*INPUTS, "--sheet=strength=.5,1", "--sheet=style_scale=.5,1,2")
+    assert lines[0].startswith("'photo_painting_sheet.png', 6 cells: about ")
+    labels = [line.rpartition(": ")[0].partition(": 48x32")[0] for line in lines[1:7]]
+    assert labels[:3] == [
+        "strength=.5, style_scale=.5",
+        "strength=1, style_scale=.5",
+        "strength=.5, style_scale=1",
+    ]
+    assert "5 steps in 2 stages" in lines[1]
+
+
+def test_the_pictures_of_a_folder_are_told_and_what_is_broken_as_in_the_run(tell, many):
+    lines, said = tell(*MANY)
+    assert [line.partition(",")[0] for line in lines[:4]] == [
+        "'out/cat_sea.png'",
+        "'out/dog_sea.png'",
+        "'out/cat_sky.png'",
+        "'out/dog_sky.png'",
+    ]
+    assert lines[4].startswith("4 pictures to paint: about ")
+    assert said == []
+    (many / "photos" / "dog.png").write_bytes(b"no picture")
+    lines, said = tell(*MANY, code=Exit.PARTLY)
+    assert lines[2].startswith("2 pictures to paint: about ")
+    assert "'photos/dog.png'" in said[0]
+
+
+def test_after_a_real_run_the_seconds_are_no_guess(real_stylize, folder, capsys):
+    flags = (*INPUTS, *SHORT, "--output=out.png", "--quiet")
+    assert real_stylize(*flags) == 0
+    capsys.readouterr()
+    assert real_stylize(*flags, "--dry_run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("'out.png', 48x32 pixels: 5 steps in 2 stages, about ")
+    assert lines[-1].split()[:2] == ["all", "5"]
+    # With another form of the loss it is one.
+    assert real_stylize(*flags, "--dry_run", "--style_loss=gram") == 0
+    assert "a guess" in capsys.readouterr().out
