@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,18 @@ def test_steps_of_a_folder_and_of_a_sheet_say_which_picture_they_are_of(events):
     assert counts.items() <= ended.items()
     told, *_ = events(*INPUTS, *SHORT, "--sheet=seed=1,2", JSON)
     assert {(step["number"], step["total"]) for step in of(told, "step")} == {(1, 2), (2, 2)}
+
+
+def test_fields_are_told_in_the_readme(events):
+    """Those of an interrupted folder run, which has most of them."""
+    many = (*INPUTS, "--content=other.png", *SHORT, "--output_dir=out")
+    told, *_ = events(*many, JSON, hook=send_at(EVALUATIONS + 2, 15))
+    assert {"begun", "started", "step", "written", "ended"} <= {x["event"] for x in told}
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    named = readme.partition("`--progress json`")[2].partition("##")[0]
+    for event in told:
+        for name in (event["event"], *event):
+            assert f"`{name}`" in named, event
 
 
 def test_interruption_and_failures_are_lines_with_their_code(events):

@@ -176,10 +176,11 @@ class Report(Terminal):
             "written": self._written,
             "skipped": self._skipped,
             "failed": self._failed,
-            "left to other runs": self._elsewhere,
+            "left_to_other_runs": self._elsewhere,
             "left": left,
         }
-        parts = [f"{n} {what}" for what, n in counts.items() if n or what == "written"]
+        told = {x.replace("_", " "): n for x, n in counts.items() if n or x == "written"}
+        parts = [f"{n} {what}" for what, n in told.items()]
         text = ("Interrupted: " if signum is not None else "") + ", ".join(parts)
         text += f" in {duration(self._clock() - self._started)}"
         if self._failures:
