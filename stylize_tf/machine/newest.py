@@ -24,9 +24,6 @@ class Newest(Generic[Made]):
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        return len(self._made)
-
     def get(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What was made from `key`, or is made now."""
         with self._lock:
