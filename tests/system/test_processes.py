@@ -189,4 +189,7 @@ def test_tensorflow_works_on_both_devices_and_gives_the_pixels_of_one(folder, re
         assert recipes[name]["options"].pop("device") == "/CPU:0,/CPU:1"
         other = image_io.read_metadata(f"out/{name}")
         assert other["options"].pop("device") == "/CPU:0"
+        # Each of the two had half of the memory, by which a large picture would be in bands.
+        memory = other["config"].pop("memory")
+        assert recipes[name]["config"].pop("memory") == pytest.approx(memory / 2, abs=1e-3)
         assert recipes[name] == other
