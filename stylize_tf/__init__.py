@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stylize_tf.iterative.checkpoint import Checkpoint
     from stylize_tf.iterative.run import Iterate
     from stylize_tf.iterative.stylizer import Stylizer, stylize
+    from stylize_tf.objective.term import Part, Term
 
 __version__ = "0.1.0"
 
@@ -39,9 +40,11 @@ _HOMES = {
     "ImageError": "errors",
     "Iterate": "iterative.run",
     "OutputError": "errors",
+    "Part": "objective.term",
     "StylizationError": "errors",
     "StyleTransferConfig": "config.style_transfer",
     "Stylizer": "iterative.stylizer",
+    "Term": "objective.term",
     "WeightsError": "errors",
     "dataset": "integrations.datasets",
     "image_io": "images.image_io",
@@ -55,9 +58,11 @@ __all__ = [
     "ImageError",
     "Iterate",
     "OutputError",
+    "Part",
     "StyleTransferConfig",
     "StylizationError",
     "Stylizer",
+    "Term",
     "WeightsError",
     "dataset",
     "image_io",
