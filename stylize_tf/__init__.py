@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stylize_tf.iterative.planning import Plan
     from stylize_tf.iterative.run import Iterate
     from stylize_tf.iterative.stylizer import Stylizer, stylize
+    from stylize_tf.objective.term import Part, Term
 
 __version__ = "0.1.0"
 
@@ -40,10 +41,12 @@ _HOMES = {
     "ImageError": "errors",
     "Iterate": "iterative.run",
     "OutputError": "errors",
+    "Part": "objective.term",
     "Plan": "iterative.planning",
     "StylizationError": "errors",
     "StyleTransferConfig": "config.style_transfer",
     "Stylizer": "iterative.stylizer",
+    "Term": "objective.term",
     "WeightsError": "errors",
     "dataset": "integrations.datasets",
     "image_io": "images.image_io",
@@ -57,10 +60,12 @@ __all__ = [
     "ImageError",
     "Iterate",
     "OutputError",
+    "Part",
     "Plan",
     "StyleTransferConfig",
     "StylizationError",
     "Stylizer",
+    "Term",
     "WeightsError",
     "dataset",
     "image_io",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -20,6 +20,7 @@ from stylize_tf.machine.surroundings import check_surroundings
 from stylize_tf.network import features, weights
 from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.objective import Objective
+from stylize_tf.objective.term import Term
 
 KEPT_PAINTINGS = 16
 """Pictures that were made of paintings, each as large as the finished one."""
@@ -101,22 +102,28 @@ class Engine:
         """A model from an image to the maps of some layers, in float32 and with max pooling."""
         return features.build_extractor(self.network, layers, padding=config.padding)
 
-    def objective(self, config: StyleTransferConfig) -> Objective:
-        """What a configuration asks to be minimized, with its weights."""
-        return build_objective(config, self._units)
+    def objective(self, config: StyleTransferConfig, extra_terms: Sequence[Term] = ()) -> Objective:
+        """What a configuration, and who gives further terms, asks to be minimized."""
+        return build_objective(config, self._units, extra_terms)
 
     def note(self, kind: str, samples: Iterable[Sample]) -> None:
         """Keeps what parts of a run took, for plans of others of the kind."""
         self.samples[kind] = [*self.samples.get(kind, []), *samples][-KEPT_SAMPLES:]
 
-    def evaluator(self, config: StyleTransferConfig, precision: str | None = None) -> Evaluator:
+    def evaluator(
+        self,
+        config: StyleTransferConfig,
+        precision: str | None = None,
+        extra_terms: Sequence[Term] = (),
+    ) -> Evaluator:
         """What evaluates pictures by the objective of a configuration.
 
         Args:
             config: whose terms, pooling and padding count.
             precision: number format of the convolutions; that of the configuration if None.
+            extra_terms: as for `objective`.
         """
-        objective = self.objective(config)
+        objective = self.objective(config, extra_terms)
         name = precision or config.precision
 
         def make() -> Evaluator:

@@ -15,6 +15,7 @@ import stylize_tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import regions
 from stylize_tf.control.initial import initial_image
+from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.forecast import Sample
@@ -26,6 +27,7 @@ from stylize_tf.machine import memory
 from stylize_tf.objective.balance import balanced_regions, balanced_weights
 from stylize_tf.objective.objective import of_regions
 from stylize_tf.objective.targets import Losses, OfTerms, Targets, ValueAndGradient
+from stylize_tf.objective.term import Term
 from stylize_tf.optimizers.method import Method
 from stylize_tf.optimizers.methods import build_method
 
@@ -64,6 +66,7 @@ class Preparation:
         engine: what is compiled.
         pictures: of the run.
         checkpoint: where it saves its state, and may go on.
+        extra_terms: of the objective, beside those of the configuration.
 
     Attributes:
         stages: coarse to fine.
@@ -72,7 +75,8 @@ class Preparation:
         opening: what there is to say about that.
 
     Raises:
-        ConfigError: if memory does not suffice, or the picture is too small or too large.
+        ConfigError: if memory does not suffice, the picture is too small or too large, or a term
+            has no regions where there are some.
         OSError: if the folder of the checkpoint cannot be made.
     """
 
@@ -82,15 +86,18 @@ class Preparation:
         engine: Engine,
         pictures: Pictures,
         checkpoint: Checkpoint | None = None,
+        extra_terms: Sequence[Term] = (),
     ):
         self._config = config
         self._engine = engine
         self._pictures = pictures
         self._checkpoint = checkpoint
-        self._evaluator = engine.evaluator(config)
-        self._objective = engine.objective(config)
+        self._evaluator = engine.evaluator(config, extra_terms=extra_terms)
+        self._objective = engine.objective(config, extra_terms)
         self._segments = self._evaluator.segments
         self._is_fresh = self._evaluator.is_fresh
+        _check_regions(extra_terms, len(pictures.regions))
+        self._extra = {"terms": list(map(repr, extra_terms))} if extra_terms else {}
         size = pyramid.final_size(config, *pictures.photograph.shape[1:3])
         self.stages = list(pyramid.stages(config, size))
         # All of them before the first step: what does not fit is known at once.
@@ -127,6 +134,8 @@ class Preparation:
             "config": {**config.to_dict(), "time_budget": bool(config.time_budget)},
             "images": self._pictures.digests,
             "network": self._engine.digest,
+            "units": dict(self._objective.units),
+            **self._extra,
             "versions": {x: importlib.metadata.version(x) for x in ("keras", "numpy", "pillow")}
             | {"stylize_tf": stylize_tf.__version__, "tensorflow": tf.__version__},
         }
@@ -252,3 +261,13 @@ class Preparation:
         images = [style] if mask is None else [style, mask]
         digests = [hashlib.sha256(x.tobytes()).hexdigest() for x in images]
         return evaluator.of_paintings.get((*digests, style.shape), make)
+
+
+def _check_regions(terms: Sequence[Term], regions: int) -> None:
+    for term in terms:
+        if regions > 1 and term.source == "style" and not term.has_regions:
+            raise ConfigError(
+                f"`extra_terms`: {term.name!r} has one target for all of a picture, which goes "
+                f"with one region; got {regions}. Give it `has_regions`, or leave masks and "
+                f"`regions` out."
+            )

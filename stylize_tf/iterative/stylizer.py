@@ -7,13 +7,14 @@ import dataclasses
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from stylize_tf.config.fields import term_fields
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import regions
@@ -36,6 +37,7 @@ from stylize_tf.machine.surroundings import check_surroundings
 from stylize_tf.network import weights
 from stylize_tf.objective.balance import balanced_weights
 from stylize_tf.objective.targets import OfTerms, Targets
+from stylize_tf.objective.term import Term, checked_terms
 
 TRIED_SIDE = 64
 """Pixels of the sides of the picture on which number formats are tried."""
@@ -59,6 +61,8 @@ class Stylizer:
         units: of another network, the mean activation of each layer by its name, for
             `config.normalize_features`; 1 where missing.
         engine: that of another stylizer, to share what it compiled.
+        extra_terms: of the objective, beside those that `config` asks for: see `Term`. They are
+            weighed, normalized and told like these, by their names, and tiled with them.
 
     Attributes:
         config: the options, "auto" replaced by what was chosen; it never changes.
@@ -77,11 +81,13 @@ class Stylizer:
         network: keras.Model | None = None,
         units: Mapping[str, float] | None = None,
         engine: Engine | None = None,
+        extra_terms: Iterable[Term] = (),
     ):
         check_surroundings()
         if engine is None:
             engine = Engine.vgg19(weights) if network is None else Engine(network, units)
         self.engine = engine
+        self._extra_terms = checked_terms(extra_terms, term_fields(StyleTransferConfig))
         self._config = config or StyleTransferConfig()
         # What "auto" stands for here and now: it decides the pixels, so recipes tell it.
         self._config = self._config.replace(
@@ -90,7 +96,7 @@ class Stylizer:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self._config, self.engine)
+        return _restored, (self._config, self.engine, self._extra_terms)
 
     def __copy__(self) -> Stylizer:
         return self
@@ -109,7 +115,8 @@ class Stylizer:
         Raises:
             ConfigError: if a value is not allowed.
         """
-        return Stylizer(self._config.replace(**changes), engine=self.engine)
+        config = self._config.replace(**changes)
+        return Stylizer(config, engine=self.engine, extra_terms=self._extra_terms)
 
     def __call__(
         self, content: ImageLike | Sources, style: Several | None = None, **others: Any
@@ -164,11 +171,14 @@ class Stylizer:
             ImageError, ConfigError: as `iterate` does.
         """
         sources = self._sources(content, style, others)
-        config, evaluator = self._config, self.engine.evaluator(self._config)
+        config, terms = self._config, self._extra_terms
+        evaluator = self.engine.evaluator(config, extra_terms=terms)
         outlines = planning.outlines(
             config,
             planning.Sizes.of(sources, config),
-            lambda own: self.engine.evaluator(own).segments,
+            lambda own: (
+                self.engine.evaluator(own, extra_terms=terms if own == config else ()).segments
+            ),
             compared=len(self.engine.formats) > 0,
         )
         samples = self.engine.samples.get(planning.kind(config), [])
@@ -209,7 +219,9 @@ class Stylizer:
             others["initial"] = initial
         with _told_of_memory():
             pictures = self.pictures(content, style, **others)
-            preparation = Preparation(self._config, self.engine, pictures, checkpoint)
+            preparation = Preparation(
+                self._config, self.engine, pictures, checkpoint, self._extra_terms
+            )
         # Not a generator itself: that would check nothing before it is asked for an iterate.
         return self._iterates(preparation, pictures, on_stroke)
 
@@ -309,8 +321,10 @@ def _told_of_memory() -> Iterator[None]:
         ) from error
 
 
-def _restored(config: StyleTransferConfig, engine: Engine) -> Stylizer:
-    return Stylizer(config, engine=engine)
+def _restored(
+    config: StyleTransferConfig, engine: Engine, extra_terms: tuple[Term, ...]
+) -> Stylizer:
+    return Stylizer(config, engine=engine, extra_terms=extra_terms)
 
 
 def stylize(

@@ -21,17 +21,21 @@ from stylize_tf.objective.targets import Coverages, Losses
 from stylize_tf.objective.term import Term
 
 
-def build_objective(config: StyleTransferConfig, units: Mapping[str, float]) -> Objective:
-    """The terms that a configuration asks for; those of weight 0 are left out.
+def build_objective(
+    config: StyleTransferConfig, units: Mapping[str, float], extra_terms: Sequence[Term] = ()
+) -> Objective:
+    """The terms that a configuration asks for, and others; those of weight 0 are left out.
 
     Args:
         config: which terms, layers, weights and forms. At a strength of 0, the photograph itself,
             there is nothing but content, at 2 none of it.
         units: mean activation of each layer; used if `config.normalize_features`.
+        extra_terms: of other names; the strength counts for them, too.
     """
+    modules = (f"stylize_tf.objective.terms.{name}" for name in term_fields(StyleTransferConfig))
+    asked: list[Term | None] = [importlib.import_module(name).of(config) for name in modules]
     terms = []
-    for name in term_fields(StyleTransferConfig):
-        term: Term | None = importlib.import_module(f"stylize_tf.objective.terms.{name}").of(config)
+    for term in (*asked, *(term for term in extra_terms if term.weight)):
         if term is None or (config.strength == 0 and term.source != "content"):
             continue
         if term.source == "content":

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from stylize_tf.config.layers import IMAGE
 from stylize_tf.objective.targets import Coverages, Features, Losses, OfTerms, Targets
 from stylize_tf.objective.term import WHOLE, Edges, Part, Term
 
@@ -111,6 +112,7 @@ class Objective:
         target: Any = None,
     ) -> Part:
         weights = coverage[layer].weights if term.has_regions and coverage else None
+        edges = edges if layer == IMAGE else WHOLE
         return Part(features[layer], self.units.get(layer, 1.0), target, edges, weights)
 
     def together(self, parts: Sequence[OfTerms]) -> OfTerms:

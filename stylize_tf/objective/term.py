@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
+
+from stylize_tf.errors import ConfigError
 
 WHOLE_WEIGHT_SIDE = 512
 """Long side in pixels at which terms that grow with the picture have the weight they are given."""
@@ -45,6 +47,11 @@ class Part(NamedTuple):
     edges: Edges = WHOLE
     weights: tf.Tensor | None = None
 
+    @property
+    def own(self) -> tf.Tensor:
+        """The features without rows of the neighbors: what adds up over parts to the whole map."""
+        return self.features[:, self.edges.above : tf.shape(self.features)[1] - self.edges.below]
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Term:
@@ -53,6 +60,7 @@ class Term:
     What it needs of a map are sums over positions, so that they can be had from parts of the map,
     and added up. A subclass is a frozen dataclass that overrides the functions below; terms that
     are equal share what is compiled, so its fields must be all that the functions depend on.
+    `Stylizer(..., extra_terms=[...])` takes those of others.
 
     Attributes:
         name: key in `Losses` and `Targets`.
@@ -108,6 +116,51 @@ class Term:
     def distance(self, statistic: Any, target: Any) -> tf.Tensor:
         """Scalar >= 0, of a batch the mean; 0 at the target."""
         raise NotImplementedError
+
+
+SOURCES = ("content", "style", "none")
+"""Of what the features give the targets of a term."""
+
+
+def checked_terms(terms: Iterable[Term], taken: Iterable[str]) -> tuple[Term, ...]:
+    """Terms of others, if they can join an objective.
+
+    Args:
+        terms: of others.
+        taken: names that are given to other terms.
+
+    Raises:
+        ConfigError: if one is no `Term`, cannot be a key, or has a name that is taken, a source
+            that is unknown or a weight that is none.
+    """
+    terms, names = tuple(terms), [*taken]
+    for term in terms:
+        if not isinstance(term, Term):
+            raise ConfigError(f"`extra_terms` must be of `stylize_tf.Term`; got {term!r}.")
+        try:
+            hash(term)
+        except TypeError as error:
+            raise ConfigError(
+                f"`extra_terms`: the fields of {term.name!r} must be hashable, as what is compiled "
+                f"is kept by them: make it a frozen dataclass, with tuples for lists ({error})."
+            ) from error
+        if term.name in names:
+            raise ConfigError(
+                f"`extra_terms` must have names of their own; got {term.name!r} beside "
+                f"{', '.join(names)}."
+            )
+        if term.source not in SOURCES:
+            raise ConfigError(
+                f"`extra_terms`: `source` of {term.name!r} must be one of {', '.join(SOURCES)}; "
+                f"got {term.source!r}."
+            )
+        if not (math.isfinite(term.weight) and term.weight >= 0):
+            raise ConfigError(
+                f"`extra_terms`: `weight` of {term.name!r} must be a number of at least 0; got "
+                f"{term.weight!r}."
+            )
+        names.append(term.name)
+    return terms
 
 
 def layer_weights(layers: Sequence[str], weights: Sequence[float]) -> tuple[tuple[str, float], ...]:

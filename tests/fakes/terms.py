@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.objective.balance import build_objective
+from stylize_tf.objective.moments import full
 from stylize_tf.objective.targets import Targets
+from stylize_tf.objective.term import Part, Term
 
 LAYERS = ("block1_conv1", "block3_conv1")
 SIZES = {LAYERS[0]: (6, 8), LAYERS[1]: (3, 4)}
@@ -54,6 +56,42 @@ class Case:
         return dataclasses.replace(built, terms=terms)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Means(Term):
+    """A user's term: how far the mean of each channel is from the painting's."""
+
+    def sums(self, part: Part):
+        """Of the features, and of their positions."""
+        features = full(part.own) / part.unit
+        shape = tf.shape(features)
+        count = tf.fill(shape[:1], tf.cast(shape[1] * shape[2], features.dtype))
+        return tf.reduce_sum(features, [1, 2]), count
+
+    def statistic(self, sums):
+        """The means, `[N, C]`."""
+        total, count = sums
+        return total / count[:, tf.newaxis]
+
+    def blend(self, statistics, shares):
+        """Of pictures side by side."""
+        return tf.add_n([x * share for x, share in zip(statistics, shares, strict=True)])
+
+    def distance(self, statistic, target):
+        """The mean square of the differences."""
+        return tf.reduce_mean(tf.square(statistic - target))
+
+
+class UserCase(Case):
+    """One of these, whose weight is its own."""
+
+    def objective(self, units=None, weight=1.0, **changes):
+        layers = tuple((layer, 0.5) for layer in LAYERS)
+        term = Means(name=self.name, source="style", layer_weights=layers, weight=weight)
+        config = StyleTransferConfig(**{"normalize_features": False, **changes})
+        built = build_objective(config, units or {}, [term])
+        return dataclasses.replace(built, terms=built.terms[-1:])
+
+
 def content(form):
     return Case(
         "content",
@@ -94,8 +132,12 @@ STYLE = {f"gram-{form}": gram(form) for form in choices("gram_form")}
 STYLE |= {loss: gaussian(loss) for loss in choices("style_loss") if loss != "gram"}
 PATCHES = {"patches": Case("patches", {}, layers=("image",))}
 ROUGHNESS = {f"tv-{form}": total_variation(form) for form in choices("total_variation")}
+USER = {"means": UserCase("means", {}, weight="weight", degree=2)}
+"""A term that is none of ours."""
+
 NORMALIZED_STYLE = {name: case for name, case in STYLE.items() if case.mean_normalized}
-CASES = CONTENT | STYLE | PATCHES | ROUGHNESS
+OURS = CONTENT | STYLE | PATCHES | ROUGHNESS
+CASES = OURS | USER
 
 
 def each(cases):

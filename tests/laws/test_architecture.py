@@ -22,7 +22,7 @@ TABLE = {
     "machine": "errors | tensorflow",
     "images": "config errors machine | numpy PIL pillow_heif",
     "network": "config errors machine | tensorflow keras numpy h5py",
-    "objective": "config | tensorflow numpy",
+    "objective": "config errors | tensorflow numpy",
     "optimizers": "config machine objective | tensorflow numpy",
     "evaluation": "config errors machine network objective | tensorflow keras numpy",
     "control": "config errors images objective | tensorflow keras numpy",

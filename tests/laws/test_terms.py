@@ -17,12 +17,14 @@ from tests.fakes.terms import (
     FIELDS,
     LAYERS,
     NORMALIZED_STYLE,
+    OURS,
     PATCHES,
     ROUGHNESS,
     SHARES,
     SIZES,
     STYLE,
     UNITS,
+    USER,
     each,
     loss_of,
     random_features,
@@ -44,10 +46,10 @@ def value_and_gradients(built, features, targets):
 def test_no_term_is_left_out_here():
     everything = {name: 1.0 for name in FIELDS if name.endswith("_weight")}
     built = build_objective(StyleTransferConfig(**everything), {})
-    assert {term.name for term in built.terms} == {case.name for case in CASES.values()}
+    assert {term.name for term in built.terms} == {case.name for case in OURS.values()}
 
 
-@each(CONTENT | STYLE | PATCHES)
+@each(CONTENT | STYLE | PATCHES | USER)
 def test_value_and_gradient_are_zero_at_the_target(rng, case):
     features = random_features(rng)
     built = case.objective()
@@ -96,7 +98,7 @@ def test_gradient_agrees_with_finite_differences_in_float32(rng, case):
         np.testing.assert_allclose(actual, slopes, rtol=2e-2, atol=5e-3 * np.abs(slopes).max())
 
 
-@each(STYLE | PATCHES | ROUGHNESS)
+@each(STYLE | PATCHES | ROUGHNESS | USER)
 def test_gradient_agrees_with_finite_differences_in_float64(rng, case):
     features, built = random_features(rng, np.float64), case.objective()
     targets = targets_of(built, random_features(rng, np.float64))
@@ -272,7 +274,7 @@ def channels_reversed(array):
     return array[..., ::-1]
 
 
-@each(STYLE)
+@each(STYLE | USER)
 def test_style_does_not_know_where_in_the_picture_a_feature_is(rng, case):
     features, target = random_features(rng), random_features(rng)
     expected = loss_of(case, features, target)
@@ -334,7 +336,7 @@ def test_blend_of_styles_is_the_style_of_the_paintings_side_by_side(rng, case):
     np.testing.assert_allclose(built(features, blended)[case.name], expected, rtol=1e-3)
 
 
-@each(STYLE | PATCHES)
+@each(STYLE | PATCHES | USER)
 def test_a_share_of_one_is_that_style_alone_and_equal_styles_blend_to_themselves(rng, case):
     features, style, other = (random_features(rng) for _ in range(3))
     built = case.objective()
@@ -344,7 +346,7 @@ def test_a_share_of_one_is_that_style_alone_and_equal_styles_blend_to_themselves
         np.testing.assert_allclose(built(features, blended)[case.name], expected, rtol=1e-4)
 
 
-@each(STYLE | PATCHES)
+@each(STYLE | PATCHES | USER)
 def test_the_order_of_styles_and_shares_does_not_matter(rng, case):
     features, style, other = (random_features(rng) for _ in range(3))
     built = case.objective()
