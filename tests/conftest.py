@@ -39,7 +39,7 @@ def tiny_engine(tiny_network):
     """What is compiled of it, shared by all tests that count no traces."""
     from stylize_tf.evaluation.engine import Engine
 
-    return Engine(tiny_network, kept=100)
+    return Engine(tiny_network, {}, kept=100)
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ def option(
     needs: Needs | Sequence[Needs] = (),
     section: str | None = None,
     term: str | None = None,
+    is_open: bool = False,
 ) -> Any:
     """A field of a dataclass with all of this in its metadata.
 
@@ -58,6 +59,7 @@ def option(
             such, of which one suffices. Who gives it for nothing is told so by `jobs`.
         section: heading of the options that start with this one.
         term: the term of the objective that the number weighs, as its module is called.
+        is_open: whether others than the choices may go, see `Configuration.check_choices`.
     """
     metadata = {
         "help": help,
@@ -73,6 +75,7 @@ def option(
         "needs": (needs,) if isinstance(needs, Mapping) else tuple(needs),
         "section": section,
         "term": term,
+        "is_open": is_open,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -83,7 +86,13 @@ class Configuration:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, checked(field, getattr(self, field.name)))
+            value = checked(field, getattr(self, field.name), may_be_open=True)
+            object.__setattr__(self, field.name, value)
+
+    def check_choices(self) -> None:
+        """Raises a `ConfigError` if an open field has something that is not among its choices."""
+        for field in dataclasses.fields(self):
+            checked(field, getattr(self, field.name))
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed and all of it checked again."""
@@ -185,19 +194,25 @@ def read(field: Field, text: str) -> Any:
     return text.strip() if field.metadata["choices"] else text
 
 
-def checked(field: Field, value: Any) -> Any:
+def checked(field: Field, value: Any, *, may_be_open: bool = False) -> Any:
     """`value` as the type of the field; a single one is taken as a tuple of one.
+
+    Args:
+        field: which one.
+        value: of it.
+        may_be_open: take any text where the field is open.
 
     Raises:
         ConfigError: if it is not what the type and the metadata of the field allow.
     """
     if value is None and field.default is None:
         return None
+    one = _checked_text if may_be_open and field.metadata["is_open"] else _checked_one
     if not is_tuple(field):
-        return _checked_one(field, value)
+        return one(field, value)
     if isinstance(value, str) or not isinstance(value, Iterable):
         value = (value,)
-    return tuple(_checked_one(field, item) for item in value)
+    return tuple(one(field, item) for item in value)
 
 
 def _checked_one(field: Field, value: Any) -> Any:

@@ -175,7 +175,7 @@ class StyleTransferConfig(Configuration):
         term="total_variation",
     )
     content_layers: tuple[str, ...] = option(
-        ("block4_conv2",), "Layers whose features are kept.", choices=VGG19_LAYERS
+        ("block4_conv2",), "Layers whose features are kept.", choices=VGG19_LAYERS, is_open=True
     )
     content_layer_weights: tuple[float, ...] = _weight(
         (), "Weight of each content layer; empty means their average."
@@ -187,7 +187,10 @@ class StyleTransferConfig(Configuration):
         needs={"content_weight": ()},
     )
     style_layers: tuple[str, ...] = option(
-        CLASSIC_STYLE_LAYERS, "Layers whose statistics are the style.", choices=VGG19_LAYERS
+        CLASSIC_STYLE_LAYERS,
+        "Layers whose statistics are the style.",
+        choices=VGG19_LAYERS,
+        is_open=True,
     )
     style_layer_weights: tuple[float, ...] = _weight(
         (256 / 341, 64 / 341, 16 / 341, 4 / 341, 1 / 341),

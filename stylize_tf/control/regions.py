@@ -37,6 +37,11 @@ def coverage(masks: np.ndarray, extractor: keras.Model) -> Coverages:
     layers = {}
     if IMAGE in extractor.output:
         layers[IMAGE] = weights
+    if any(isinstance(layer, keras.Model) for layer in extractor.layers):
+        # Not a chain like VGG's: by the mean over what a position stands for.
+        for name, shape in extractor.compute_output_shape((1, *masks.shape[1:3], 3)).items():
+            layers[name] = tf.image.resize(weights, shape[1:3], "area")
+        return _coverages(layers)
     for layer in extractor.layers:
         if isinstance(layer, keras.layers.Conv2D):
             # Beyond the border is nothing to see: there, the mean of what is within.
@@ -46,6 +51,10 @@ def coverage(masks: np.ndarray, extractor: keras.Model) -> Coverages:
         name = layer.name.removesuffix("_rescaled")
         if name in extractor.output:
             layers[name] = weights
+    return _coverages(layers)
+
+
+def _coverages(layers: dict[str, tf.Tensor]) -> Coverages:
     return {
         name: Coverage(weights, tf.reduce_mean(weights, axis=[0, 1, 2]))
         for name, weights in layers.items()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,7 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from stylize_tf.config.fields import layer_kinds
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation.evaluator import Evaluator
 from stylize_tf.evaluation.forecast import Sample
 from stylize_tf.machine.newest import Newest
@@ -39,9 +43,9 @@ class Engine:
     pickled it is its network and its units, and compiles anew.
 
     Args:
-        network: a chain of convolutions and poolings, see `features.build_extractor`.
+        network: like VGG19 or any other, see `features.build_extractor`.
         units: mean activation of each layer by its name, for `config.normalize_features`; 1 where
-            missing.
+            missing. If None they are measured, by `features.mean_activations`.
         kept: evaluators that are kept at most; with VGG19 what is compiled takes 70 MB each, and
             statistics of paintings up to 200 MB.
 
@@ -60,7 +64,8 @@ class Engine:
         self.paintings: Newest[np.ndarray] = Newest(KEPT_PAINTINGS)
         self.formats: Newest[str] = Newest(KEPT_PAINTINGS)
         self.samples: dict[str, list[Sample]] = {}
-        self._units = units or {}
+        self._units = units
+        self._measured: Newest[dict[str, float]] = Newest()
         self._kept = kept
         self._evaluators: Newest[Evaluator] = Newest(kept)
 
@@ -104,7 +109,36 @@ class Engine:
 
     def objective(self, config: StyleTransferConfig, extra_terms: Sequence[Term] = ()) -> Objective:
         """What a configuration, and who gives further terms, asks to be minimized."""
-        return build_objective(config, self._units, extra_terms)
+        objective = build_objective(config, self._units or {}, extra_terms)
+        if self._units is not None or not config.normalize_features:
+            return objective
+        layers = objective.layers()
+        units = self._measured.get(layers, lambda: features.mean_activations(self.network, layers))
+        return dataclasses.replace(objective, units=units)
+
+    def check(self, config: StyleTransferConfig, extra_terms: Sequence[Term] = ()) -> None:
+        """Raises a `ConfigError` unless the network has the layers, and heeds the options, of this.
+
+        Args:
+            config: that is asked for.
+            extra_terms: as for `objective`.
+        """
+        named = {f"{x}_layers": getattr(config, f"{x}_layers") for x in layer_kinds(type(config))}
+        named["extra_terms"] = [layer for term in extra_terms for layer in term.layers]
+        for name, layers in named.items():
+            features.check_layers(self.network, layers, name)
+        if features.is_like_vgg(self.network, itertools.chain(*named.values())):
+            return
+        if config.pooling != "max" or config.padding == "reflect":
+            raise ConfigError(
+                "`pooling` and `padding` are for networks like VGG19: this one keeps its own. "
+                "Leave them as they are."
+            )
+        if config.auto_regions:
+            raise ConfigError(
+                "`regions` are found by layers of VGG19, which this network has not. Give "
+                "`content_masks`."
+            )
 
     def note(self, kind: str, samples: Iterable[Sample]) -> None:
         """Keeps what parts of a run took, for plans of others of the kind."""
@@ -141,7 +175,7 @@ class Engine:
 
 
 def _restored(
-    network: str, weights: list[np.ndarray], units: Mapping[str, float], kept: int
+    network: str, weights: list[np.ndarray], units: Mapping[str, float] | None, kept: int
 ) -> Engine:
     model = keras.models.model_from_json(network)
     model.set_weights(weights)

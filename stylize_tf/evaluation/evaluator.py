@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from stylize_tf.evaluation import memory_plan
-from stylize_tf.evaluation.segments import STATISTICS_PIXELS, WHOLE, Tiles
+from stylize_tf.evaluation.segments import STATISTICS_PIXELS, WHOLE, Tiles, by_bands
 from stylize_tf.evaluation.tiling import Segment, Tiling, cut
 from stylize_tf.machine.newest import Newest
 from stylize_tf.objective.objective import Objective
@@ -72,16 +72,16 @@ class Evaluator:
                     raise
             gc.collect()
 
-    def _described(self, source: str, objective: Objective, by_bands: bool) -> Tiling:
+    def _described(self, source: str, objective: Objective, in_bands: bool) -> Tiling:
         """What takes the statistics for terms of a source."""
 
         def make() -> Tiling:
             # No deeper than these layers need.
             outputs = {name: self.extractor.output[name] for name in objective.layers()}
             extractor = keras.Model(self.extractor.input, outputs)
-            return Tiling(extractor, objective, len(cut(extractor)) if by_bands else 0)
+            return Tiling(extractor, objective, by_bands(cut(extractor)) if in_bands else 0)
 
-        return self._describing.get((source, by_bands), make)
+        return self._describing.get((source, in_bands), make)
 
     @property
     def segments(self) -> list[Segment]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from stylize_tf.errors import ConfigError
-from stylize_tf.evaluation.segments import Span, Tiles
+from stylize_tf.evaluation.segments import Span, Tiles, by_bands
 
 PROCESS = 0.97e9
 """Bytes of Python, TensorFlow, the network and what is compiled of it, without a picture."""
@@ -115,7 +115,7 @@ def ways(demand: Demand) -> Iterator[Way]:
         # Cosines and their copy: what a thin picture has more of them than one of 3:4, whose are
         # among `VECTORS`.
         optimizer += max(0, 8 * (height**2 + width**2) - 50 / 3 * pixels) if demand.cosines else 0
-        for tiles in choices(pixels, len(demand.segments)):
+        for tiles in choices(pixels, by_bands(demand.segments)):
             maps = evaluation_bytes(tiles, pixels, demand.segments, demand.itemsize)
             yield Way(tiles, kept, process_bytes(pixels) + demand.held + optimizer + maps)
 
@@ -123,6 +123,8 @@ def ways(demand: Demand) -> Iterator[Way]:
 def choices(pixels: int, segments: int) -> Iterator[Tiles]:
     """Ways to evaluate a picture, from the fastest to the smallest."""
     yield Tiles()
+    if not segments:
+        return
     for banded in range(1, segments):
         yield Tiles(banded, TILE_PIXELS)
     size = TILE_PIXELS // 2
@@ -133,6 +135,8 @@ def choices(pixels: int, segments: int) -> Iterator[Tiles]:
 
 def smaller(tiles: Tiles, pixels: int, segments: int) -> Tiles | None:
     """What to try when memory has run out, for a picture of so many pixels; None if nothing is."""
+    if not segments:
+        return None
     size = min(tiles.pixels if tiles.banded else 2 * TILE_PIXELS, pixels) // 2
     return Tiles(max(segments - 1, 1), size) if size >= SMALLEST_TILE_PIXELS else None
 

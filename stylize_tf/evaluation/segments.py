@@ -50,7 +50,7 @@ class Span(Protocol):
 
     @property
     def step(self) -> int:
-        """Rows of the input to one row of the output."""
+        """Rows of the input to one row of the output; 0 where no band is exact."""
 
     @property
     def stride(self) -> int:
@@ -103,6 +103,11 @@ def of_vgg19(layers: Collection[str], pooling: str = "max") -> list[Numbers]:
             stride *= step
             reach, step, memory, work = 0, 1, 0.0, 0.0
     return segments
+
+
+def by_bands(segments: Sequence[Span]) -> int:
+    """How many segments may go by bands: all, or none of a network that is evaluated as a whole."""
+    return len(segments) if all(segment.step for segment in segments) else 0
 
 
 def bands(height: int, rows: int, step: int, margin: int) -> Iterator[tuple[int, int]]:

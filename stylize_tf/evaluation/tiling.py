@@ -39,7 +39,8 @@ class Segment(NamedTuple):
         strides: rows of the input to one row of each of these maps.
         output: layer whose map is the input of the next segment; None for the last.
         margin: rows of the input beyond a band that its maps depend on; a multiple of `step`.
-        step: rows of the input to one row of the output: bands begin at multiples of it.
+        step: rows of the input to one row of the output: bands begin at multiples of it. 0 of a
+            network that is no chain, of which no band is exact.
         stride: rows of the image to one row of the input.
         memory: numbers in all maps of the segment, for one pixel of the image.
         work: multiplications and additions of its convolutions, in pairs, for one such pixel.
@@ -66,6 +67,8 @@ def cut(extractor: keras.Model) -> list[Segment]:
     """
     wanted = [name for name in extractor.output if name != IMAGE]
     chain = [layer for layer in extractor.layers if not isinstance(layer, keras.layers.InputLayer)]
+    if chain and hasattr(chain[0], "layers"):  # A network within it.
+        return [_whole(extractor, chain[0])]
     segments: list[Segment] = []
     start, stride = extractor.input, 1
     names: dict[str, int] = {}
@@ -98,6 +101,20 @@ def cut(extractor: keras.Model) -> list[Segment]:
     return segments
 
 
+def _whole(extractor: keras.Model, network: keras.Model) -> Segment:
+    """The only segment of a network that is not a chain like VGG's: it has no bands."""
+    side, layers = 256, [x for x in network.layers if not isinstance(x, keras.layers.InputLayer)]
+    maps = keras.Model(network.input, {x.name: x.output for x in layers})
+    shapes = maps.compute_output_shape((1, side, side, 3))
+    memory, work = 3.0, 0.0
+    for layer in layers:
+        area = math.prod(shapes[layer.name][1:3]) / side**2
+        memory += shapes[layer.name][-1] * area
+        work += area * sum(math.prod(x.shape) for x in layer.weights if len(x.shape) == 4)
+    names = dict.fromkeys((name for name in extractor.output if name != IMAGE), 1)
+    return Segment(extractor.input, extractor, names, None, 0, 0, 1, memory, work)
+
+
 def _pools(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D))
 
@@ -117,7 +134,7 @@ class Tiling:
         self._objective = objective
         self._segments = segments[:banded]
         self._rest = extractor if banded == 0 else None
-        self._is_scaled = extractor.layers[-1].compute_dtype == "float16"
+        self._is_scaled = any(x.dtype == "float16" for x in extractor.output.values())
         if 0 < banded < len(segments):
             names = [name for segment in segments[banded:] for name in segment.strides]
             outputs = {name: extractor.output[name] for name in names if name in extractor.output}

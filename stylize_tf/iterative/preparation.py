@@ -19,7 +19,7 @@ from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.forecast import Sample
-from stylize_tf.evaluation.segments import Tiles, statistics_pixels
+from stylize_tf.evaluation.segments import Tiles, by_bands, statistics_pixels
 from stylize_tf.iterative import planning, pyramid
 from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot, fits
 from stylize_tf.iterative.pictures import Pictures
@@ -182,7 +182,7 @@ class Preparation:
             tiles=tiles,
             method=build_method(self._config, pairs),
             smaller=lambda x: memory_plan.smaller(
-                x, stage.height * stage.width, len(self._segments)
+                x, stage.height * stage.width, by_bands(self._segments)
             ),
             finish=lambda image: self._pictures.finished(image, masks),
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from stylize_tf.config.fields import layer_kinds
-from stylize_tf.config.layers import PATCH_SIZE
+from stylize_tf.config.layers import PATCH_SIZE, VGG19_LAYERS
 from stylize_tf.config.style_transfer import LONGEST_SIDE, StyleTransferConfig
 from stylize_tf.errors import ConfigError
 
@@ -67,12 +67,16 @@ def _measured(config: StyleTransferConfig, height: int, width: int) -> int:
 def smallest_size(config: StyleTransferConfig) -> int:
     """Shortest side in pixels that leaves every map in use a position, and pixels a patch.
 
-    Each of VGG's five poolings halves the map, rounding down.
+    Each of VGG's five poolings halves the map, rounding down. Of layers of other networks the
+    names do not tell: they are taken to be behind five such halvings.
     """
     poolings = [0]
     for kind in layer_kinds(StyleTransferConfig):
         for name in getattr(config, f"{kind}_layers") if getattr(config, f"{kind}_weight") else ():
             block, _, what = name.partition("_")
+            if name not in VGG19_LAYERS:
+                poolings.append(5)
+                continue
             poolings.append(int(block.removeprefix("block")) - (what != "pool"))
     return max(PATCH_SIZE, 2 ** max(poolings))
 

@@ -56,10 +56,11 @@ class Stylizer:
         config: all options; its defaults if None.
         weights: of VGG19, from `weights.find()` or the path of their file; looked for if this,
             `network` and `engine` are None.
-        network: another network than VGG19 with layers of the same names, see
-            `features.build_extractor`.
+        network: another than VGG19, of whose layers `config` names some. One like VGG19 is given
+            what that wants, any other RGB in [0, 1], and is evaluated as a whole whatever memory
+            there is; see `features.build_extractor`.
         units: of another network, the mean activation of each layer by its name, for
-            `config.normalize_features`; 1 where missing.
+            `config.normalize_features`; 1 where missing. If None they are measured.
         engine: that of another stylizer, to share what it compiled.
         extra_terms: of the objective, beside those that `config` asks for: see `Term`. They are
             weighed, normalized and told like these, by their names, and tiled with them.
@@ -84,11 +85,15 @@ class Stylizer:
         extra_terms: Iterable[Term] = (),
     ):
         check_surroundings()
+        config = config or StyleTransferConfig()
         if engine is None:
+            if network is None:
+                config.check_choices()  # Before the weights are looked for.
             engine = Engine.vgg19(weights) if network is None else Engine(network, units)
         self.engine = engine
         self._extra_terms = checked_terms(extra_terms, term_fields(StyleTransferConfig))
-        self._config = config or StyleTransferConfig()
+        engine.check(config, self._extra_terms)
+        self._config = config
         # What "auto" stands for here and now: it decides the pixels, so recipes tell it.
         self._config = self._config.replace(
             precision=self._precision(),

@@ -106,7 +106,7 @@ class Recipe:
         """
         config = _mapping(metadata, "config")
         try:
-            StyleTransferConfig.from_dict(config)
+            StyleTransferConfig.from_dict(config).check_choices()
             options = _options(_mapping(metadata, "options"))
         except ConfigError as error:
             raise RecipeError(str(error)) from error

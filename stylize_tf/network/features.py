@@ -1,4 +1,4 @@
-"""VGG19 as a multi-output Keras model: an image in [0, 1] -> {layer name: feature map}.
+"""VGG19, or another network, as a multi-output Keras model: image -> {layer name: feature map}.
 
 The only module that knows how VGG wants its input: BGR, 0..255, the mean pixel of ImageNet
 subtracted (`keras.applications.vgg19.preprocess_input`).
@@ -12,7 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf.config.layers import IMAGE
+from stylize_tf.config.fields import closest
+from stylize_tf.config.layers import IMAGE, VGG19_LAYERS
+from stylize_tf.errors import ConfigError
 from stylize_tf.network.layers import copied, pinned_config, take_weights, untrained
 
 MEAN_PIXEL_BGR = (103.939, 116.779, 123.68)
@@ -102,30 +104,32 @@ def build_extractor(
     ReLU. Simonyan & Zisserman (2014) is the network, Gatys et al. (2016) the use made of it.
 
     Args:
-        network: a chain of convolutions and poolings like `vgg19(...)`; not changed.
+        network: a chain of convolutions and poolings that are named like those of `vgg19(...)`,
+            which is given BGR, mean-centred; or any other of one input with three channels, which
+            is given RGB in [0, 1] and has layers for what else it wants. Not changed.
         layers: names of layers of `network`, or "image" for the image itself.
         pooling: "max", or "average" times 2, which keeps about the magnitude of max pooling (Gatys
             et al. report smoother pictures with averages; the factor is style-transfer-pytorch's).
         padding: "zero", "reflect" or "replicate": border of the first convolution, see `VGGInput`.
+            Other networks keep their own poolings and borders.
         precision: "float32", "bfloat16" or "float16": format of the convolutions and of the maps.
 
     Returns:
         A `keras.Model`: float32 `[N, H, W, 3]` in [0, 1] -> dict of maps `[N, h, w, C]`.
 
     Raises:
-        ValueError: if a layer is unknown.
+        ConfigError: if a layer is unknown, or gives no map.
     """
     wanted = list(dict.fromkeys(layers))
-    chain = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
-    unknown = [name for name in wanted if name != IMAGE and name not in {x.name for x in chain}]
-    if unknown:
-        raise ValueError(
-            f"`layers` must be among {[IMAGE, *(layer.name for layer in chain)]}; got {unknown}."
-        )
+    check_layers(network, wanted)
     image = keras.Input([None, None, 3], name=IMAGE, dtype="float32")
     maps = {IMAGE: image}
-    x = VGGInput(padding, name="vgg_input", dtype="float32")(image)
     policy = "float32" if precision == "float32" else f"mixed_{precision}"
+    if not is_like_vgg(network, wanted):
+        maps |= _of_another(network, wanted, policy)(image)
+        return keras.Model(image, {name: maps[name] for name in wanted}, name="features")
+    x = VGGInput(padding, name="vgg_input", dtype="float32")(image)
+    chain = _layers_of(network)
     for index, layer in enumerate(chain):
         if set(wanted) <= set(maps):
             break
@@ -141,6 +145,67 @@ def build_extractor(
             x = keras.layers.MaxPooling2D.from_config(config)(x)
         maps[layer.name] = x
     return keras.Model(image, {name: maps[name] for name in wanted}, name="features")
+
+
+def check_layers(network: keras.Model, layers: Iterable[str], name: str = "layers") -> None:
+    """Raises a `ConfigError` that calls them `name`, unless a network has all of these layers."""
+    known = [IMAGE, *(layer.name for layer in _layers_of(network))]
+    for layer in layers:
+        if layer not in known:
+            raise ConfigError(
+                f"`{name}` must be layers of the network; got {layer!r}."
+                f"{closest(layer, known) or f' It has {known[1]}, ..., {known[-1]}.'}"
+            )
+
+
+def is_like_vgg(network: keras.Model, layers: Iterable[str]) -> bool:
+    """Whether a network is a chain with the names of VGG19, down to the deepest of some layers."""
+    left = {*layers} - {IMAGE}
+    for layer in _layers_of(network):
+        if not left:
+            break
+        if not isinstance(layer, _OF_VGG) or layer.name not in VGG19_LAYERS:
+            return False
+        left.discard(layer.name)
+    return True
+
+
+_OF_VGG = keras.layers.Conv2D, keras.layers.MaxPooling2D, keras.layers.AveragePooling2D
+
+
+def _layers_of(network: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+
+
+def _of_another(network: keras.Model, wanted: Iterable[str], policy: str) -> keras.Model:
+    """A model of its own within the extractor, by which others see that it is no chain of VGG's."""
+    maps = {name: network.get_layer(name).output for name in wanted if name != IMAGE}
+    for name, x in maps.items():
+        if len(x.shape) != 4:
+            raise ConfigError(
+                f"`layers` must give maps [N, H, W, C]; {name!r} of the network gives {x.shape}."
+            )
+    [image] = network.inputs
+    part = keras.Model(image, maps)
+    copy = copied(part, policy)
+    take_weights(copy, part)
+    return copy
+
+
+def mean_activations(network: keras.Model, layers: Iterable[str]) -> dict[str, float]:
+    """The mean magnitude of each map, of made-up pictures: the units of a network without others.
+
+    They are blocks of all sizes in random colors, as much of each octave: the spectrum of pictures,
+    with edges. The same on every machine, to rounding.
+    """
+    generator, side = np.random.default_rng(0), 256
+    pictures = np.full([2, side, side, 3], 0.5)
+    for octave in range(9):
+        blocks = generator.uniform(-0.15, 0.15, [2, 2**octave, 2**octave, 3])
+        pictures += blocks.repeat(side >> octave, axis=1).repeat(side >> octave, axis=2)
+    maps = build_extractor(network, layers)(tf.constant(pictures.clip(0, 1), tf.float32))
+    means = {name: float(tf.reduce_mean(tf.abs(x))) for name, x in maps.items() if name != IMAGE}
+    return {name: mean or 1.0 for name, mean in means.items()}
 
 
 def _with_weights_of(layer: keras.layers.Layer, config: dict[str, object]) -> keras.layers.Layer:

@@ -47,15 +47,16 @@ def _untrained(make: Callable[..., Any], **options: Any) -> Any:
     return make(**{**options, "trainable": False})
 
 
-def copied(model: keras.Model) -> keras.Model:
-    """A model of the same layers in float32 and channels last, whose weights are zeros.
+def copied(model: keras.Model, policy: str = "float32") -> keras.Model:
+    """A model of the same layers, channels last, whose weights are zeros.
 
     Args:
         model: of one input with three channels, wherever they are in it.
+        policy: of number formats, as Keras names it.
     """
     with untrained():
         return keras.models.clone_model(
             model,
             input_tensors=keras.Input([None, None, 3], dtype="float32"),
-            clone_function=lambda layer: type(layer).from_config(pinned_config(layer)),
+            clone_function=lambda layer: type(layer).from_config(pinned_config(layer, policy)),
         )

@@ -22,7 +22,7 @@ def segments():
     """Those of VGG19 up to block5_conv1: of a segment only the size of its maps counts."""
     first = 3 + 2 * 64 + 64 / 4 + 2 * 128 / 4 + 128 / 16
     sizes = (first, 4 * 256 / 16 + 256 / 64, 4 * 512 / 64 + 512 / 256, 512 / 256)
-    return [types.SimpleNamespace(memory=size) for size in sizes]
+    return [types.SimpleNamespace(step=1, memory=size) for size in sizes]
 
 
 def demand(segments, size=MEGAPIXEL, itemsize=4, pairs=10, steps=1000, **options):

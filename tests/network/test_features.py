@@ -136,7 +136,9 @@ def test_layers_asked_for_twice_come_once_in_the_order_of_asking(tiny_network, r
 
 
 def test_unknown_layers_are_named_with_the_known_ones(tiny_network):
-    with pytest.raises(ValueError, match=r"`layers` must be among .*'block1_conv1'.*conv9'\]"):
+    with pytest.raises(
+        ValueError, match=r"`layers` must be layers .*conv9'\. Did you mean block1_"
+    ):
         features.build_extractor(tiny_network, ["block1_conv1", "block1_conv9"])
 
 
