@@ -13,7 +13,6 @@ of resident memory.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,13 +27,20 @@ SIZES = (256, 512, 1024, 2048)
 TEACHER = 512
 """Long side of the picture that is painted before the first is planned."""
 
-PLENTY, LITTLE = "1TB", "1MB"
+PLENTY = 1000.0
+"""GB that no picture here needs."""
 
 
-def plan(flags: Sequence[str]) -> dict[str, Any]:
-    """What `--dry_run` says: seconds, bytes, whether a stage goes by bands, and if it guesses."""
-    said = processes.run(processes.main_command(*flags, "--dry_run")).checked()
-    lines = said.output.splitlines()
+def plan(flags: Sequence[str], memory: float) -> dict[str, Any] | None:
+    """What `--dry_run` says: seconds, bytes, whether a stage goes by bands, and if it guesses.
+
+    None if so many GB are refused.
+    """
+    command = processes.main_command(*flags, f"--memory={memory:.3f}GB", "--dry_run")
+    said = processes.run(command)
+    if "at least" in said.errors:
+        return None
+    lines = said.checked().output.splitlines()
     [total] = [line.split() for line in lines if line.split()[:1] == ["all"]]
     return {
         "seconds": float(total[-2]),
@@ -44,22 +50,37 @@ def plan(flags: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def between(flags: Sequence[str]) -> str | None:
-    """A limit of memory with which pictures go by bands; None if they never do."""
-    most = plan([*flags, f"--memory={PLENTY}"])["bytes"]
-    refusal = processes.run(processes.main_command(*flags, f"--memory={LITTLE}", "--dry_run"))
-    least = re.search(r"at least ([\d.]+) GB", refusal.errors)
-    if least is None or float(least[1]) * 1e9 >= most:
-        return None
-    limit = f"{(float(least[1]) + most / 1e9) / 2:.2f}GB"
-    return limit if plan([*flags, f"--memory={limit}"])["banded"] else None
+def between(flags: Sequence[str]) -> float | None:
+    """GB with which pictures go by bands, halfway between the least and what the whole takes.
+
+    None if they never go by bands, as small ones do not.
+    """
+    most = plan(flags, PLENTY)
+    assert most is not None
+    refused, enough = 0.0, most["bytes"] / 1e9
+    while enough - refused > 0.005:
+        middle = (refused + enough) / 2
+        refused, enough = (middle, enough) if plan(flags, middle) is None else (refused, middle)
+    for limit in ((enough + most["bytes"] / 1e9) / 2, enough):
+        planned = plan(flags, limit)
+        if planned is not None and planned["banded"]:
+            return limit
+    return None
 
 
-def cell(flags: Sequence[str]) -> dict[str, Any]:
+def paint(flags: Sequence[str], memory: float) -> processes.Finished:
+    """A picture painted."""
+    command = processes.main_command(*flags, f"--memory={memory:.3f}GB", "--quiet")
+    return processes.run(command).checked()
+
+
+def cell(flags: Sequence[str], memory: float) -> dict[str, Any]:
     """A picture planned, then painted."""
-    planned = plan(flags)
-    finished = processes.run(processes.main_command(*flags, "--quiet")).checked()
+    planned = plan(flags, memory)
+    assert planned is not None
+    finished = paint(flags, memory)
     return {
+        "memory": memory,
         "planned": planned,
         "seconds": finished.seconds,
         "peak_bytes": finished.peak_bytes,
@@ -84,14 +105,12 @@ def measure(sizes: Sequence[int], teacher: int, flags: Sequence[str]) -> dict[st
 
         for limit in (PLENTY, between(asked(teacher))):
             if limit is not None:
-                command = processes.main_command(*asked(teacher), f"--memory={limit}", "--quiet")
-                processes.run(command).checked()
+                paint(asked(teacher), limit)
         for size in sizes:
             limits = {"whole": PLENTY, "bands": between(asked(size))}
             for mode, limit in limits.items():
                 if limit is not None:
-                    found = cell([*asked(size), f"--memory={limit}"])
-                    results[mode][str(size)] = {"memory": limit, **found}
+                    found = results[mode][str(size)] = cell(asked(size), limit)
                     print(f"dry_run: {mode}, {size}: {found}", file=sys.stderr)
     return results
 
