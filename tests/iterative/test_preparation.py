@@ -151,7 +151,7 @@ def test_statistics_for_which_there_is_no_room_are_taken_in_bands(
         return statistics(self, image, pixels, coverage)
 
     monkeypatch.setattr(Tiling, "statistics", roomless)
-    engine = Engine(tiny_engine.network)  # Which has no statistics of the painting yet.
+    engine = Engine(tiny_engine.network, {})  # Which has no statistics of the painting yet.
     np.testing.assert_allclose(made(engine, content, style), expected, atol=1e-4)
     whole = evaluator.STATISTICS_PIXELS
     # Of 20x24 and of 24x18 pixels; the painting first.
@@ -163,7 +163,7 @@ def test_where_a_stage_goes_by_bands_its_statistics_do(tiny_engine, content, sty
     expected = made(tiny_engine, content, style)
     monkeypatch.setattr(memory_plan, "plan", enough(1e9))
     seen = Counter(monkeypatch, Tiling, "statistics")
-    engine = Engine(tiny_engine.network)
+    engine = Engine(tiny_engine.network, {})
     np.testing.assert_allclose(made(engine, content, style), expected, atol=1e-4)
     assert {arguments[2] for arguments in seen.arguments} == {1}
 
