@@ -37,6 +37,8 @@ if __name__ == "__main__":
     [cpu] = tf.config.list_physical_devices("CPU")
     halves = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, halves)
-    painting.make_stylizer = lambda config, _: TinyStylizer(config, network=tiny_network())
+    painting.make_stylizer = lambda config, _: TinyStylizer(
+        config, network=tiny_network(), units={}
+    )
     weights.find = lambda *arguments, **options: WEIGHTS
     run()
