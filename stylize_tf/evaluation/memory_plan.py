@@ -99,7 +99,7 @@ def plan(bytes_allowed: float, demands: Sequence[Demand]) -> list[Way]:
     picture = demands[-1]
     raise ConfigError(
         f"`memory` must be at least {least:.1f} GB for a picture of "
-        f"{picture.width}x{picture.height} pixels; got {bytes_allowed / 1e9:.1f} GB. Allow more, "
+        f"{picture.width}x{picture.height} pixels; got {math.floor(bytes_allowed / 1e7 + 1e-6) / 100:g} GB. Allow more, "
         f"or ask for a smaller `size`."
     )
 

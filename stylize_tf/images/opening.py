@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import io
 import logging
 import os
 import re
@@ -96,11 +97,11 @@ def opened(
     Raises:
         ImageError: if it is not a regular file, too large, or not of a format that is allowed.
     """
-    with _as_stream(source, label) as file, guarded(label, max_pixels):
+    with _as_stream(source, max_pixels, label) as file, guarded(label, max_pixels):
         size = file.seek(0, os.SEEK_END)
         if size == 0:
             raise ImageError(f"{label} is empty: 0 bytes. Export or download it again.")
-        if size > _FREE_BYTES + _BYTES_PER_PIXEL * max_pixels:
+        if size > _most_bytes(max_pixels):
             raise _too_large(label, f"{size} bytes", max_pixels)
         image = _identified(file, label)
         if image.format == "PNG":
@@ -114,23 +115,29 @@ def opened(
 
 
 @contextlib.contextmanager
-def _as_stream(source: PathLike | BinaryIO, label: str) -> Iterator[BinaryIO]:
+def _as_stream(source: PathLike | BinaryIO, max_pixels: int, label: str) -> Iterator[BinaryIO]:
     if isinstance(source, str | os.PathLike):
         with open_regular(source) as file:
             yield file
         return
     try:
-        place = source.tell()
-        if not isinstance(source.read(0), bytes):
-            raise OSError("it is text: open it as 'rb'")
+        with _PROCESS_STATE:  # Threads may share it: it is copied at once, and left as it was.
+            place = source.tell()
+            if not isinstance(source.read(0), bytes):
+                raise OSError("it is text: open it as 'rb'")
+            source.seek(0)
+            data = source.read(_most_bytes(max_pixels) + 1)
+            source.seek(place)
     except (OSError, ValueError) as error:  # It cannot seek, say, or is closed.
         raise ImageError(
             f"{label} cannot be read as a stream: {reason(error)}. Pass io.BytesIO of its bytes."
         ) from error
-    try:
-        yield source
-    finally:
-        source.seek(place)
+    yield io.BytesIO(data)
+
+
+def _most_bytes(max_pixels: int) -> int:
+    """Of a file that is read, or of a stream."""
+    return _FREE_BYTES + _BYTES_PER_PIXEL * max_pixels
 
 
 def _identified(file: BinaryIO, label: str) -> ImageFile.ImageFile:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +13,7 @@ from stylize_tf.errors import ConfigError
 from stylize_tf.iterative.sources import Several, as_tuple
 from stylize_tf.iterative.stylizer import Stylizer
 
-Photographs: TypeAlias = tf.data.Dataset | Iterable[str | os.PathLike[str]]
+Photographs: TypeAlias = tf.data.Dataset | Several
 """A dataset of paths or of images, or paths."""
 
 
@@ -28,7 +27,7 @@ def dataset(
     which `.ignore_errors()` leaves out; `.prefetch(1)` paints ahead of who uses the pictures.
 
     Args:
-        contents: paths; or a dataset whose elements are a path, an image `[H, W, C]` or a batch of
+        contents: a path or several; or a dataset whose elements are a path, an image `[H, W, C]` or a batch of
             images `[N, H, W, C]`, as `image_io.read` takes them.
         style: one painting, or several that are blended.
         stylizer: who paints; made from `options` if None.
@@ -36,7 +35,8 @@ def dataset(
 
     Returns:
         As many elements: float32 RGB in [0, 1], `[H, W, 3]`, of batches `[N, H, W, 3]`. Height and
-        width are known, so that `.batch()` takes them, if `crop` is "square" and `size` is not 0.
+        width are known, so that `.batch()` takes them, if `crop` is "square" and `size` is not 0;
+        nothing is of images whose own rank is not known.
 
     Raises:
         ConfigError: if both a stylizer and options are given, or an option is not allowed.
@@ -47,7 +47,8 @@ def dataset(
     painter = stylizer or Stylizer(StyleTransferConfig().replace(**options))
     paintings = as_tuple(style, "style")
     if not isinstance(contents, tf.data.Dataset):
-        contents = tf.data.Dataset.from_tensor_slices([os.fspath(path) for path in contents])
+        paths = [os.fspath(path) for path in as_tuple(contents, "contents")]
+        contents = tf.data.Dataset.from_tensor_slices(paths)
     side = painter.config.size if painter.config.crop == "square" else 0
 
     def paint(content: tf.Tensor) -> np.ndarray:
@@ -55,7 +56,10 @@ def dataset(
 
     def painted(content: tf.Tensor) -> tf.Tensor:
         picture = tf.py_function(paint, [content], tf.float32)
-        batch = content.shape[:1] if content.shape.rank == 4 else []
+        rank = 3 if content.dtype == tf.string else content.shape.rank
+        if rank is None:  # Images or batches: who knows says so by `ensure_shape`.
+            return picture
+        batch = content.shape[:1] if rank == 4 else []
         return tf.ensure_shape(picture, [*batch, side or None, side or None, 3])
 
     return contents.map(painted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator
@@ -35,18 +36,26 @@ def logged(iterates: Iterable[Iterate], folder: str | os.PathLike[str]) -> Itera
 def _logged(iterates: Iterable[Iterate], folder: str | os.PathLike[str]) -> Iterator[Iterate]:
     writer = None
     shown, failure = 0, ""
-    for iterate in iterates:
-        share = iterate.evaluation * MOST_PICTURES // max(iterate.evaluations, 1)
-        is_shown = share > shown or iterate.step >= iterate.steps
-        shown = share
-        if not failure:
-            try:
-                writer = writer or tf.summary.create_file_writer(os.fspath(folder))
-                _write(writer, iterate, is_shown)
-            except (OSError, tf.errors.OpError) as error:  # The picture is what counts.
-                failure = f"No more for TensorBoard: {' '.join(str(error).split())[:200]}."
-                iterate = dataclasses.replace(iterate, messages=(*iterate.messages, failure))
-        yield iterate
+    with contextlib.ExitStack() as closing:
+        for iterate in iterates:
+            share = iterate.evaluation * MOST_PICTURES // max(iterate.evaluations, 1)
+            is_shown = share > shown or iterate.step >= iterate.steps
+            shown = share
+            if not failure:
+                try:
+                    if writer is None:
+                        writer = tf.summary.create_file_writer(os.fspath(folder))
+                        closing.callback(_close, writer)
+                    _write(writer, iterate, is_shown)
+                except (OSError, tf.errors.OpError) as error:  # The picture is what counts.
+                    failure = f"No more for TensorBoard: {' '.join(str(error).split())[:200]}."
+                    iterate = dataclasses.replace(iterate, messages=(*iterate.messages, failure))
+            yield iterate
+
+
+def _close(writer: tf.summary.SummaryWriter) -> None:
+    with contextlib.suppress(OSError, tf.errors.OpError):
+        writer.close()
 
 
 def _write(writer: tf.summary.SummaryWriter, iterate: Iterate, is_shown: bool) -> None:

@@ -146,7 +146,9 @@ class Stylizer:
             self._picture(dataclasses.replace(sources, content=photograph, initial=start))
             for photograph, start in zip(photographs, starts, strict=True)
         ]
-        return np.concatenate(pictures) if pictures else np.zeros_like(photographs, np.float32)
+        if not pictures:
+            return np.zeros([0, *self.final_size(photographs), 3], np.float32)
+        return np.concatenate(pictures)
 
     def final_size(self, content: np.ndarray) -> tuple[int, int]:
         """Height and width of the finished picture for a photograph `[1, H, W, 3]`."""
@@ -167,6 +169,8 @@ class Stylizer:
         self, content: ImageLike | Sources, style: Several | None = None, **others: Any
     ) -> Plan:
         """What `iterate` would do of the same arguments; files are read as far as their headers.
+
+        Of a batch, ask for the plan of one photograph: each takes as much.
 
         Seconds are told by what this stylizer painted before, and those that share its engine;
         before that they are a guess. They are of the run alone, not of loading TensorFlow or of
@@ -220,7 +224,7 @@ class Stylizer:
             StylizationError: if the loss is not finite from the start, or memory does not suffice.
             OSError: if the folder of the checkpoint cannot be made.
         """
-        if not isinstance(content, Sources):
+        if initial is not None:
             others["initial"] = initial
         with _told_of_memory():
             pictures = self.pictures(content, style, **others)
@@ -236,6 +240,8 @@ class Stylizer:
     ) -> Sources:
         check_surroundings()
         if isinstance(content, Sources):
+            if style is not None or others:
+                raise ConfigError("`content` is `Sources`, which have all pictures: leave out others.")
             return content
         return Sources.of(content, () if style is None else style, **others)
 
@@ -361,5 +367,6 @@ def stylize(
     """
     if preset not in PRESETS:
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}; got {preset!r}.")
+    check_surroundings()
     sources = Sources.of(content, style, initial, content_masks, style_masks, fine_style)
     return Stylizer(PRESETS[preset].replace(**options))(sources)

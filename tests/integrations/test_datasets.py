@@ -25,12 +25,15 @@ def paths(photographs, tmp_path):
     return found
 
 
-@pytest.mark.parametrize("kind", ["paths", "dataset of paths", "dataset of files", "images"])
+@pytest.mark.parametrize(
+    "kind", ["paths", "tensor of paths", "dataset of paths", "dataset of files", "images"]
+)
 def test_elements_are_the_pictures_that_the_stylizer_paints(plain, photographs, paths, style, kind):
     names = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
     signature = tf.TensorSpec([None, None, 3])
     contents = {
         "paths": paths,
+        "tensor of paths": tf.constant([str(path) for path in paths]),
         "dataset of paths": names,
         "dataset of files": names.map(tf.io.read_file),
         "images": tf.data.Dataset.from_generator(
@@ -56,6 +59,20 @@ def test_squares_and_batches_have_the_shapes_that_pipelines_want(tiny_engine, rn
     assert one_by_one.element_spec == together.element_spec == tf.TensorSpec([None, 16, 16, 3])
     for actual, expected in zip(together, one_by_one, strict=True):
         np.testing.assert_array_equal(actual, expected)
+
+
+def test_one_path_is_one_photograph(plain, paths, style):
+    assert len(dataset(str(paths[0]), style, plain)) == 1
+
+
+def test_images_of_unknown_rank_are_painted_as_what_they_are(plain, photographs, style):
+    [photograph, *_] = photographs
+    elements = [photograph, np.stack([photograph, photograph])]
+    contents = tf.data.Dataset.from_generator(
+        lambda: iter(elements), output_signature=tf.TensorSpec(None)
+    )
+    one, batch = dataset(contents, style, plain).as_numpy_iterator()
+    np.testing.assert_array_equal(batch, np.stack([one, one]))
 
 
 def test_what_fails_is_an_error_of_its_element(plain, photographs, paths, style, tmp_path):

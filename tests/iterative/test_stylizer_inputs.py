@@ -10,6 +10,7 @@ from PIL import Image
 
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
+from stylize_tf.iterative.sources import Sources
 from stylize_tf.iterative.stylizer import Stylizer
 from tests.fakes.small_pictures import PLAIN, STAGED, Counter, eight_bit, made, resized, smooth
 
@@ -65,7 +66,18 @@ def test_a_batch_is_its_pictures_painted_in_turn(plain, content, style, rng):
     again = plain.replace(init="picture")
     each = [again(x, style, initial=start) for x, start in zip(batch, starts, strict=True)]
     np.testing.assert_array_equal(again(tf.constant(batch), style, initial=starts), each)
-    assert plain(batch[:0], style).shape == (0, *content.shape)
+    assert plain(np.zeros([0, 48, 36, 4]), style).shape == (0, *content.shape)
+
+
+def test_sources_leave_no_place_for_other_pictures(plain, content, style):
+    sources = Sources.of(content, style)
+    for call in (
+        lambda: plain(sources, style),
+        lambda: plain.iterate(sources, initial=content),
+        lambda: plain.pictures(sources, fine_style=style),
+    ):
+        with pytest.raises(ConfigError, match="`content` is `Sources`"):
+            call()
 
 
 @pytest.mark.parametrize(

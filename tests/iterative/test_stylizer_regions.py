@@ -57,7 +57,7 @@ def test_every_region_takes_the_style_of_its_own_painting(tiny_engine, rng):
     paint = Stylizer(PLAIN.replace(**options), engine=tiny_engine)
     left = left_half(32, 64)
     for styles in ([dark, light], [light, dark]):
-        image = paint(content, styles, content_masks=[left, 1 - left])
+        image = paint(content[np.newaxis], styles, content_masks=[left, 1 - left])
         built = build_objective(PLAIN.replace(content_weight=0.0), {})
         extract = tiny_engine.extractor(built.layers(), PLAIN)
         parts = image[:, :, :28], image[:, :, 36:]
@@ -82,7 +82,7 @@ def test_regions_of_one_painting_may_have_a_part_of_it_each(tiny_engine, rng):
     paint = Stylizer(PLAIN.replace(**options), engine=tiny_engine)
     left = left_half(24, 48)
     image = paint(content, painting, content_masks=[left, 1 - left], style_masks=[1 - left, left])
-    assert image[0, :, :20].mean() > image[0, :, 28:].mean() + 0.3
+    assert image[:, :20].mean() > image[:, 28:].mean() + 0.3
 
 
 REGIONS = {
@@ -220,7 +220,7 @@ def test_a_killed_run_goes_on_with_its_own_masks_only(tiny_engine, content, styl
         assert "No checkpoint of this run" in first.messages[0]
     iterates = list(paint.iterate(content, style, checkpoint=Checkpoint(tmp_path), **masks))
     assert "Goes on from a checkpoint, at stage 2, step 1" in iterates[0].messages[0]
-    np.testing.assert_array_equal(iterates[-1].image, paint(content, style, **masks))
+    np.testing.assert_array_equal(iterates[-1].image[0], paint(content, style, **masks))
 
 
 def test_a_killed_run_with_a_time_budget_goes_on_with_what_is_left_of_it(

@@ -25,7 +25,7 @@ def test_a_tape_around_a_run_watches_nothing_and_holds_none_of_its_pictures(
         for iterate in paint.iterate(photograph, style):
             pictures.append(weakref.ref(iterate.picture))
         assert tape.watched_variables() == ()
-        np.testing.assert_array_equal(iterate.image, expected)
+        np.testing.assert_array_equal(iterate.image[0], expected)
         assert tape.gradient(iterate.picture, photograph) is None
         del iterate
         gc.collect()

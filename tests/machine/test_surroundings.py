@@ -34,6 +34,8 @@ def test_where_graphs_are_built_the_way_out_is_told(plain, content, style, tiny_
         lambda: tf.data.Dataset.range(1).map(lambda _: make()),
         lambda: tf.function(lambda: stylize_tf.Stylizer(PLAIN))(),
         lambda: tf.function(lambda: Engine(tiny_network))(),
+        lambda: tf.function(lambda x: plain(x, style))(tf.constant(content)),
+        lambda: tf.function(lambda x: stylize_tf.stylize(content, x))(tf.constant(style)),
     )
     for call in calls:
         refused(call, match=r"`tf.py_function` or `tf.numpy_function`")
