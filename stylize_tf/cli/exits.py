@@ -7,6 +7,7 @@ import enum
 import re
 
 from stylize_tf.cli.terminal.console import one_line
+from stylize_tf.config.fields import type_of
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import (
     ConfigError,
@@ -62,6 +63,7 @@ Where many pictures were asked for and all failed, the code is that of the first
 _FLAGS = {
     **{x.name: x.name for x in dataclasses.fields(StyleTransferConfig)},
     **{x.name: x.name for x in dataclasses.fields(Options)},
+    **{f"no{x.name}": f"no{x.name}" for x in dataclasses.fields(Options) if type_of(x) is bool},
     **{"initial": "init_image", "content_masks": "content_mask", "style_masks": "style_mask"},
 }
 """Names of the package, and the flags that give what they name."""

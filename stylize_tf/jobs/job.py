@@ -21,7 +21,7 @@ from stylize_tf.jobs import inputs, plan
 from stylize_tf.jobs.folder.finding import is_pattern
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import Given, Options, check_modes, check_needs
+from stylize_tf.jobs.options import Given, Options, check_format, check_modes, check_needs
 from stylize_tf.jobs.outputs import Output, check_folders, find_output
 from stylize_tf.jobs.recipe import (
     MASK_ROLES,
@@ -142,6 +142,8 @@ def draft(given: Given, listener: Listener, variants: Variants | None = None) ->
         starting(cell, sources).check(cell)
     files = [item for item in wanted if not item.is_alpha]
     output = find_output(options, files, named)
+    is_chosen = options.output is not None and output.derived
+    check_format(given, options, output.path, is_chosen=is_chosen, warn=listener.warning)
     # All headers before the first pixels: a large photograph takes a second to decode.
     sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in files]
     for each in (config, *cells):

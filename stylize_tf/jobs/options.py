@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import PurePath
 from typing import Any
 
-from stylize_tf.config.fields import Configuration, missing_needs, option
+from stylize_tf.config.fields import Configuration, Field, missing_needs, option
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
@@ -29,25 +29,34 @@ STANDARD = "-"
 """In place of a file: standard input, or standard output."""
 
 
-def local_path(value: str) -> str:
-    """The path of a file or folder of this machine."""
+_FETCH, _SEND = "fetch what is elsewhere first", "send it on later"
+_PIPED = ", or use - in a pipe"
+
+
+def local_path(value: str, way: str = _FETCH) -> str:
+    """The path of a file or folder of this machine; `way` says what to do with others."""
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://|data:", value):
-        raise ValueError(
-            "must be a path of this machine: fetch what is elsewhere first, send it on later, or "
-            "use - in a pipe"
-        )
+        raise ValueError(f"must be a path of this machine: {way}")
     return value
 
 
-def _named(value: str) -> str:
+def _named(value: str, way: str = _FETCH) -> str:
     if value == STANDARD:
         raise ValueError("must have a name: only `content`, `style` and `output` may be -")
-    return local_path(value)
+    return local_path(value, way)
 
 
+_to_send = functools.partial(_named, way=_SEND)
 _file = functools.partial(option, placeholder="FILE", parse=_named)
-_pipe = functools.partial(option, placeholder="FILE", parse=local_path)
-_folder = functools.partial(option, placeholder="FOLDER", parse=_named)
+_written = functools.partial(option, placeholder="FILE", parse=_to_send)
+_folder = functools.partial(option, placeholder="FOLDER", parse=_to_send)
+_pipe = functools.partial(
+    option, placeholder="FILE", parse=functools.partial(local_path, way=_FETCH + _PIPED)
+)
+
+
+PNG = "png"
+"""The format of a picture of which nothing else is said."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,18 +137,20 @@ class Options(Configuration):
         "Which part of the painting counts, in the same way: one for each `style`, or of a single "
         "painting one for each `content_mask`; with `output_dir` one or a folder for all.",
     )
-    regions_overlay: str | None = _file(
+    regions_overlay: str | None = _written(
         None,
         "A picture of the regions, those of `regions` or of the masks: photograph and paintings "
         "side by side with a color over each. It is written before the first step.",
         modes=("picture",),
     )
-    output: str | None = _pipe(
+    output: str | None = option(
         None,
         "Where the picture goes; the extension decides the format: png, jpg, webp or tif. A folder "
         "gets it under a free name from both; - is standard output, in `output_format`, and no "
         "path is printed then.",
         shown="a free name from both, such as photo_painting.png",
+        placeholder="FILE",
+        parse=functools.partial(local_path, way=_SEND + _PIPED),
         modes=("picture", "sheet"),
     )
     output_dir: str | None = _folder(
@@ -148,11 +159,12 @@ class Options(Configuration):
         "that is there already and was made from the same inputs is replaced; no other file is.",
         modes=("folder",),
     )
-    output_format: str = option(
-        "png",
-        "With `output_dir` or `output` -: format of the pictures, png, jpg, webp or tif.",
+    output_format: str | None = option(
+        None,
+        "With `output_dir`, or `output` - or a folder: format of the pictures, png, jpg, webp or "
+        "tif.",
         parse=picture_format,
-        needs=({"output_dir": ()}, {"output": (STANDARD,)}),
+        shown=PNG,
     )
     skip_existing: bool = option(
         False,
@@ -180,13 +192,13 @@ class Options(Configuration):
         "`style`, `fine_style`, `init_image` and masks say where the inputs are now.",
         modes=("picture", "sheet"),
     )
-    compare: str | None = _file(
+    compare: str | None = _written(
         None,
         "Also write photograph, paintings and picture side by side; the extension decides the "
         "format, as that of `output`.",
         modes=("picture",),
     )
-    timelapse: str | None = _file(
+    timelapse: str | None = _written(
         None,
         "Also write how the picture came about, as an animation of at most 120 frames and 512 "
         "pixels: webp or gif, by the extension. Each step is a frame, or every Nth with "
@@ -222,12 +234,11 @@ class Options(Configuration):
         limits=(0, 86_400),
         needs={"checkpoint_dir": ()},
     )
-    tensorboard_dir: str | None = option(
+    tensorboard_dir: str | None = _folder(
         None,
         "Log losses and pictures of the run for TensorBoard, in a folder of its own in this one; "
         "needs the extra tensorboard.",
         modes=("picture", "folder"),
-        placeholder="FOLDER",
     )
     quality: int = option(95, "Quality of JPEG and WebP.", limits=(1, 100))
     background: str = option(
@@ -343,13 +354,39 @@ def check_needs(
         asked |= {x: True for x in configs[0].to_dict() if len({values[x] for values in every}) > 1}
     for field in (*dataclasses.fields(Options), *dataclasses.fields(StyleTransferConfig)):
         missing = [missing_needs(field, values) for values in every]
-        if asked.get(field.name) and all(missing):
+        if field.name in asked and not _is_off(field, asked[field.name]) and all(missing):
             _refuse(given, field.name, f"it goes with {missing[0]}. Give that", warn)
-    picture = options.output or options.from_picture or ".png"
-    if options.output_dir is not None or options.output == STANDARD:
-        picture = f".{options.output_format}"
+
+
+def _is_off(field: Field, value: Any) -> bool:
+    """Whether a value asks for nothing: it switches off what is off by itself, or says so."""
+    switched_off = value is False or (not value and value == field.default)
+    return switched_off or value in ("none", ("none",))
+
+
+def check_format(
+    given: Given,
+    options: Options,
+    picture: str,
+    *,
+    is_chosen: bool = True,
+    warn: Callable[[str], None],
+) -> None:
+    """Raises a `ConfigError` if the format of the picture does not hold what was asked for.
+
+    Args:
+        given, options, warn: as for `check_needs`.
+        picture: its path, as it was found from these; or of many the extension.
+        is_chosen: whether it is `output_format` that decides.
+    """
+    if "output_format" in given.options and not is_chosen:
+        why = "it goes with `output_dir`, or `output` - or a folder. Give that"
+        _refuse(given, "output_format", why, warn)
     if options.keep_alpha and _endings(picture) <= _JPEG:
-        raise ConfigError("`keep_alpha` goes with png, webp and tif: JPEG holds no transparency.")
+        way = "" if "keep_alpha" in given.options else " `nokeep_alpha` drops that of the recipe."
+        raise ConfigError(
+            f"`keep_alpha` goes with png, webp and tif: JPEG holds no transparency.{way}"
+        )
     written = _endings(picture, options.compare, options.regions_overlay)
     if "quality" in given.options and not written & {*_JPEG, ".webp"}:
         _refuse(given, "quality", "it is that of JPEG and WebP. Write one of these", warn)

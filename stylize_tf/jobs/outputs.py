@@ -18,7 +18,7 @@ from stylize_tf.images import image_io
 from stylize_tf.images.files import create_file, replace_file
 from stylize_tf.images.timelapse import FORMATS, Timelapse
 from stylize_tf.jobs.inputs import Wanted
-from stylize_tf.jobs.options import STANDARD, Options
+from stylize_tf.jobs.options import PNG, STANDARD, Options
 from stylize_tf.machine.atomic_files import try_replacing
 from stylize_tf.machine.extras import require
 
@@ -122,8 +122,8 @@ def find_output(options: Options, files: Sequence[Wanted], named: Sequence[str])
         styles = named or [item.found for item in files if item.role == "style"]
         again = options.from_picture and Path(options.from_picture).name
         name = again or derived_name(files[0].found, styles)
-        if is_piped:
-            name = str(Path(name).with_suffix(f".{options.output_format}"))
+        if options.output is not None and (is_piped or options.output_format):
+            name = str(Path(name).with_suffix(f".{options.output_format or PNG}"))
         folder = "" if is_piped else options.output or ""
         output = Output(free_name(str(Path(folder, name))), derived=True, is_piped=is_piped)
     if not is_piped:

@@ -105,6 +105,17 @@ def test_picture_goes_to_standard_output_and_no_path_with_it(
     assert names() == BEFORE
 
 
+def test_format_may_be_said_of_a_picture_in_a_folder(stylize, capsys):
+    assert stylize(*INPUTS, *SHORT, "--output=new.webp") == 0
+    Path("out").mkdir()
+    flags = ("--output=out/", "--output_format=jpg")
+    assert stylize(*INPUTS, *SHORT, *flags, "--quality=80") == 0
+    assert stylize(*INPUTS, *SHORT, *flags, "--sheet=seed=1,2") == 0
+    assert stylize("--from_picture=new.webp", *flags) == 0
+    assert stylize("--from_picture=new.webp", "--output=out/") == 0
+    assert names("out") == ["new.jpg", "new.webp", "photo_painting.jpg", "photo_painting_sheet.jpg"]
+
+
 def test_sheet_goes_to_standard_output(stylize, folder, capsysbinary):
     assert stylize(*INPUTS, *SHORT, "--output=-", "--sheet=seed=1,2", "--output_format=webp") == 0
     path, _ = piped_out(capsysbinary, folder)
@@ -145,7 +156,8 @@ def test_terminal_is_no_pipe(check, monkeypatch, stream):
     assert (code, line.startswith(f"--{flag} - "), line.endswith(way)) == (Exit.USAGE, True, True)
 
 
-ADDRESS = "must be a path of this machine: fetch what is elsewhere first, send it on later, or use"
+ADDRESS = "must be a path of this machine:"
+FETCH, SEND = f"{ADDRESS} fetch what is elsewhere first", f"{ADDRESS} send it on later"
 
 
 @pytest.mark.parametrize(
@@ -159,15 +171,18 @@ ADDRESS = "must be a path of this machine: fetch what is elsewhere first, send i
         ("content_mask=-", "--content_mask must have a name: only --content, --style and --output"),
         ("from_picture=-", "--from_picture must have a name: only --content, --style and --output"),
         ("output_dir=-", "--output_dir must have a name: only --content, --style and --output may"),
-        ("content=https://a.b/c.jpg", f"--content {ADDRESS}"),
-        ("style=s3://bucket/c.jpg", f"--style {ADDRESS}"),
-        ("output=gs://bucket/c.jpg", f"--output {ADDRESS}"),
-        ("output_dir=ftp://host/folder", f"--output_dir {ADDRESS}"),
-        ("weights=file:///w.h5", f"--weights {ADDRESS}"),
-        ("content=data:image/png;base64,AAAA", f"--content {ADDRESS}"),
+        ("content=https://a.b/c.jpg", f"--content {FETCH}, or use - in a pipe; got 'https"),
+        ("style=s3://bucket/c.jpg", f"--style {FETCH}, or use - in a pipe; got"),
+        ("output=gs://bucket/c.jpg", f"--output {SEND}, or use - in a pipe; got"),
+        ("output_dir=ftp://host/folder", f"--output_dir {SEND}; got"),
+        ("compare=https://a.b/c.jpg", f"--compare {SEND}; got"),
+        ("tensorboard_dir=gs://bucket/runs", f"--tensorboard_dir {SEND}; got"),
+        ("tensorboard_dir=-", "--tensorboard_dir must have a name: only --content"),
+        ("weights=file:///w.h5", f"--weights {FETCH}; got"),
+        ("content=data:image/png;base64,AAAA", f"--content {FETCH}"),
         (
             "content=photo.png style=photo.png output=x.png output_format=png",
-            "--output_format has no effect here: it goes with --output_dir or --output -. Give",
+            "--output_format has no effect here: it goes with --output_dir, or --output - or",
         ),
         (
             "content=photo.png style=photo.png output=- output_format=jpg keep_alpha",

@@ -95,6 +95,27 @@ def test_format_without_transparency_is_a_usage_error(check, flags):
     assert check(*INPUTS, "--keep_alpha", *flags) == (Exit.USAGE, line)
 
 
+def test_recipe_of_a_jpeg_may_be_painted_again_with_transparency(stylize, capsys):
+    """The format that counts is that of the new picture, wherever its name is from."""
+    cut_out()
+    assert stylize(*INPUTS, *SHORT, "--output=flat.jpg") == 0
+    Path("out").mkdir()
+    for number, output in enumerate(("out", "out/", "out/new.png"), start=1):
+        code = stylize("--from_picture=flat.jpg", "--keep_alpha", f"--output={output}")
+        assert code == (0 if number == 3 else Exit.USAGE)
+    assert names("out") == ["new.png"]
+    assert "--keep_alpha goes with" in capsys.readouterr().err
+
+
+def test_transparency_of_a_recipe_that_the_format_does_not_hold_has_a_way_out(stylize, capsys):
+    cut_out()
+    assert stylize(*INPUTS, *SHORT, "--keep_alpha", "--output=out.png") == 0
+    capsys.readouterr()
+    assert stylize("--from_picture=out.png", "--output=flat.jpg") == Exit.USAGE
+    assert "--nokeep_alpha drops that of the recipe." in capsys.readouterr().err
+    assert stylize("--from_picture=out.png", "--output=flat.jpg", "--nokeep_alpha") == 0
+
+
 def test_sheet_has_none(check):
     code, line = check(*INPUTS, "--keep_alpha", "--sheet=seed=1,2")
     assert (code, line) == (Exit.USAGE, "--keep_alpha goes with one picture: leave out --sheet.")

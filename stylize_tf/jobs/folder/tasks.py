@@ -25,7 +25,7 @@ from stylize_tf.jobs.folder.masks import Masks, check_counts
 from stylize_tf.jobs.inputs import NONE, Wanted
 from stylize_tf.jobs.job import check_given, configured
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import Given, Options, check_modes, check_needs
+from stylize_tf.jobs.options import PNG, Given, Options, check_format, check_modes, check_needs
 from stylize_tf.jobs.outputs import Output, check_folders, distinct_names, make_folder
 from stylize_tf.jobs.recipe import Recipe, RecipeError
 
@@ -155,7 +155,7 @@ def prepare(given: Given, listener: Listener) -> Folder:
     options = Options(**given.options)
     config = configured(given, PRESETS[options.preset])
     check_needs(given, options, [config], warn=listener.warning)
-    check_needs(given, options, [config], warn=listener.warning)
+    check_format(given, options, f".{options.output_format or PNG}", warn=listener.warning)
     target = str(options.output_dir)
     if os.path.lexists(target) and not Path(target).is_dir():
         raise OutputError(f"{target!r} is not a folder. Choose another `output_dir`.")
@@ -192,7 +192,7 @@ def _candidates(options: Options, contents: list[str], groups: list[tuple[str, .
     of_style = Masks("style_mask", options.style_mask)
     check_counts(of_content, of_style, sum(map(len, groups)))
     pairs = [(content, styles) for styles in groups for content in contents]
-    names = distinct_names(pairs, f".{options.output_format}")
+    names = distinct_names(pairs, f".{options.output_format or PNG}")
     return [
         Task(
             number=0,
