@@ -26,6 +26,9 @@ OUTPUT_FORMATS = {
 }
 """Extensions that can be written, and Pillow's name of their format."""
 
+_LARGEST_SIDES = {"WEBP": 16_383, "JPEG": 65_500}
+"""Most pixels of a side that a format, or the library that writes it, can hold."""
+
 INPUT_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff"),
     *(".bmp", ".gif", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm"),
@@ -158,6 +161,15 @@ def check_output(path: PathLike, *, inputs: Sequence[PathLike] = ()) -> None:
         try_replacing(target)
     except OSError as error:
         raise _unwritable(path, reason(error)) from error
+
+
+def check_side(path: PathLike, height: int, width: int) -> None:
+    """Raises an `OutputError` if the format of an output cannot hold a picture of this size."""
+    form = output_format(path)
+    most = _LARGEST_SIDES.get(form)
+    if most is not None and max(height, width) > most:
+        what = f"{form} holds {most} pixels a side at most, and the picture has {width}x{height}"
+        raise _unwritable(path, what, "Use .png, or ask for a smaller `size`.")
 
 
 def refused_by_windows(path: PathLike) -> str:

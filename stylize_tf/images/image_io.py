@@ -25,6 +25,7 @@ from stylize_tf.errors import ImageError, OutputError
 from stylize_tf.images import decoding, opening
 from stylize_tf.images.decoding import Pixels
 from stylize_tf.images.files import check_output as check_output
+from stylize_tf.images.files import check_side as check_side
 from stylize_tf.images.files import label_of, output_format, reason, replace_file
 from stylize_tf.images.files import sha256 as sha256
 

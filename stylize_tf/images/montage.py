@@ -94,6 +94,18 @@ def sheet(
     return canvas
 
 
+def sheet_size(
+    sizes: Sequence[tuple[int, int]], rows: Sequence[str], columns: Sequence[str], title: str = ""
+) -> tuple[int, int]:
+    """Height and width of the `sheet` with these labels, of cells of these heights and widths.
+
+    Raises:
+        ValueError: if so many cells do not fit.
+    """
+    layout = _fitting(sizes, rows, columns, title)
+    return layout.height, layout.width
+
+
 def comparison(
     content: ImageLike, style: ImageLike | Sequence[ImageLike], picture: ImageLike
 ) -> Pixels:

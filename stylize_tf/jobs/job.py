@@ -16,6 +16,7 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import masks, styles
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
+from stylize_tf.iterative import pyramid
 from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs import inputs, plan
 from stylize_tf.jobs.folder.finding import is_pattern
@@ -40,11 +41,23 @@ if TYPE_CHECKING:
 
     from stylize_tf.network.weights import Weights
 
-Variants = Callable[[StyleTransferConfig, Sequence[str]], list[StyleTransferConfig]]
-"""Configuration and styles as they were given -> the configurations of the cells of a sheet."""
+Size = tuple[int, int]
 
 _MUCH_SHARED = 0.02
 """Of a picture, that masks may overlap without a word: borders are often soft."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Variants:
+    """What makes a sheet.
+
+    Attributes:
+        configs: configuration and styles as they were given -> the configurations of the cells.
+        size: heights and widths of the cells, and the inputs -> height and width of the sheet.
+    """
+
+    configs: Callable[[StyleTransferConfig, Sequence[str]], list[StyleTransferConfig]]
+    size: Callable[[Sequence[Size], Sequence[Wanted]], Size]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +147,7 @@ def draft(given: Given, listener: Listener, variants: Variants | None = None) ->
         wanted = inputs.wanted(config, options, recipe, given.standard_input)
     sources = inputs.paths_of(wanted)
     sources.check(config)
-    cells = variants(config, named) if variants else []
+    cells = variants.configs(config, named) if variants else []
     roles = {item.role for item in wanted}
     present = {role: role in roles for role in ROLES}
     check_needs(given, options, cells or [config], present=present, warn=listener.warning)
@@ -149,6 +162,8 @@ def draft(given: Given, listener: Listener, variants: Variants | None = None) ->
     for each in (config, *cells):
         inputs.check_sizes(each, files, sizes)
         plan.check_memory(each, options, files, sizes)
+    painted = [pyramid.final_size(each, *sizes[0]) for each in cells or [config]]
+    image_io.check_side(output.path, *(variants.size(painted, files) if variants else painted[0]))
     pictures = tuple(wanted), tuple(files), tuple(sizes)
     return Draft(config, options, output, named, recipe, *pictures, tuple(cells))
 

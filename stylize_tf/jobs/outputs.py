@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import os
 import re
+import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -81,16 +82,35 @@ class Output:
             pipe: takes it where it goes to standard output.
 
         Raises:
-            OutputError: if it cannot be written; where standard output does not take it, it is in
-                a file all the same.
+            OutputError: if it cannot be written, or standard output does not take it.
         """
         if not self.is_piped:
             return self.write(data)
-        try:
-            pipe(data)
-        except OutputError as error:
-            raise OutputError(f"{error} It is in {self.write(data)!r}.") from error
+        pipe(data)
         return STANDARD
+
+    def rescuing(self, write: Callable[[Output], str]) -> str:
+        """Where the finished picture is written, which shall not be lost for a full disk.
+
+        Args:
+            write: encodes and writes it; its path.
+
+        Raises:
+            OutputError: if it cannot be written; it says in which other file the picture is, a
+                PNG beside it, or else in the current folder or that of temporary files.
+        """
+        try:
+            return write(self)
+        except OutputError as error:
+            name = f"{Path(self.path).stem}.png"
+            for folder in (str(Path(self.path).parent), "", tempfile.gettempdir()):
+                place = Output(str(Path(folder, name)), derived=True, beside=self.beside)
+                try:
+                    path = write(place)
+                except OutputError:
+                    continue
+                raise OutputError(f"{error} It is in {path!r}.") from error
+            raise
 
     def intermediate(self, evaluation: int) -> Output:
         """Where the picture after a step of `save_every` goes: `out-0100.png`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -218,8 +219,15 @@ class Picture(Painting):
 
     def save(self, *, finished: bool) -> tuple[str, str]:
         """Writes the picture; its path, - for standard output, and size."""
-        output, pipe = self.job.output, self._listener.picture
-        return self.write(output, finished=finished, store=lambda x: output.deliver(x, pipe))
+        pipe, sizes = self._listener.picture, list[str]()
+
+        def write(output: Output) -> str:
+            deliver = functools.partial(output.deliver, pipe=pipe)
+            path, size = self.write(output, finished=finished, store=deliver)
+            sizes.append(size)
+            return path
+
+        return self.job.output.rescuing(write), sizes[0]
 
     def remember(self, start: float, write: float) -> None:
         """Keeps what the run took, see `plan.remember`; `write` are the seconds of `save`."""

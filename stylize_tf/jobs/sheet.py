@@ -19,6 +19,7 @@ from stylize_tf.control import styles
 from stylize_tf.errors import ConfigError, ImageError, StylizationError
 from stylize_tf.images import image_io
 from stylize_tf.images.montage import sheet as montage
+from stylize_tf.images.montage import sheet_size
 from stylize_tf.jobs import painting
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.job import Draft, Job, Variants, configured, starting, unfollowable
@@ -96,8 +97,7 @@ class Sheet:
     @property
     def title(self) -> str:
         """The names of the photograph and the paintings, in their order."""
-        inputs = [item.path for item in self.job.inputs if item.role in ("content", "style")]
-        return " + ".join(map(stem_of, inputs))
+        return _title(self.job.inputs)
 
     def cell(self, row: int, column: int) -> tuple[Job, dict[str, Any]]:
         """The picture in a cell, and what its configuration changes in that of the sheet."""
@@ -182,10 +182,18 @@ def _asked(given: Given) -> tuple[tuple[Axis, ...], Given, Variants]:
         preset = Options(**given.options).preset
         _configs(configured(given, PRESETS[preset]), axes)
 
-    def variants(config: StyleTransferConfig, named: Sequence[str]) -> list[StyleTransferConfig]:
+    def configs(config: StyleTransferConfig, named: Sequence[str]) -> list[StyleTransferConfig]:
         return _configs(config, [_of_paintings(axis, named) for axis in axes])
 
-    return axes, given, variants
+    def size(cells: Sequence[tuple[int, int]], files: Sequence[Wanted]) -> tuple[int, int]:
+        columns, rows = (*(axis.labels for axis in axes), ("",))[:2]
+        return sheet_size(cells, rows, columns, _title(files))
+
+    return axes, given, Variants(configs, size)
+
+
+def _title(items: Sequence[Input | Wanted]) -> str:
+    return " + ".join(stem_of(item.path) for item in items if item.role in ("content", "style"))
 
 
 def _prepare(given: Given, listener: Listener) -> Sheet:
@@ -361,9 +369,13 @@ class SheetRun:
             for row in self._places
         ]
         picture = montage(cells, sheet.rows, sheet.columns, title=sheet.title)
-        output, quality = sheet.job.output, sheet.job.options.quality
-        data = image_io.encode(output.path, picture, metadata=self._metadata(), quality=quality)
-        path = output.deliver(data, self._listener.picture)
+        metadata, quality = self._metadata(), sheet.job.options.quality
+
+        def write(output: Output) -> str:
+            data = image_io.encode(output.path, picture, metadata=metadata, quality=quality)
+            return output.deliver(data, self._listener.picture)
+
+        path = sheet.job.output.rescuing(write)
         return path, f"{picture.shape[2]}x{picture.shape[1]}"
 
     def remember(self, start: float, write: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,18 @@ from PIL import Image
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
 from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationError, WeightsError
-from stylize_tf.images import image_io
+from stylize_tf.images import files, image_io
 from stylize_tf.machine import tensorflow_runtime
 from tests.fakes import cli_fakes
-from tests.fakes.cli_fakes import INPUTS, SHORT, ResourceExhaustedError, fail_at, full_disk, names
+from tests.fakes.cli_fakes import (
+    INPUTS,
+    SHORT,
+    ResourceExhaustedError,
+    at,
+    fail_at,
+    full_disk,
+    names,
+)
 
 
 def test_missing_tensorflow_is_one_line_that_says_what_to_install(check, monkeypatch):
@@ -102,6 +111,59 @@ def test_disk_that_is_full_at_the_end_leaves_the_old_picture(stylize, folder, ca
     assert "No space left on device" in capsys.readouterr().err
     assert Path("out.png").read_text() == "old"
     assert names() == before
+
+
+@pytest.mark.parametrize("flags", [["--compare=both.png"], ["--sheet=seed=1"]], ids=str)
+def test_folder_that_is_gone_at_the_end_costs_no_picture(stylize, folder, capsys, flags):
+    Path("out").mkdir()
+    gone = at(3, lambda: shutil.rmtree("out"))
+    line = (*INPUTS, *SHORT, "--output=out/x.webp", *flags, "--quiet")
+    assert stylize(*line, hook=gone) == Exit.OUTPUT
+    said = capsys.readouterr().err
+    assert "its folder does not exist" in said
+    assert said.endswith(" It is in 'x.png'.\n")
+    assert image_io.read_metadata("x.png")["result"]["finished"]
+    assert Path("both.png").exists() == (flags[0] == "--compare=both.png")
+
+
+def test_picture_that_its_format_does_not_take_is_a_png_beside_it(
+    stylize, folder, capsys, monkeypatch
+):
+    Path("out").mkdir()
+    Path("out/x.png").write_text("old")
+    save = Image.Image.save
+
+    def refuse(picture, file, form=None, **options):
+        if form == "WEBP":
+            raise ValueError("too large")
+        save(picture, file, form, **options)
+
+    monkeypatch.setattr(Image.Image, "save", refuse)
+    assert stylize(*INPUTS, *SHORT, "--output=out/x.webp", "--quiet") == Exit.OUTPUT
+    assert capsys.readouterr().err.endswith("too large. Use .png. It is in 'out/x-2.png'.\n")
+    assert names("out") == ["x-2.png", "x.png"]
+
+
+def test_sides_that_a_format_does_not_hold_are_refused_before_painting(check, monkeypatch, capsys):
+    large = (*INPUTS, "--size=16384", "--memory=900GB")
+    said = "'x.webp' cannot be written: WEBP holds 16383 pixels a side at most, and the picture"
+    code, line = check(*large, "--output=x.webp")
+    assert (code, line.startswith(said)) == (Exit.OUTPUT, True)
+    assert main_with(["main.py", *large, "--output_dir=out", "--output_format=webp"]) == Exit.OUTPUT
+    assert "holds 16383 pixels a side" in capsys.readouterr().err
+    monkeypatch.setitem(files._LARGEST_SIDES, "WEBP", 100)
+    code, line = check(*INPUTS, *SHORT, "--sheet=seed=1,2", "--output=x.webp")
+    assert (code, "holds 100 pixels a side" in line) == (Exit.OUTPUT, True)
+
+
+def test_sheet_is_as_large_as_it_was_checked_to_be(stylize, monkeypatch):
+    line = (*INPUTS, *SHORT, "--sheet=seed=1,2", "--sheet=strength=1,2", "--output=x.webp")
+    assert stylize(*line) == 0
+    longest = max(image_io.size_of("x.webp"))
+    monkeypatch.setitem(files._LARGEST_SIDES, "WEBP", longest)
+    assert stylize(*line) == 0
+    monkeypatch.setitem(files._LARGEST_SIDES, "WEBP", longest - 1)
+    assert stylize(*line) == Exit.OUTPUT
 
 
 def test_device_that_is_not_here_is_told_with_those_that_are(folder, stylize, capsys, monkeypatch):

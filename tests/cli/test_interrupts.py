@@ -5,10 +5,13 @@ import signal
 
 import pytest
 
+from stylize_tf.cli.commands import paint
 from stylize_tf.cli.main import main_with
 from stylize_tf.cli.terminal.interrupts import Interrupted, Interrupts
+from stylize_tf.cli.terminal.report import Report
 from stylize_tf.cli.terminal.signals import ENDING
 from stylize_tf.images import image_io
+from stylize_tf.jobs import painting
 from stylize_tf.jobs.outputs import Output
 from stylize_tf.machine import tensorflow_runtime
 from tests.fakes import cli_fakes
@@ -98,6 +101,30 @@ def test_signals_while_the_file_is_written_do_not_tear_it(stylize, folder, monke
     hook = send_at(2, signal.SIGINT) if first else lambda evaluation: None
     assert stylize(hook=hook) == 130
     assert image_io.read_metadata("photo_photo.png")["result"]["finished"] == (not first)
+
+
+@pytest.mark.parametrize("moment", ["the loop is left", "the path is printed"])
+def test_signal_after_the_loop_loses_nothing(stylize, folder, monkeypatch, capsys, moment):
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGINT)
+
+    if moment == "the loop is left":
+        is_empty = painting.Picture.is_empty
+        changed = property(lambda picture: interrupted() or is_empty.fget(picture))
+        monkeypatch.setattr(painting.Picture, "is_empty", changed)
+    else:
+        monkeypatch.setattr(paint, "print_line", interrupted)
+    assert stylize("--compare=both.png") == 130
+    assert {"both.png", "photo_photo.png"} <= set(names())
+    assert image_io.read_metadata("photo_photo.png")["result"]["finished"]
+    assert "before anything" not in capsys.readouterr().err
+
+
+def test_signal_after_the_pictures_of_a_folder_leaves_the_summary(stylize, monkeypatch, capsys):
+    end = Report.end
+    monkeypatch.setattr(Report, "end", lambda it: signal.raise_signal(signal.SIGINT) or end(it))
+    assert stylize("--output_dir=out") == 130
+    assert "Interrupted: 1 written in" in capsys.readouterr().err
 
 
 def test_handlers_are_put_back(stylize):

@@ -20,6 +20,7 @@ from stylize_tf.cli.terminal.standard_streams import (
     print_line,
 )
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.errors import OutputError
 from stylize_tf.jobs.options import STANDARD, Given, Options, piped
 
 if TYPE_CHECKING:
@@ -91,7 +92,10 @@ def _make(
     *,
     options: Options,
 ) -> int:
-    """Paints, writes, prints and shows; after an interruption what there is of it."""
+    """Paints, writes, prints and shows; after an interruption what there is of it.
+
+    From the end of `politely` on signals are only noted: there is a picture to lose.
+    """
     from stylize_tf.cli.terminal.progress import duration
 
     finished, begun = False, time.monotonic()
@@ -106,8 +110,11 @@ def _make(
     if run.is_empty:
         raise Interrupted(interrupts.note())
     painted = time.monotonic()
-    with interrupts.shielded():
+    try:
         path, size = run.save(finished=finished)
+    except OutputError:
+        run.write_views()
+        raise
     wrote = time.monotonic() - painted
     where = "to standard output" if path == STANDARD else repr(path)
     seconds = time.monotonic() - started
@@ -117,10 +124,9 @@ def _make(
     console.info(text, "written", path=path, finished=finished, seconds=seconds)
     if path != STANDARD:
         print_line(path, console.warning)
-    with interrupts.shielded():
-        run.write_views()
-        if finished:
-            run.remember(begun - started, wrote)
+    run.write_views()
+    if finished:
+        run.remember(begun - started, wrote)
     if options.show and finished:
         from stylize_tf.cli.terminal import viewer
 

@@ -31,8 +31,8 @@ class Interrupts:
     At first a signal raises `Interrupted` where the program stands. Within `politely()` the first
     signal is only noted in `signum`, for the loop to look at between two steps; the second raises,
     unless it is a hang-up: when a terminal is closed, its shell and the system each send one.
-    Within `shielded()` signals are noted and never raise: a file is being written. Once a signal
-    was heard and the loop is left, further ones are ignored: the best picture is being saved.
+    Within `shielded()` signals are noted and never raise: a file is being written. Once the loop
+    is left, unless by an error without a signal, all are only noted: the picture is being saved.
 
     A signal that the parent told us to ignore (`nohup`, background jobs) stays ignored.
 
@@ -72,9 +72,16 @@ class Interrupts:
         self._polite = True
         try:
             yield
+        except Exception:
+            self._ending = self.signum is not None
+            raise
+        except BaseException:
+            self._ending = True
+            raise
+        else:
+            self._ending = True
         finally:
             self._polite = False
-            self._ending = self.signum is not None
 
     @contextlib.contextmanager
     def shielded(self) -> Iterator[None]:

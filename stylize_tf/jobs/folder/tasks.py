@@ -228,6 +228,7 @@ def _must_be_painted(
         found = [known[item.found] for item in files]
         inputs.check_sizes(folder.config, files, found)
         plan.check_memory(folder.config, folder.options, files, found)
+        image_io.check_side(task.path, *pyramid.final_size(folder.config, *found[0]))
         inputs.check_masks(task.wanted(), known)
         blamed = task.path
         if folder.must_paint(task):
