@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import fine_style, masks
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
+from stylize_tf.images.files import open_regular
 from stylize_tf.iterative import pyramid
 from stylize_tf.iterative.pictures import no_larger
 from stylize_tf.iterative.sources import Sources
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 NONE = ("none",)
 """Given as a mask or as `fine_style`: none, whatever the recipe tells of."""
+
+
+_MUCH_SHARED = 0.02
+"""Of a picture, that masks may overlap without a word: borders are often soft."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,17 +149,64 @@ def owner_of(wanted: Sequence[Wanted], place: int) -> int:
     return owners[masks.owner(number, len(owners))]
 
 
-def tell_of_transparency(items: Iterable[Wanted], options: Options, listener: Listener) -> None:
-    """Says so if one of these is transparent in parts, and nothing of that is kept."""
+def tell_of_transparency(
+    items: Iterable[Wanted], options: Options, listener: Listener, *, may_keep: bool = True
+) -> None:
+    """Says so if one of these is transparent in parts, and nothing of that is kept.
+
+    Args:
+        items: the inputs, the photograph first.
+        options: of the run.
+        listener: who is told.
+        may_keep: whether what is written can hold the photograph's.
+    """
     kept = {"content"} if options.keep_alpha else set()
     for item in items:
         if item.role in {*MASK_ROLES, *kept}:
             continue
         if _is_transparent(*_version(item.found), options.max_pixels):
-            way = "" if kept else " `keep_alpha` keeps those of the photograph."
             text = f"Transparent parts of pictures are put on `background` {options.background}."
-            listener.info(text + way)
+            listener.info(text)
+            if may_keep and item.role == "content":
+                listener.info("`keep_alpha` keeps those of the photograph.")
             return
+
+
+def warn_of(
+    sources: Sources,
+    wanted: Sequence[Wanted],
+    options: Options,
+    alpha: np.ndarray | None,
+    listener: Listener,
+    name: str = "",
+) -> None:
+    """Warns of masks and of a kept transparency that have no effect.
+
+    Args:
+        sources, wanted: what was read, and what it is.
+        options: of the run.
+        alpha: of `alpha_kept`.
+        listener: who is told.
+        name: what lines of one of many pictures begin with.
+    """
+    if options.keep_alpha and alpha is None:
+        listener.warning(f"`keep_alpha`: {wanted[0].path!r} is opaque, and so is the picture.")
+    of_content: Any = sources.content_masks
+    read: Any = (*of_content, *sources.style_masks)
+    items = [item for item in wanted if item.role in MASK_ROLES]
+    pairs = zip(items, read, strict=True)
+    opaque = {item.role for item, mask in pairs if item.is_alpha and mask.min() >= 1}
+    for role in sorted(opaque):
+        listener.warning(f"{name}`{role}` alpha has no effect: the picture is opaque everywhere.")
+    if masks.covers_all(of_content) and "content_mask" not in opaque:
+        text = "`content_mask` is white everywhere: all of the photograph is painted."
+        listener.warning(name + text)
+    shared = masks.overlap(of_content)
+    if shared >= _MUCH_SHARED:
+        listener.warning(
+            f"{name}the `content_mask` files overlap on {shared:.0%} of the picture: regions share "
+            f"what is in several."
+        )
 
 
 def alpha_kept(item: Wanted, options: Options) -> np.ndarray | None:
@@ -293,5 +346,6 @@ def _is_transparent(path: str, size: int, modified: int, max_pixels: int) -> boo
 
 
 def _version(path: str) -> tuple[str, int, int]:
-    status = Path(path).stat()
+    with open_regular(path) as file:  # Whose errors are those of reading: it may be gone by now.
+        status = os.fstat(file.fileno())
     return path, status.st_size, status.st_mtime_ns

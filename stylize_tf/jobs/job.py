@@ -7,13 +7,14 @@ folder that is not there.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import stylize_tf
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.control import masks, styles
+from stylize_tf.control import styles
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
 from stylize_tf.iterative import pyramid
@@ -22,7 +23,14 @@ from stylize_tf.jobs import inputs, plan
 from stylize_tf.jobs.folder.finding import is_pattern
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import Given, Options, check_format, check_modes, check_needs
+from stylize_tf.jobs.options import (
+    Given,
+    Options,
+    check_format,
+    check_modes,
+    check_needs,
+    holds_alpha,
+)
 from stylize_tf.jobs.outputs import Output, check_folders, find_output
 from stylize_tf.jobs.recipe import (
     MASK_ROLES,
@@ -42,9 +50,6 @@ if TYPE_CHECKING:
     from stylize_tf.network.weights import Weights
 
 Size = tuple[int, int]
-
-_MUCH_SHARED = 0.02
-"""Of a picture, that masks may overlap without a word: borders are often soft."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,11 +189,10 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
     config, options, recipe, wanted = drawn.config, drawn.options, drawn.recipe, drawn.wanted
     check_folders(options)
     sources, read = inputs.read_all(wanted, config, options, may_shrink=variants is None)
-    inputs.tell_of_transparency(wanted, options, listener)
-    _warn_of_masks(sources, wanted, listener)
+    may_keep = variants is None and holds_alpha(drawn.output.path)
+    inputs.tell_of_transparency(wanted, options, listener, may_keep=may_keep)
     alpha = inputs.alpha_kept(wanted[0], options)
-    if options.keep_alpha and alpha is None:
-        listener.warning(f"`keep_alpha`: {wanted[0].path!r} is opaque, and so is the picture.")
+    inputs.warn_of(sources, wanted, options, alpha, listener)
     if recipe and {x.sha256 for x in recipe.inputs} != {x.sha256 for x in read}:
         listener.warning("other pictures than those the recipe names: the result will differ.")
     found = find_weights(options, listener)
@@ -271,6 +275,12 @@ def _check_one(given: Mapping[str, Any]) -> None:
     for name in ("content", "style"):
         for value in filter(is_pattern, given.get(name, ())):
             raise ConfigError(f"`{name}`: there is no file {value!r}. If it is a pattern, {many}")
+    for name in MASK_ROLES:
+        for value in filter(os.path.isdir, given.get(name, ())):
+            raise ConfigError(
+                f"`{name}`: a folder of masks, such as {value!r}, goes with many pictures: name a "
+                f"file in it, or add `output_dir` FOLDER."
+            )
     if "," in given.get("device", ""):
         raise ConfigError(f"`device`: one picture is made on one device. Name one, or {many}")
 
@@ -286,21 +296,3 @@ def _expanded(
         config.replace(style_blend_weights=shares),
         dataclasses.replace(options, style=tuple(paintings)),
     )
-
-
-def _warn_of_masks(sources: Sources, wanted: Sequence[Wanted], listener: Listener) -> None:
-    of_content: Any = sources.content_masks
-    read: Any = (*of_content, *sources.style_masks)
-    items = [item for item in wanted if item.role in MASK_ROLES]
-    pairs = zip(items, read, strict=True)
-    opaque = {item.role for item, mask in pairs if item.is_alpha and mask.min() >= 1}
-    for role in sorted(opaque):
-        listener.warning(f"`{role}` alpha has no effect: the picture is opaque everywhere.")
-    if masks.covers_all(of_content) and not opaque:
-        listener.warning("`content_mask` is white everywhere: all of the photograph is painted.")
-    shared = masks.overlap(of_content)
-    if shared >= _MUCH_SHARED:
-        listener.warning(
-            f"the `content_mask` files overlap on {shared:.0%} of the picture: regions share what "
-            f"is in several."
-        )

@@ -382,7 +382,7 @@ def check_format(
     if "output_format" in given.options and not is_chosen:
         why = "it goes with `output_dir`, or `output` - or a folder. Give that"
         _refuse(given, "output_format", why, warn)
-    if options.keep_alpha and _endings(picture) <= _JPEG:
+    if options.keep_alpha and not holds_alpha(picture):
         way = "" if "keep_alpha" in given.options else " `nokeep_alpha` drops that of the recipe."
         raise ConfigError(
             f"`keep_alpha` goes with png, webp and tif: JPEG holds no transparency.{way}"
@@ -390,6 +390,11 @@ def check_format(
     written = _endings(picture, options.compare, options.regions_overlay)
     if "quality" in given.options and not written & {*_JPEG, ".webp"}:
         _refuse(given, "quality", "it is that of JPEG and WebP. Write one of these", warn)
+
+
+def holds_alpha(picture: str) -> bool:
+    """Whether a picture of this path may be transparent."""
+    return not _endings(picture) <= _JPEG
 
 
 def _endings(*paths: str | None) -> set[str]:

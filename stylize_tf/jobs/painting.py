@@ -135,6 +135,13 @@ class Painting:
             self._checkpoint.remove()
         return path, f"{image.shape[2]}x{image.shape[1]}"
 
+    def finish(self) -> tuple[str, str]:
+        """Writes the finished picture where it shall go, see `write`; nothing is left to keep."""
+        with self._ending:
+            told = self.write(self.job.output, finished=True)
+            self._ended = True
+        return told
+
     def _alpha(self, height: int, width: int) -> np.ndarray | None:
         """The photograph's own, where it is kept, as that is cropped and resized."""
         alpha = self.job.alpha

@@ -188,3 +188,23 @@ def test_mask_is_never_overwritten(stylize, capsys):
     assert stylize(*ONE, "--content_mask=out/cat_sea.png") == Exit.PARTLY
     assert "'out/cat_sea.png' is an input, which it would overwrite" in capsys.readouterr().err
     assert digest("out/cat_sea.png") == before
+
+
+def test_masks_that_have_no_effect_are_warned_of_with_the_name_of_the_photograph(stylize, capsys):
+    Image.new("L", (60, 40), 255).save("white.png")
+    assert stylize(*ALL, "--content_mask=white.png", "--style_mask=alpha", "--quiet") == 0
+    warnings = [
+        f"stylize_tf: warning: {photo!r}: {text}"
+        for photo in ("photos/cat.jpg", "photos/dog.png")
+        for text in (
+            "--style_mask alpha has no effect: the picture is opaque everywhere.",
+            "--content_mask is white everywhere: all of the photograph is painted.",
+        )
+    ]
+    assert sorted(capsys.readouterr().err.splitlines()) == sorted(warnings)
+
+
+def test_folder_of_masks_goes_with_many_pictures(masked, check):
+    for flag in ("--content_mask=regions", "--style_mask=regions"):
+        code, line = check("--content=photo.png", "--style=painting.png", flag)
+        assert (code, "goes with many pictures: name a file" in line) == (Exit.USAGE, True)

@@ -15,12 +15,14 @@ from PIL import Image
 
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
+from stylize_tf.cli.terminal.report import Report
 from stylize_tf.images import image_io
+from stylize_tf.jobs import painting
 from stylize_tf.jobs.folder import run as folder_run
 from stylize_tf.jobs.outputs import Output
 from stylize_tf.machine import tensorflow_runtime
 from tests.fakes import cli_fakes
-from tests.fakes.cli_fakes import EVALUATIONS, SHORT, fail_at, full_disk, names, send_at
+from tests.fakes.cli_fakes import EVALUATIONS, SHORT, at, fail_at, full_disk, names, send_at
 
 PHOTOS = 4
 ALL = ("--content=photos", "--style=painting.png", "--output_dir=out")
@@ -87,6 +89,47 @@ def test_signals_while_a_file_is_written_do_not_tear_it(stylize, monkeypatch):
     assert stylize() == 130
     assert names("out") == ["0_painting.png"]
     assert image_io.read("out/0_painting.png").shape == (1, 32, 48, 3)
+
+
+def test_second_signal_just_after_a_picture_was_written_leaves_no_other_of_it(
+    stylize, monkeypatch, capsys
+):
+    written = Report.written
+
+    def interrupted(report, *arguments):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        written(report, *arguments)
+
+    monkeypatch.setattr(Report, "written", interrupted)
+    assert stylize() == 130
+    captured = capsys.readouterr()
+    assert captured.out == "out/0_painting.png\n"
+    assert "Interrupted: 1 written, 3 left" in captured.err
+    assert names("out") == ["0_painting.png"]
+
+
+def test_written_picture_is_not_kept_as_an_unfinished_one(stylize, monkeypatch):
+    """As a second signal asks for it while another thread is about to tell of it."""
+    finish, kept = painting.Painting.finish, []
+
+    def and_then_asked(picture):
+        told = finish(picture)
+        kept.append(picture.keep_unfinished())
+        return told
+
+    monkeypatch.setattr(painting.Painting, "finish", and_then_asked)
+    assert stylize() == 0
+    assert kept == [None] * PHOTOS
+    assert names("out") == NAMES
+
+
+def test_photograph_that_vanishes_meanwhile_is_told_as_a_missing_one(stylize, capsys):
+    hook = at(2, Path("photos/1.png").unlink)
+    assert stylize(hook=hook) == Exit.PARTLY
+    said = capsys.readouterr().err
+    assert "'photos/1.png' does not exist." in said
+    assert "unexpected" not in said
 
 
 def test_signal_while_headers_are_read_writes_nothing(stylize, monkeypatch, capsys):

@@ -143,7 +143,7 @@ def test_masks_that_overlap_are_taken_with_a_warning_that_says_how_much(stylize,
     [
         (["--content_mask=none.png"], Exit.PICTURE, "'none.png' does not exist."),
         (["--style_mask=none.png"], Exit.PICTURE, "'none.png' does not exist."),
-        (["--content_mask=."], Exit.PICTURE, "'.' is a folder."),
+        (["--content_mask=."], Exit.USAGE, "--content_mask: a folder of masks, such as '.',"),
         (["--content_mask=text.png"], Exit.PICTURE, "'text.png' "),
         (["--content_mask=empty.png"], Exit.PICTURE, "'empty.png' "),
         (["--content_mask="], Exit.USAGE, "--content_mask must not be empty"),

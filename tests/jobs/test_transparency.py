@@ -13,6 +13,7 @@ from stylize_tf.images import image_io
 from tests.fakes.cli_fakes import INPUTS, SHORT, digest, names
 
 TOLD = "stylize_tf: Transparent parts of pictures are put on --background #ffffff."
+WAY = "stylize_tf: --keep_alpha keeps those of the photograph."
 
 
 def cut_out(name="photo.png"):
@@ -30,13 +31,30 @@ def test_transparency_that_is_lost_is_told_once(stylize, capsys):
     cut_out()
     cut_out("painting.png")
     assert stylize(*INPUTS, *SHORT) == 0
-    lines = [x for x in capsys.readouterr().err.splitlines() if "Transparent" in x]
-    assert lines == [f"{TOLD} --keep_alpha keeps those of the photograph."]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines.count(TOLD) == lines.count(WAY) == 1
     assert transparency("photo_painting.png") is None
     assert stylize(*INPUTS, "--content=other.png", *SHORT, "--output_dir=out") == 0
-    assert capsys.readouterr().err.count(TOLD) == 1
+    said = capsys.readouterr().err
+    assert said.count(TOLD) == said.count(WAY) == 1
     assert stylize("--content=other.png", "--style=other.png", *SHORT) == 0
     assert "Transparent" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("transparent", "flags"),
+    [
+        ("painting.png", []),
+        ("photo.png", ["--output=out.jpg"]),
+        ("photo.png", ["--sheet=seed=1,2"]),
+        ("photo.png", ["--output_dir=out", "--output_format=jpg"]),
+    ],
+)
+def test_way_to_keep_it_is_told_only_where_it_is_one(stylize, capsys, transparent, flags):
+    cut_out(transparent)
+    assert stylize(*INPUTS, *SHORT, *flags) == 0
+    said = capsys.readouterr().err
+    assert (said.count(TOLD), said.count(WAY)) == (1, 0)
 
 
 @pytest.mark.parametrize("extension", ["png", "webp", "tif"])
@@ -67,7 +85,8 @@ def test_each_picture_of_a_folder_keeps_its_own(stylize, capsys):
     cut_out()
     many = (*INPUTS, "--content=other.png", "--output_dir=out", "--keep_alpha")
     assert stylize(*many, *SHORT, "--output_format=webp", "--quiet") == 0
-    assert capsys.readouterr().err == ""
+    warning = "warning: --keep_alpha: 'other.png' is opaque, and so is the picture."
+    assert capsys.readouterr().err == f"stylize_tf: {warning}\n"
     assert names("out") == ["other_painting.webp", "photo_painting.webp"]
     assert transparency("out/photo_painting.webp").shape == (1, 32, 48, 1)
     assert transparency("out/other_painting.webp") is None

@@ -39,8 +39,10 @@ class Terminal(Listener):
             self._console.info(with_flag_names(text))
 
     def warning(self, text: str) -> None:
-        """A line that is seen even when the rest is quiet."""
-        self._console.warning(with_flag_names(text))
+        """A line that is seen even when the rest is quiet, each once."""
+        if text not in self._said:
+            self._said.add(text)
+            self._console.warning(with_flag_names(text))
 
     def fetching(self, done: int, total: int | None) -> None:
         """How much of the weights is here."""

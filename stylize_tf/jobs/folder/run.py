@@ -19,6 +19,7 @@ from stylize_tf.jobs.folder.tasks import Folder, Task
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.job import Job
 from stylize_tf.jobs.listener import Listener
+from stylize_tf.jobs.options import holds_alpha
 from stylize_tf.jobs.painting import Painting
 from stylize_tf.jobs.recipe import Input
 from stylize_tf.machine import memory
@@ -51,7 +52,7 @@ class FolderRun:
         self._folder = folder
         self._weights = weights
         self._runtime = runtime
-        self._listener = listener
+        self.listener = listener
         self._waiting = deque(folder.tasks)
         self._elsewhere: deque[Task] = deque()
         self._claims = Claims()
@@ -76,7 +77,7 @@ class FolderRun:
             with self._runtime.placement(device):
                 stylizer = painting.make_stylizer(config, self._weights)
             workers.append(_Worker(self, self._runtime, device, stylizer))
-        self._listener.begin((task.work for task in self._folder.tasks), len(workers))
+        self.listener.begin((task.work for task in self._folder.tasks), len(workers))
         with self._claims:
             if len(workers) == 1:
                 workers[0].work()
@@ -87,7 +88,7 @@ class FolderRun:
         if self._interrupted:
             raise KeyboardInterrupt
         for task in () if self.is_stopped else self._elsewhere:
-            self._listener.left(task.number)
+            self.listener.left(task.number)
 
     def _in_threads(self, workers: list[_Worker]) -> None:
         self._shielded = contextlib.nullcontext  # Signals are raised in the main thread only.
@@ -107,7 +108,7 @@ class FolderRun:
             for thread in threads:
                 thread.join(max(deadline - time.monotonic(), 0))
             for current in list(self._under_way.values()):
-                self._listener.unfinished(current.keep_unfinished())
+                self.listener.unfinished(current.keep_unfinished())
 
     def _note_interrupt(self) -> None:
         self._ended = self._interrupted = True
@@ -115,7 +116,7 @@ class FolderRun:
     @property
     def is_stopped(self) -> bool:
         """Whether no other step shall be made."""
-        return self._ended or self._listener.is_stopped()
+        return self._ended or self.listener.is_stopped()
 
     def next_task(self) -> Task | None:
         """The next picture to paint, None if there is no more to do."""
@@ -142,34 +143,34 @@ class FolderRun:
         current: Painting | None = None
         try:
             if not self._folder.must_paint(task):  # Another process was faster.
-                self._listener.skipped(number)
+                self.listener.skipped(number)
                 return
             image_io.check_output(task.path)
-            inputs.tell_of_transparency(task.wanted(), self._folder.options, self._listener)
+            options, may_keep = self._folder.options, holds_alpha(task.path)
+            inputs.tell_of_transparency(task.wanted(), options, self.listener, may_keep=may_keep)
             styles = ", ".join(map(repr, task.styles))
-            self._listener.started(number, f"{task.content!r} as {styles}")
+            self.listener.started(number, f"{task.content!r} as {styles}")
             current = Painting(worker.job(task, self._folder, self._weights), worker.stylizer)
             self._under_way[number] = current
             finished = current.paint(
-                lambda iterate: self._listener.update(number, iterate), lambda: self.is_stopped
+                lambda iterate: self.listener.update(number, iterate), lambda: self.is_stopped
             )
             if not finished:
-                self._listener.unfinished(self._keep(current))
+                self.listener.unfinished(self._keep(current))
             elif self._folder.is_done(task):  # By one that took this for dead.
-                self._listener.skipped(number)
+                self.listener.skipped(number)
             else:
                 with self._shielded():
-                    path, size = current.write(current.job.output, finished=True)
-                self._listener.written(number, path, size)
+                    self.listener.written(number, *current.finish())
         except KeyboardInterrupt:  # The second signal.
             self._note_interrupt()
-            self._listener.unfinished(self._keep(current))
+            self.listener.unfinished(self._keep(current))
         except Exception as error:
             kept = self._keep(current)
-            if not self._listener.is_stopped() or isinstance(error, ImageError):
+            if not self.listener.is_stopped() or isinstance(error, ImageError):
                 self._fail(task, error, kept)
             else:  # Libraries turn an interruption into errors of their own.
-                self._listener.unfinished(kept)
+                self.listener.unfinished(kept)
         finally:
             self._under_way.pop(number, None)
             self._claims.give_back(task.path)
@@ -184,7 +185,7 @@ class FolderRun:
             isinstance(error.__cause__, OSError) or not Path(task.path).parent.is_dir()
         )
         self._ended = self._ended or ends
-        self._listener.lost(task.path, error, number=task.number, kept=kept, ends=ends)
+        self.listener.lost(task.path, error, number=task.number, kept=kept, ends=ends)
 
 
 class _Worker:
@@ -205,12 +206,12 @@ class _Worker:
 
     def job(self, task: Task, folder: Folder, weights: Weights) -> Job:
         """The task with its pictures decoded; paintings are kept for the next one."""
-        wanted = task.wanted()
+        wanted, options = task.wanted(), folder.options
         images: list[np.ndarray] = []
         told: list[Input] = []
         for place, item in enumerate(wanted):
             image, source = self._paintings.get(item) or (
-                inputs.read(wanted, place, images, folder.options),
+                inputs.read(wanted, place, images, options),
                 item.as_input(),
             )
             images.append(image)
@@ -220,12 +221,14 @@ class _Worker:
             for item, image, source in zip(wanted, images, told, strict=True)
             if item.role in ("style", "fine_style")
         }
+        sources, alpha = inputs.sources(wanted, images), inputs.alpha_kept(wanted[0], options)
+        inputs.warn_of(sources, wanted, options, alpha, self._run.listener, f"{task.content!r}: ")
         return Job(
             config=folder.config,
-            options=folder.options,
-            sources=inputs.sources(wanted, images),
+            options=options,
+            sources=sources,
             inputs=tuple(told),
             output=folder.output(task),
             weights=weights,
-            alpha=inputs.alpha_kept(wanted[0], folder.options),
+            alpha=alpha,
         )
