@@ -95,7 +95,9 @@ def _name(temporary: Path, path: Path) -> None:
         try:
             temporary.replace(path)
         except BaseException:
-            path.unlink()
+            with contextlib.suppress(OSError):
+                if not path.stat().st_size:  # Else it is in its place all the same.
+                    path.unlink()
             raise
 
 

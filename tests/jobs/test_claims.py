@@ -138,6 +138,40 @@ def test_claim_that_is_given_back_while_it_is_followed_is_not_followed(monkeypat
     assert names() == []
 
 
+def test_nobody_gets_a_picture_that_one_who_was_taken_for_dead_gives_back():
+    slow, follower = Claims(), Claims()
+    assert slow.take(PICTURE)
+    os.utime(CLAIM, (0, 0))
+    assert follower.take(PICTURE)
+    slow.give_back(PICTURE)
+    assert not Claims().take(PICTURE)
+    assert names() == [CLAIM.replace("-1", "-2")]
+    follower.give_back(PICTURE)
+    assert names() == []
+
+
+def test_claim_of_others_is_not_given_back_by_one_who_was_taken_for_dead():
+    slow, follower = Claims(), Claims()
+    assert slow.take(PICTURE)
+    os.utime(CLAIM, (0, 0))
+    assert follower.take(PICTURE)
+    follower.give_back(PICTURE)
+    assert names() == []
+    claim_of("elsewhere", 1)
+    slow.give_back(PICTURE)
+    assert names() == [CLAIM]
+
+
+def test_claim_that_cannot_be_written_is_none(monkeypatch):
+    def full():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(claims, "_signature", full)
+    with pytest.raises(OSError, match="No space left"):
+        Claims().take(PICTURE)
+    assert names() == []
+
+
 def test_what_the_dead_left_of_a_finished_picture_is_removed(dead):
     clear_dead(PICTURE)
     claim_of(claims._machine(), dead)

@@ -137,6 +137,20 @@ def test_of_many_that_want_a_name_at_once_one_gets_it(tmp_path, monkeypatch, lin
     assert names(tmp_path) == sorted(map(str, range(10)))
 
 
+def test_interruption_just_after_the_name_was_given_leaves_the_file(tmp_path, monkeypatch):
+    replace = os.replace
+
+    def interrupted(source, target):
+        replace(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "link", without_links)
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        create(tmp_path / "file", b"whole")
+    assert (tmp_path / "file").read_bytes() == b"whole"
+
+
 @pytest.mark.parametrize("linked", [True, False])
 def test_what_has_the_name_already_is_not_touched(tmp_path, monkeypatch, linked):
     if not linked:

@@ -29,22 +29,36 @@ def input_as_file(name: str) -> Iterator[str]:
     Raises:
         ConfigError: if it is a terminal.
         ImageError: if it cannot be read.
+        OutputError: if there is no room for it.
     """
     if sys.stdin is None or sys.stdin.isatty():
         raise ConfigError(
             f"`{name}` - reads a picture from standard input: pipe one in, or < FILE."
         )
-    with tempfile.TemporaryDirectory(prefix="stylize_tf-") as folder:
-        path = Path(folder, "stdin")
+    with contextlib.ExitStack() as stack:
         try:
+            temporary = tempfile.TemporaryDirectory(prefix="stylize_tf-")
+            path = Path(stack.enter_context(temporary), "stdin")
             with path.open("wb") as file:
-                while (data := sys.stdin.buffer.read(_CHUNK_BYTES)) and file.tell() < _MOST_BYTES:
+                while data := _read_input():
+                    if file.tell() >= _MOST_BYTES:
+                        raise ImageError(
+                            f"standard input is too large: more than {_MOST_BYTES / 1e9:g} GB."
+                        )
                     file.write(data)
         except OSError as error:
-            raise ImageError(f"standard input cannot be read: {error.strerror}.") from error
-        if data:
-            raise ImageError(f"standard input is too large: more than {_MOST_BYTES / 1e9:g} GB.")
+            raise OutputError(
+                f"standard input cannot be kept in {tempfile.gettempdir()!r}: {error.strerror}. "
+                f"Make room, or set TMPDIR to another folder."
+            ) from error
         yield str(path)
+
+
+def _read_input() -> bytes:
+    try:
+        return sys.stdin.buffer.read(_CHUNK_BYTES)
+    except OSError as error:
+        raise ImageError(f"standard input cannot be read: {error.strerror}.") from error
 
 
 def check_output_is_piped() -> None:

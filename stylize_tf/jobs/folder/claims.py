@@ -21,6 +21,9 @@ _BEAT_SECONDS = 20.0
 _SILENT_SECONDS = 300.0
 """After which the process of a claim is taken for dead, if it cannot be asked."""
 
+_MOST_ABOVE = 3
+"""Higher numbers that are looked at: each takes somebody who was silent for so long, and lives."""
+
 
 class Claims:
     """The pictures that this process paints, as long as this is entered.
@@ -29,7 +32,8 @@ class Claims:
     it is and is touched as long as that process lives. If the process is dead, another one takes
     over by creating the next number, which again only one can do, and which then is the claim. Who
     gives a picture back removes its own claim last: whoever finds one of the dead and no other can
-    be sure that nobody followed.
+    be sure that nobody followed. Who was taken for dead and lives may give back a lower number than
+    that which counts, so whoever creates one looks for a higher one of the living.
     """
 
     def __init__(self) -> None:
@@ -58,6 +62,9 @@ class Claims:
                 if before is not None and not _is_dead(before):
                     claim.unlink()  # It was given back in this moment.
                     return self.take(path)
+                if any(_is_alive(other) for other in _following(path, number)):
+                    claim.unlink()
+                    return False
                 self._held[path] = number
                 return True
             if not _is_dead(claim):
@@ -67,9 +74,18 @@ class Claims:
 
     def give_back(self, path: str) -> None:
         """Leaves the picture to others; nothing if it was not taken."""
-        for number in range(1, self._held.pop(path, 0) + 1):
+        number = self._held.pop(path, 0)
+        if not number:
+            return
+        own = _claim(path, number)
+        others = [*(_claim(path, lower) for lower in range(1, number)), *_following(path, number)]
+        for claim in others:
             with contextlib.suppress(OSError):
-                _claim(path, number).unlink()
+                if _is_dead(claim):
+                    claim.unlink()
+        with contextlib.suppress(OSError):
+            if _text_of(own) == _signature():  # Else others took us for dead, and this is theirs.
+                own.unlink()
 
     def _live(self) -> None:
         while not self._ended.wait(_BEAT_SECONDS):
@@ -82,7 +98,7 @@ def clear_dead(path: str) -> None:
     """Removes the claims that processes which were killed have left of a finished picture."""
     claims = Claims()
     with contextlib.suppress(OSError):  # Who may only look at the folder leaves them.
-        if _claim(path, 1).exists() and claims.take(path):
+        if any(_claim(path, number).exists() for number in (1, 2)) and claims.take(path):
             claims.give_back(path)
 
 
@@ -91,13 +107,37 @@ def _claim(path: str, number: int) -> Path:
     return picture.with_name(f".{picture.name}.stylize_tf-claim-{number}")
 
 
+def _following(path: str, number: int) -> list[Path]:
+    """The claims that there may be of those who took the one of a number for dead."""
+    return [_claim(path, number + more) for more in range(1, _MOST_ABOVE + 1)]
+
+
 def _is_made(claim: Path) -> bool:
     try:
-        with claim.open("x", encoding="utf-8") as file:
-            file.write(f"{_machine()} {os.getpid()}")
+        file = claim.open("x", encoding="utf-8")
     except FileExistsError:
         return False
+    try:
+        with file:
+            file.write(_signature())
+    except BaseException:  # Without a word in it, it would count for minutes.
+        with contextlib.suppress(OSError):
+            claim.unlink()
+        raise
     return True
+
+
+def _signature() -> str:
+    return f"{_machine()} {os.getpid()}"
+
+
+def _text_of(claim: Path) -> str:
+    return claim.read_text(encoding="utf-8", errors="replace")
+
+
+def _is_alive(claim: Path) -> bool:
+    """Whether there is a claim, of a process that may live."""
+    return claim.exists() and not _is_dead(claim)
 
 
 def _is_dead(claim: Path) -> bool:
@@ -105,8 +145,7 @@ def _is_dead(claim: Path) -> bool:
     machine = process = ""
     try:
         with contextlib.suppress(PermissionError):
-            text = claim.read_text(encoding="utf-8", errors="replace")
-            machine, _, process = text.rpartition(" ")
+            machine, _, process = _text_of(claim).rpartition(" ")
         touched = claim.stat().st_mtime
     except FileNotFoundError:
         return False
