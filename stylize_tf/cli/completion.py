@@ -82,7 +82,8 @@ def script(shell: str, commands: Mapping[str, ModuleType]) -> str:
         cases="\n".join(cases),
         flags="\n".join(flags),
     )
-    how = f"# Completion for {shell}, to be read by it: source <(stylize-tf --completion {shell})\n"
+    # Not source <(...), of which bash 3.2, that of macOS, reads nothing.
+    how = f'# Completion for {shell}, to be read by it: eval "$(stylize-tf --completion {shell})"\n'
     return how + (_ZSH if shell == "zsh" else "") + function.rstrip("\n")
 
 
@@ -92,8 +93,11 @@ def _kind(field: Field) -> tuple[str, str]:
         return "", ""
     if field.metadata["choices"]:
         return "list" if is_tuple(field) else "words", " ".join(field.metadata["choices"])
+    placeholder = field.metadata["placeholder"] or ""
+    if "|" in placeholder:
+        return "words", placeholder.replace("|", " ")
     kinds = {"FILE": "files", "FOLDER": "folders"}
-    return kinds.get(field.metadata["placeholder"], "other"), ""
+    return kinds.get(placeholder, "other"), ""
 
 
 def _flags(fields: Iterable[Field]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from stylize_tf.cli.exits import Exit, explain
+from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupts
 from stylize_tf.cli.terminal.listener import Terminal
@@ -32,9 +32,7 @@ class _Looking(Terminal):
         self.there += 1
 
     def lost(self, path: str, error: Exception, **others: object) -> None:
-        message, code, _ = explain(error)
-        self.lost_by.append(code)
-        self._console.error(message if message[:1] in "'\"" else f"{path!r}: {message}", error)
+        self.lost_by.append(self._tell_lost(path, error))
 
 
 def tell(given: Given, console: Console, interrupts: Interrupts) -> int:

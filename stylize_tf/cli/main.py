@@ -118,9 +118,12 @@ def _refuse(argv: Sequence[str], text: str, code: Exit) -> NoReturn:
     """Ends the process for a command line that cannot be read, in the form that it asks for."""
     with contextlib.suppress(ConfigError):
         argv, _ = expanded(argv)
-    asked = zip(argv, [*argv[1:], ""], strict=True)
-    wants_json = any(x == "--progress=json" or (x, y) == ("--progress", "json") for x, y in asked)
-    (JsonLines if wants_json else Console)(sys.stderr).error(text, code=int(code))
+    asked = ""
+    for flag, following in zip(argv, [*argv[1:], ""], strict=True):
+        name, equals, value = flag.partition("=")
+        if name in ("--progress", "-progress"):
+            asked = value if equals else following
+    (JsonLines if asked == "json" else Console)(sys.stderr).error(text, code=int(code))
     sys.exit(code)
 
 

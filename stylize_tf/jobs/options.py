@@ -161,9 +161,9 @@ class Options(Configuration):
     )
     output_format: str | None = option(
         None,
-        "With `output_dir`, or `output` - or a folder: format of the pictures, png, jpg, webp or "
-        "tif.",
+        "With `output_dir`, or `output` - or a folder: format of the pictures.",
         parse=picture_format,
+        placeholder="png|jpg|webp|tif",
         shown=PNG,
     )
     skip_existing: bool = option(

@@ -39,6 +39,7 @@ def completed(folder, *words):
         (["--color", "="], ["style", "content", "luminance", "match"]),
         (["--color=l"], ["--color=luminance"]),
         (["--preset", ""], list(PRESETS)),
+        (["--output_format", ""], ["png", "jpg", "webp", "tif"]),
         (["--style_layers", "block1_conv1,block2_p"], ["block1_conv1,block2_pool"]),
         (["--content", "my"], ["my photo.jpg"]),
         (["--content=my"], ["--content=my photo.jpg"]),
@@ -63,6 +64,7 @@ def test_script_is_printed_and_zsh_gets_the_same_after_what_makes_it_understand(
     assert main_with(["main.py", "--completion", "bash"]) == 0
     bash = capsys.readouterr().out
     assert bash.startswith("# Completion for bash")
+    assert 'eval "$(stylize-tf --completion bash)"' in bash.partition("\n")[0]
     assert main_with(["main.py", "paint", "--completion=zsh"]) == 0
     zsh = capsys.readouterr().out
     assert "bashcompinit\n" in zsh

@@ -13,7 +13,9 @@ import pytest
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
 from stylize_tf.cli.terminal.json_lines import JsonLines, json_lines
-from tests.fakes.cli_fakes import EVALUATIONS, INPUTS, SHORT, fail_at, send_at
+from stylize_tf.errors import OutputError
+from stylize_tf.images.timelapse import Timelapse
+from tests.fakes.cli_fakes import EVALUATIONS, INPUTS, SHORT, fail_at, send_at, throw
 
 JSON = "--progress=json"
 
@@ -101,6 +103,24 @@ def test_command_line_that_cannot_be_read_is_told_so_too(folder, capfd, flags):
         "text": "unknown flag --sise. Did you mean --size?",
         "code": 2,
     }
+
+
+def test_the_last_of_several_forms_counts_for_a_command_line_that_cannot_be_read(folder, capfd):
+    assert main_with(["main.py", JSON, "--sise=3", "--progress", "plain"]) == Exit.USAGE
+    assert capfd.readouterr().err.startswith("stylize_tf: error: unknown flag --sise.")
+
+
+def test_failures_beside_the_picture_and_of_a_plan_have_their_code_too(events, folder, monkeypatch):
+    monkeypatch.setattr(Timelapse, "save", lambda it: throw(OutputError("full"))())
+    told, code, _ = events(*INPUTS, *SHORT, JSON, "--timelapse=t.gif", "-v", "1")
+    [error] = of(told, "error")
+    assert (code, error["code"], error["text"]) == (0, 4, "--timelapse: full")
+    (folder / "broken.png").write_bytes(b"no picture")
+    many = (*INPUTS, "--content=broken.png", "--style=other.png", "--output_dir=out", JSON)
+    for mode in ([], ["--dry_run"]):
+        told, *_ = events(*many, *SHORT, *mode)
+        [error] = of(told, "error")  # Of two pictures, told once.
+        assert (error["code"], error["path"]) == (3, "broken.png")
 
 
 def test_what_libraries_write_is_a_line_of_a_log(capfd):

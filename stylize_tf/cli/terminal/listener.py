@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stylize_tf.cli.exits import explain, with_flag_names
+from stylize_tf.cli.exits import Exit, explain, with_flag_names
 from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupts
 from stylize_tf.cli.terminal.progress import Progress, duration, fetching_line
@@ -71,11 +71,21 @@ class Terminal(Listener):
 
     def failed(self, what: str, error: Exception) -> None:
         """A warning, or for those who want to know more an error with its traceback."""
-        text = f"{with_flag_names(what)}: {explain(error)[0]}"
+        message, code, _ = explain(error)
+        text = f"{with_flag_names(what)}: {message}"
         if self._console.verbose:
-            self._console.error(text, error)
+            self._console.error(text, error, code=int(code))
         else:
             self._console.warning(text)
+
+    def _tell_lost(self, path: str, error: Exception, **place: Any) -> Exit:
+        """A line, but no line twice, why a picture of many cannot be made; the exit code."""
+        message, code, _ = explain(error)
+        line = message if message[:1] in "'\"" else f"{path!r}: {message}"
+        if line not in self._said:
+            self._said.add(line)
+            self._console.error(line, error, code=int(code), path=path, **place)
+        return code
 
     def picture(self, data: bytes) -> None:
         """Writes it to standard output."""

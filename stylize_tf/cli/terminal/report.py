@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stylize_tf.cli.exits import Exit, explain
+from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupts
 from stylize_tf.cli.terminal.listener import Terminal
@@ -50,7 +50,6 @@ class Report(Terminal):
         self._told = float("-inf")
         self._written = self._skipped = self._failed = self._elsewhere = 0
         self._failures: dict[str, Exit] = {}
-        self._messages: set[str] = set()
         self._total = 0
         self._estimate = Estimate([], 1)
         self._ended_by: Exit | None = None
@@ -132,13 +131,8 @@ class Report(Terminal):
         """A picture could not be made: why, but no line twice."""
         with self._lock:
             self._failed += 1
-            message, code, _ = explain(error)
+            code = self._tell_lost(path, error, number=number, total=self._total)
             self._failures.setdefault(path, code)
-            line = message if message[:1] in "'\"" else f"{path!r}: {message}"
-            if line not in self._messages:
-                self._messages.add(line)
-                place: dict[str, Any] = {"number": number, "total": self._total, "path": path}
-                self._console.error(line, error, code=int(code), **place)
             self._estimate.drop(number)
             if kept is not None:
                 self._console.warning(f"the best picture before the failure is {kept!r}.")
