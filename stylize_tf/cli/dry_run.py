@@ -13,7 +13,8 @@ from stylize_tf.cli.terminal.progress import duration
 from stylize_tf.cli.terminal.standard_streams import print_line
 from stylize_tf.jobs import job, sheet
 from stylize_tf.jobs.folder import tasks
-from stylize_tf.jobs.options import Given
+from stylize_tf.jobs.options import Given, Options
+from stylize_tf.jobs.outputs import Output, check_folders
 from stylize_tf.jobs.plan import plan_of
 
 if TYPE_CHECKING:
@@ -36,33 +37,61 @@ class _Looking(Terminal):
 
 
 def tell(given: Given, console: Console, interrupts: Interrupts) -> int:
-    """Prints what would be done; the exit code."""
+    """Prints what would be done; the exit code. What the run would be refused for is raised."""
+    terminal = Terminal(console, interrupts)
     if sheet.asked_for(given.options):
-        print_line(_of_sheet(*sheet.draft(given, Terminal(console, interrupts))), console.warning)
+        text = _of_sheet(*sheet.draft(given, terminal))
     elif "output_dir" in given.options:
         return _tell_of_folder(given, _Looking(console, interrupts))
     else:
-        print_line(_of_picture(job.draft(given, Terminal(console, interrupts))), console.warning)
+        text = _of_picture(job.draft(given, terminal))
+    print_line(text, console.warning)
     return Exit.OK
 
 
 def _of_picture(draft: job.Draft) -> str:
-    plan = plan_of(draft.config, draft.options, draft.files, draft.sizes)
-    return f"{draft.output.path!r}, {_summary(plan)}.\n{plan}"
+    _check(draft.options)
+    plan = plan_of(draft.config, draft.options, draft.files, draft.sizes, is_alone=True)
+    lines = [f"{_where(draft.output)}, {_summary(plan)}.", *_others(draft.options, draft.output)]
+    return "\n".join([*lines, str(plan)])
+
+
+def _check(options: Options) -> None:
+    """Raises what the run would be refused for beside what a draft is."""
+    check_folders(options)
+    job.check_weights(options)
+
+
+def _where(output: Output) -> str:
+    return "to standard output" if output.is_piped else repr(output.path)
+
+
+def _others(options: Options, output: Output | None = None) -> list[str]:
+    """A line of what else is written, if there is any."""
+    names = ("compare", "timelapse", "regions_overlay", "checkpoint_dir", "tensorboard_dir")
+    found = [(name, repr(path)) for name in names if (path := getattr(options, name)) is not None]
+    if options.save_every and options.timelapse is None and output is not None:
+        first = output.intermediate(options.save_every).path
+        found.append(("save_every", f"{first!r} and so on"))
+    told = ", ".join(f"{text} (--{name})" for name, text in found)
+    return [f"Beside it: {told}."] if told else []
 
 
 def _of_sheet(draft: job.Draft, labels: Sequence[str]) -> str:
+    _check(draft.options)
     plans = [
         plan_of(config, draft.options, draft.files, draft.sizes, is_first=number == 0)
         for number, config in enumerate(draft.cells)
     ]
-    lines = [f"{draft.output.path!r}, {len(plans)} cells: {_total(plans, 1)}."]
+    lines = [f"{_where(draft.output)}, {len(plans)} cells: {_total(plans, 1)}."]
     lines += [f"{label}: {_summary(plan)}" for label, plan in zip(labels, plans, strict=True)]
     return "\n".join([*lines, *_guessing(plans)])
 
 
 def _tell_of_folder(given: Given, looking: _Looking) -> int:
     folder = tasks.prepare(given, looking)
+    if folder.tasks:
+        job.check_weights(folder.options)
     plans = [
         plan_of(folder.config, folder.options, x.files(), x.sizes, is_first=x.number == 1)
         for x in folder.tasks
@@ -74,6 +103,7 @@ def _tell_of_folder(given: Given, looking: _Looking) -> int:
     lines.append(
         f"{len(plans)} {'picture' if len(plans) == 1 else 'pictures'} to paint{there}{total}."
     )
+    lines += _others(folder.options) if plans else []
     print_line("\n".join([*lines, *_guessing(plans)]), looking.warning)
     if not looking.lost_by:
         return Exit.OK

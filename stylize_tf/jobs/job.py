@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import stylize_tf
@@ -42,7 +43,7 @@ from stylize_tf.jobs.recipe import (
     repeated_options,
 )
 from stylize_tf.machine import tensorflow_runtime
-from stylize_tf.network import weights
+from stylize_tf.network import weight_files, weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,7 +162,7 @@ def draft(given: Given, listener: Listener, variants: Variants | None = None) ->
     files = [item for item in wanted if not item.is_alpha]
     output = find_output(options, files, named)
     is_chosen = options.output is not None and output.derived
-    check_format(given, options, output.path, is_chosen=is_chosen, warn=listener.warning)
+    check_format(given, options, output.path, is_chosen, listener.warning)
     # All headers before the first pixels: a large photograph takes a second to decode.
     sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in files]
     for each in (config, *cells):
@@ -229,6 +230,12 @@ def find_weights(options: Options, listener: Listener) -> Weights:
     )
     listener.info(f"Weights of VGG19: {found.source}.")
     return found
+
+
+def check_weights(options: Options) -> None:
+    """Raises a `WeightsError` if the file of `weights` is none that could be taken."""
+    if options.weights is not None:
+        weight_files.read(Path(options.weights).expanduser())
 
 
 def unfollowable(picture: str, why: object) -> ImageError:

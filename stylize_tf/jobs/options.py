@@ -365,19 +365,11 @@ def _is_off(field: Field, value: Any) -> bool:
 
 
 def check_format(
-    given: Given,
-    options: Options,
-    picture: str,
-    *,
-    is_chosen: bool = True,
-    warn: Callable[[str], None],
+    given: Given, options: Options, picture: str, is_chosen: bool, warn: Callable[[str], None]
 ) -> None:
-    """Raises a `ConfigError` if the format of the picture does not hold what was asked for.
+    """Raises a `ConfigError` if the format of a picture does not hold what was asked for.
 
-    Args:
-        given, options, warn: as for `check_needs`.
-        picture: its path, as it was found from these; or of many the extension.
-        is_chosen: whether it is `output_format` that decides.
+    `picture` is its path or extension; `is_chosen` says whether `output_format` decides that.
     """
     if "output_format" in given.options and not is_chosen:
         why = "it goes with `output_dir`, or `output` - or a folder. Give that"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import itertools
 import os
@@ -169,6 +170,8 @@ def _is_folder(output: str) -> bool:
 def check_folders(options: Options) -> None:
     """Makes the folders of `checkpoint_dir` and `tensorboard_dir`, and sees that they take files.
 
+    With `dry_run` nothing is made, and seen whether it could be.
+
     Raises:
         ConfigError: if TensorBoard is wanted and not installed.
         OutputError: if one does not.
@@ -180,10 +183,21 @@ def check_folders(options: Options) -> None:
         if path is None:
             continue
         try:
-            Path(path).mkdir(parents=True, exist_ok=True)
-            try_replacing(Path(path) / "a.checkpoint")
+            try_replacing(_folder_of(path, is_dry=options.dry_run) / "a.checkpoint")
         except OSError as error:
             raise OutputError(f"cannot write to `{name}` {path!r}: {error.strerror}.") from error
+
+
+def _folder_of(path: str, *, is_dry: bool) -> Path:
+    """The folder, made if it is missing; if that is not wanted the one that it would be made in."""
+    place = Path(path)
+    if not is_dry:
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+    place = next(x for x in (place, *place.parents) if os.path.lexists(x))
+    if not place.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    return place
 
 
 def new_folder(path: str) -> str:
@@ -195,21 +209,25 @@ def new_folder(path: str) -> str:
     return name
 
 
-def make_folder(target: str) -> None:
+def make_folder(target: str, *, is_dry: bool = False) -> None:
     """Makes the folder of `output_dir` if it is missing, and sees whether it takes pictures.
+
+    Args:
+        target: its path.
+        is_dry: make nothing, and see whether it could be made.
 
     Raises:
         OutputError: if it does not.
     """
     elsewhere = "Choose another `output_dir`."
     try:
-        Path(target).mkdir(parents=True, exist_ok=True)
+        folder = _folder_of(target, is_dry=is_dry)
     except OSError as error:
         raise OutputError(
             f"the folder {target!r} cannot be made: {error.strerror}. {elsewhere}"
         ) from error
     try:
-        image_io.check_output(str(Path(target) / ".stylize_tf.png"))
+        image_io.check_output(str(folder / ".stylize_tf.png"))
     except OutputError as error:
         why = getattr(error.__cause__, "strerror", None) or error
         raise OutputError(f"nothing can be written in {target!r}: {why}. {elsewhere}") from error

@@ -17,7 +17,7 @@ from stylize_tf.iterative.pictures import cropped
 from stylize_tf.jobs.job import Job
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.outputs import Output, new_folder
-from stylize_tf.jobs.plan import remember
+from stylize_tf.jobs.plan import left_of_budget, remember
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from stylize_tf.config.style_transfer import StyleTransferConfig
     from stylize_tf.iterative.checkpoint import Checkpoint
     from stylize_tf.network.weights import Weights
-
-_AROUND_SECONDS = 1.0
-"""Of a time budget: what starting Python and writing the picture take."""
 
 
 def make_stylizer(config: StyleTransferConfig, weights: Weights) -> Stylizer:
@@ -182,10 +179,9 @@ class Picture(Painting):
 
     def __init__(self, job: Job, listener: Listener, started: float) -> None:
         stylizer = make_stylizer(job.config, job.weights)
-        budget = stylizer.config.time_budget
-        if budget:
-            left = budget - (time.monotonic() - started) - _AROUND_SECONDS
-            stylizer = stylizer.replace(time_budget=max(left, 0.1))
+        if stylizer.config.time_budget:
+            left = left_of_budget(stylizer.config, time.monotonic() - started)
+            stylizer = stylizer.replace(time_budget=left.time_budget)
         super().__init__(job, stylizer)
         self._listener = listener
         self._options = job.options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ from stylize_tf.machine import memory, rates
 
 if TYPE_CHECKING:
     from stylize_tf import Stylizer
+
+_AROUND_SECONDS = 1.0
+"""Of a time budget: what starting Python and writing the picture take."""
 
 
 def check_memory(
@@ -66,6 +70,7 @@ def plan_of(
     sizes: Sequence[tuple[int, int]],
     *,
     is_first: bool = True,
+    is_alone: bool = False,
 ) -> Plan:
     """What a picture is going to take, by what was painted on this machine.
 
@@ -75,6 +80,7 @@ def plan_of(
         items: the inputs that are files.
         sizes: height and width of each.
         is_first: whether it is the first of its process, which loads TensorFlow and compiles.
+        is_alone: whether it is the only one: then a time budget is of the whole process.
 
     Raises:
         ConfigError: if there is not enough memory.
@@ -89,10 +95,25 @@ def plan_of(
     own = [*samples.get(f"{place} {kind}", []), *samples.get(place, [])]
     speed = rates.guessed_speed(precision, options.device)
     pace = Pace([Sample(*row) for row in own], speed)
+    if is_alone:
+        outlines = [_with_budget_left(each, pace.seconds(Part(START))) for each in outlines]
     last = outlines[-1].stages[-1]
     around = [Part(WRITE, last.height * last.width), *([Part(START)] if is_first else [])]
     limit = memory.likely_limit(config.memory, options.device)
     return planning.plan(outlines, limit, pace, is_fresh=is_first, around=around)
+
+
+def _with_budget_left(outline: planning.Outline, start: float) -> planning.Outline:
+    config = outline.config
+    if not config.time_budget:
+        return outline
+    return dataclasses.replace(outline, config=left_of_budget(config, start))
+
+
+def left_of_budget(config: StyleTransferConfig, start: float) -> StyleTransferConfig:
+    """The same with what painting may take of a time budget, of which a start took its part."""
+    left = config.time_budget - start - _AROUND_SECONDS
+    return config.replace(time_budget=max(left, 0.1))
 
 
 def remember(

@@ -155,7 +155,7 @@ def prepare(given: Given, listener: Listener) -> Folder:
     options = Options(**given.options)
     config = configured(given, PRESETS[options.preset])
     check_needs(given, options, [config], warn=listener.warning)
-    check_format(given, options, f".{options.output_format or PNG}", warn=listener.warning)
+    check_format(given, options, f".{options.output_format or PNG}", True, listener.warning)
     target = str(options.output_dir)
     if os.path.lexists(target) and not Path(target).is_dir():
         raise OutputError(f"{target!r} is not a folder. Choose another `output_dir`.")
@@ -179,8 +179,8 @@ def prepare(given: Given, listener: Listener) -> Folder:
             found = tuple(_unless_broken(sizes[item.found]) for item in task.files())
             task = dataclasses.replace(task, work=_work(config, found[0]), sizes=found)
             tasks.append(dataclasses.replace(task, number=len(tasks) + 1))
-    if tasks and not options.dry_run:
-        make_folder(target)
+    if tasks:
+        make_folder(target, is_dry=options.dry_run)
         check_folders(options)
     return dataclasses.replace(folder, tasks=tuple(tasks))
 
@@ -233,7 +233,8 @@ def _must_be_painted(
         blamed = task.path
         if folder.must_paint(task):
             return True
-        clear_dead(task.path)
+        if not folder.options.dry_run:
+            clear_dead(task.path)
         listener.skipped()
     except (ConfigError, ImageError) as error:
         listener.lost(blamed, error)
