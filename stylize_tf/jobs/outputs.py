@@ -103,15 +103,19 @@ class Output:
         try:
             return write(self)
         except OutputError as error:
-            name = f"{Path(self.path).stem}.png"
-            for folder in (str(Path(self.path).parent), "", tempfile.gettempdir()):
-                place = Output(str(Path(folder, name)), derived=True, beside=self.beside)
+            for place in self.elsewhere():
                 try:
                     path = write(place)
                 except OutputError:
                     continue
                 raise OutputError(f"{error} It is in {path!r}.") from error
             raise
+
+    def elsewhere(self) -> list[Output]:
+        """Where the picture may go that cannot be written here, the best place first."""
+        name, folders = f"{Path(self.path).stem}.png", (Path(self.path).parent, Path())
+        places = [str(folder / name) for folder in (*folders, Path(tempfile.gettempdir()))]
+        return [Output(place, derived=True, beside=self.beside) for place in places]
 
     def intermediate(self, evaluation: int) -> Output:
         """Where the picture after a step of `save_every` goes: `out-0100.png`."""

@@ -158,8 +158,10 @@ class Painting:
             if self._ended or self.last is None:
                 return None
             self._ended = True
-            with contextlib.suppress(Exception):
-                return self.write(self.job.output.unfinished(), finished=False)[0]
+            output = self.job.output.unfinished()
+            for place in (output, *output.elsewhere()):
+                with contextlib.suppress(Exception):
+                    return self.write(place, finished=False)[0]
             return None
 
 

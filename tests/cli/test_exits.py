@@ -23,6 +23,7 @@ from tests.fakes.cli_fakes import (
     fail_at,
     full_disk,
     names,
+    throw,
 )
 
 
@@ -124,6 +125,14 @@ def test_folder_that_is_gone_at_the_end_costs_no_picture(stylize, folder, capsys
     assert said.endswith(" It is in 'x.png'.\n")
     assert image_io.read_metadata("x.png")["result"]["finished"]
     assert Path("both.png").exists() == (flags[0] == "--compare=both.png")
+
+
+def test_what_there_is_of_a_picture_is_kept_elsewhere_too(stylize, folder, capsys):
+    Path("out").mkdir()
+    hook = at(4, lambda: shutil.rmtree("out"), throw(MemoryError()))
+    assert stylize(*INPUTS, *SHORT, "--output=out/x.webp", "--quiet", hook=hook) == Exit.FAILED
+    assert "before the failure is 'x-unfinished.png'" in capsys.readouterr().err
+    assert image_io.read_metadata("x-unfinished.png")["result"]["evaluations"] == 3
 
 
 def test_picture_that_its_format_does_not_take_is_a_png_beside_it(
