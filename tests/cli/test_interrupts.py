@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import functools
 import signal
 
@@ -8,7 +9,6 @@ import pytest
 from stylize_tf.cli.commands import paint
 from stylize_tf.cli.main import main_with
 from stylize_tf.cli.terminal.interrupts import Interrupted, Interrupts
-from stylize_tf.cli.terminal.report import Report
 from stylize_tf.cli.terminal.signals import ENDING
 from stylize_tf.images import image_io
 from stylize_tf.jobs import painting
@@ -120,11 +120,15 @@ def test_signal_after_the_loop_loses_nothing(stylize, folder, monkeypatch, capsy
     assert "before anything" not in capsys.readouterr().err
 
 
-def test_signal_after_the_pictures_of_a_folder_leaves_the_summary(stylize, monkeypatch, capsys):
-    end = Report.end
-    monkeypatch.setattr(Report, "end", lambda it: signal.raise_signal(signal.SIGINT) or end(it))
-    assert stylize("--output_dir=out") == 130
-    assert "Interrupted: 1 written in" in capsys.readouterr().err
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt()], ids=repr)
+def test_signals_after_the_loop_are_only_noted(error):
+    with Interrupts() as interrupts:
+        with contextlib.suppress(KeyboardInterrupt), interrupts.politely():
+            if error is not None:
+                raise error
+        for _ in range(2):
+            signal.raise_signal(signal.SIGTERM)
+        assert interrupts.signum == signal.SIGTERM
 
 
 def test_handlers_are_put_back(stylize):
