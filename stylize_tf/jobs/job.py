@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from stylize_tf.network.weights import Weights
 
 Size = tuple[int, int]
+"""Height and width, in pixels."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -198,7 +198,7 @@ def _folder_of(path: str, *, is_dry: bool) -> Path:
     if not is_dry:
         place.mkdir(parents=True, exist_ok=True)
         return place
-    place = next(x for x in (place, *place.parents) if os.path.lexists(x))
+    place = next((x for x in (place, *place.parents) if os.path.lexists(x)), place)
     if not place.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     return place
