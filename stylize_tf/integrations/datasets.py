@@ -27,8 +27,8 @@ def dataset(
     which `.ignore_errors()` leaves out; `.prefetch(1)` paints ahead of who uses the pictures.
 
     Args:
-        contents: a path or several; or a dataset whose elements are a path, an image `[H, W, C]` or a batch of
-            images `[N, H, W, C]`, as `image_io.read` takes them.
+        contents: a path or several; or a dataset whose elements are a path, an image `[H, W, C]`
+            or a batch of images `[N, H, W, C]`, as `image_io.read` takes them.
         style: one painting, or several that are blended.
         stylizer: who paints; made from `options` if None.
         options: fields of `StyleTransferConfig`, in place of `stylizer`.
