@@ -96,11 +96,12 @@ def plan(bytes_allowed: float, demands: Sequence[Demand]) -> list[Way]:
         return fitting
     # Rounded up, so that it suffices as it is written.
     least = math.ceil(max(min(way.bytes for way in ways(x)) for x in demands) / 1e8) / 10
+    allowed = math.floor(bytes_allowed / 1e7 + 1e-6) / 100
     picture = demands[-1]
     raise ConfigError(
         f"`memory` must be at least {least:.1f} GB for a picture of "
-        f"{picture.width}x{picture.height} pixels; got {math.floor(bytes_allowed / 1e7 + 1e-6) / 100:g} GB. Allow more, "
-        f"or ask for a smaller `size`."
+        f"{picture.width}x{picture.height} pixels; got {allowed:g} GB. Allow more, or ask "
+        f"for a smaller `size`."
     )
 
 

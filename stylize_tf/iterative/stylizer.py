@@ -241,7 +241,9 @@ class Stylizer:
         check_surroundings()
         if isinstance(content, Sources):
             if style is not None or others:
-                raise ConfigError("`content` is `Sources`, which have all pictures: leave out others.")
+                raise ConfigError(
+                    "`content` is `Sources`, which have all: leave out other pictures."
+                )
             return content
         return Sources.of(content, () if style is None else style, **others)
 
