@@ -44,7 +44,8 @@ MEANINGS: dict[Exit, str] = {
     Exit.UNEXPECTED: "an error nobody foresaw: please report it with the traceback of -v 1",
     Exit.USAGE: "a flag is unknown, missing, out of its range or contradicts another",
     Exit.PICTURE: "a picture cannot be read, or is not the one that a recipe names",
-    Exit.OUTPUT: "the result cannot be written; with --output_dir the run ended there",
+    Exit.OUTPUT: "the result cannot be written, or not there: the line says where it is; with "
+    "--output_dir the run ended there",
     Exit.WEIGHTS: "the weights of VGG19 cannot be found, fetched or trusted",
     Exit.FAILED: "no picture could be made: memory, numbers, device or TensorFlow itself",
     Exit.PARTLY: "some of many pictures, or cells of a sheet, failed, each with a line why; the "
