@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 
 import keras
@@ -50,7 +51,7 @@ class Evaluator:
     ) -> OfTerms:
         """The statistics of a picture for terms whose targets are from `source`.
 
-        Where memory runs out they are taken in ever smaller bands.
+        Where memory runs out they are taken in ever smaller bands, if the network has any.
 
         Args:
             source: "content" or "style".
@@ -68,7 +69,7 @@ class Evaluator:
                 return tiling.statistics(tf.constant(image), pixels, coverage)
             except OUT_OF_MEMORY:
                 pixels = min(pixels, size) // 2
-                if pixels < memory_plan.SMALLEST_TILE_PIXELS:
+                if pixels < memory_plan.SMALLEST_TILE_PIXELS or not by_bands(self.segments):
                     raise
             gc.collect()
 
@@ -83,9 +84,9 @@ class Evaluator:
 
         return self._describing.get((source, in_bands), make)
 
-    @property
+    @functools.cached_property
     def segments(self) -> list[Segment]:
-        """Those that `Tiles` speak of."""
+        """Those that `Tiles` speak of; cut once, as each cut stays in the extractor's graph."""
         return cut(self.extractor)
 
     @property

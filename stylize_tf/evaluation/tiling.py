@@ -129,7 +129,7 @@ class Tiling:
     """
 
     def __init__(self, extractor: keras.Model, objective: Objective, banded: int):
-        segments = cut(extractor)
+        segments = cut(extractor) if banded else []
         banded = min(banded, len(segments))
         self._objective = objective
         self._segments = segments[:banded]

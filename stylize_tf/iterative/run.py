@@ -205,7 +205,8 @@ class Run:
             except OUT_OF_MEMORY as error:
                 tiles = prepared.smaller(self._tiles)
                 if tiles is None:
-                    raise _out_of_memory(stage, ", even in small tiles") from error
+                    tried = ", even in small tiles" if self._tiles.banded else ""
+                    raise _out_of_memory(stage, tried) from error
                 self._tiles = tiles
                 self._optimizer.value_and_gradient = prepared.evaluate(tiles)
                 said = (f"Out of memory: from here on in tiles of {tiles.pixels} pixels.",)

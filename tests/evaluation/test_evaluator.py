@@ -8,13 +8,16 @@ import tensorflow as tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.evaluation import evaluator as module
 from stylize_tf.evaluation import tiling
+from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.evaluator import Evaluator
 from stylize_tf.evaluation.segments import WHOLE, Tiles
+from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.network import features
 from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.objective import of_regions
 from stylize_tf.objective.targets import Targets
 from tests.fakes.eager import eagerly
+from tests.fakes.small_pictures import PLAIN
 
 CONFIG = StyleTransferConfig(
     content_layers=("block3_conv1",),
@@ -120,6 +123,19 @@ def test_the_network_goes_no_deeper_than_a_source_needs(evaluator, rng, monkeypa
 
 def test_segments_are_those_of_the_extractor(evaluator):
     assert [x.output for x in evaluator.segments] == ["block2_pool", None]
+
+
+def test_pictures_leave_nothing_in_the_graph_of_the_extractor(tiny_network, content, style):
+    engine = Engine(tiny_network, {})
+    paint = Stylizer(PLAIN, engine=engine)
+    extractor = engine.evaluator(PLAIN).extractor
+
+    def nodes():
+        paint(content, style)
+        paint.plan(content, style)
+        return sum(len(layer._inbound_nodes) for layer in extractor.layers)
+
+    assert nodes() == nodes()
 
 
 def test_the_untraced_gradient_is_the_traced_one(evaluator, objective, rng):

@@ -223,7 +223,13 @@ def test_where_even_small_tiles_do_not_fit_it_gives_up_and_says_what_to_do(failu
     assert "Out of memory at 5x4 pixels" in str(caught.value)
     assert "smaller `size`" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "even in small tiles" in str(caught.value)
     assert problem.evaluated == [Tiles(), Tiles(2, 10), Tiles(2, 5)]
+
+
+def test_tiles_that_were_not_tried_are_not_spoken_of():
+    with pytest.raises(StylizationError, match=r"^Out of memory at 1x5 pixels\. Ask for a"):
+        list(Problem(stages=[Stage(5, 1, 1)], room=3).run().iterates())
 
 
 def test_other_errors_are_not_taken_for_memory():
