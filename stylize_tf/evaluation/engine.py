@@ -6,7 +6,9 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import json
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +18,7 @@ import tensorflow as tf
 
 from stylize_tf.config.fields import layer_kinds
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.errors import ConfigError
+from stylize_tf.errors import ConfigError, StylizationError
 from stylize_tf.evaluation.evaluator import Evaluator
 from stylize_tf.evaluation.forecast import Sample
 from stylize_tf.machine.newest import Newest
@@ -24,7 +26,7 @@ from stylize_tf.machine.surroundings import check_surroundings
 from stylize_tf.network import features, weights
 from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.objective import Objective
-from stylize_tf.objective.term import Term
+from stylize_tf.objective.term import Term, layers_of
 
 KEPT_PAINTINGS = 16
 """Pictures that were made of paintings, each as large as the finished one."""
@@ -64,6 +66,7 @@ class Engine:
         self.paintings: Newest[np.ndarray] = Newest(KEPT_PAINTINGS)
         self.formats: Newest[str] = Newest(KEPT_PAINTINGS)
         self.samples: dict[str, list[Sample]] = {}
+        self._noting = threading.Lock()
         self._units = units
         self._measured: Newest[dict[str, float]] = Newest()
         self._kept = kept
@@ -84,9 +87,14 @@ class Engine:
         return cls(features.vgg19(found.tensors), features.MEAN_ACTIVATIONS)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        try:
+            network = self.network.to_json()
+            keras.models.model_from_json(network)
+        except Exception as error:  # Of layers of others, of any kind.
+            raise _not_rebuilt(error) from error
         with tf.init_scope():
             weights = self.network.get_weights()
-        return _restored, (self.network.to_json(), weights, self._units, self._kept)
+        return _restored, (network, weights, self._units, self._kept)
 
     def __copy__(self) -> Engine:
         return self
@@ -96,12 +104,27 @@ class Engine:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the network's weights."""
-        digest = hashlib.sha256()
+        """SHA-256 of the network: its layers, by `positions` for their names, and its weights."""
+        digest = hashlib.sha256(self._configuration.encode())
         with tf.init_scope():  # It pauses tapes, which would watch what is read.
             for weight in self.network.weights:
                 digest.update(np.ascontiguousarray(weight.numpy()).data)
         return digest.hexdigest()
+
+    @property
+    def _configuration(self) -> str:
+        """What the network's layers are, as text; of layers that cannot tell, their classes."""
+        try:
+            configuration = json.loads(self.network.to_json())
+        except Exception:  # Of layers of others, of any kind.
+            configuration = [str(type(layer)) for layer in self.network.layers]
+        names = {layer.name: index for index, layer in enumerate(self.network.layers)}
+        return json.dumps(_by_positions(configuration, {**names, self.network.name: -1}))
+
+    def positions(self, layers: Iterable[str]) -> dict[str, int]:
+        """Which layers these are: names that Keras gives differ from one process to the next."""
+        names = [layer.name for layer in self.network.layers]
+        return {name: names.index(name) for name in layers if name in names}
 
     def extractor(self, layers: Iterable[str], config: StyleTransferConfig) -> keras.Model:
         """A model from an image to the maps of some layers, in float32 and with max pooling."""
@@ -119,16 +142,25 @@ class Engine:
     def check(self, config: StyleTransferConfig, extra_terms: Sequence[Term] = ()) -> None:
         """Raises a `ConfigError` unless the network has the layers, and heeds the options, of this.
 
+        What has no weight is left out, and may name any layers.
+
         Args:
             config: that is asked for.
             extra_terms: as for `objective`.
         """
-        named = {f"{x}_layers": getattr(config, f"{x}_layers") for x in layer_kinds(type(config))}
-        named["extra_terms"] = [layer for term in extra_terms for layer in term.layers]
+        features.check_network(self.network)
+        named = {
+            f"{kind}_layers": getattr(config, f"{kind}_layers")
+            for kind in layer_kinds(type(config))
+            if getattr(config, f"{kind}_weight")
+        }
+        named["extra_terms"] = layers_of(extra_terms)
         for name, layers in named.items():
             features.check_layers(self.network, layers, name)
-        if features.is_like_vgg(self.network, itertools.chain(*named.values())):
+        wanted = [*itertools.chain(*named.values())]
+        if features.is_like_vgg(self.network, wanted):
             return
+        features.part_of_another(self.network, wanted)
         if config.pooling != "max" or config.padding == "reflect":
             raise ConfigError(
                 "`pooling` and `padding` are for networks like VGG19: this one keeps its own. "
@@ -142,7 +174,8 @@ class Engine:
 
     def note(self, kind: str, samples: Iterable[Sample]) -> None:
         """Keeps what parts of a run took, for plans of others of the kind."""
-        self.samples[kind] = [*self.samples.get(kind, []), *samples][-KEPT_SAMPLES:]
+        with self._noting:
+            self.samples[kind] = [*self.samples.get(kind, []), *samples][-KEPT_SAMPLES:]
 
     def evaluator(
         self,
@@ -177,6 +210,38 @@ class Engine:
 def _restored(
     network: str, weights: list[np.ndarray], units: Mapping[str, float] | None, kept: int
 ) -> Engine:
-    model = keras.models.model_from_json(network)
+    try:
+        model = keras.models.model_from_json(network)
+    except Exception as error:  # Of layers of others, of any kind.
+        raise _not_rebuilt(error) from error
     model.set_weights(weights)
     return Engine(model, units, kept)
+
+
+def _not_rebuilt(error: Exception) -> StylizationError:
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return StylizationError(
+        f"The network cannot be pickled, as Keras cannot build it from its configuration: register "
+        f"its own layers by `keras.saving.register_keras_serializable`, where it is unpickled, "
+        f"too; or send `config` and the weights, and make the stylizer there ({reason[:200]})."
+    )
+
+
+_NAMED = {"name", "keras_history", "input_layers", "output_layers"}
+"""Keys of Keras' configurations under which layers are named."""
+
+_OF_BUILDING = {"build_config", "compile_config"}
+"""Those of what decides no map."""
+
+
+def _by_positions(configuration: Any, names: Mapping[str, int], is_name: bool = False) -> Any:
+    """A configuration of Keras' with numbers for the names of layers; inputs have none."""
+    if isinstance(configuration, Mapping):
+        return {
+            key: _by_positions(value, names, key in _NAMED)
+            for key, value in configuration.items()
+            if key not in _OF_BUILDING and not (key == "name" and "batch_shape" in configuration)
+        }
+    if isinstance(configuration, list):
+        return [_by_positions(each, names, is_name) for each in configuration]
+    return names.get(configuration, configuration) if is_name else configuration

@@ -22,6 +22,9 @@ _process = 0
 def check_surroundings() -> None:
     """Looks whether pictures can be made here, and notes that TensorFlow works in this process.
 
+    What TensorFlow did before the first stylizer was made is not known here: a process that was
+    forked off one that used it otherwise is not told so, and may hang.
+
     Raises:
         StylizationError: in a process that was forked off one in which TensorFlow worked; where a
             graph is built in place of computing; if numbers may not be infinite.

@@ -106,7 +106,8 @@ def build_extractor(
     Args:
         network: a chain of convolutions and poolings that are named like those of `vgg19(...)`,
             which is given BGR, mean-centred; or any other of one input with three channels, which
-            is given RGB in [0, 1] and has layers for what else it wants. Not changed.
+            is given RGB in [0, 1] and has layers for what else it wants. Not changed. What a layer
+            of one's own holds within itself keeps its number format.
         layers: names of layers of `network`, or "image" for the image itself.
         pooling: "max", or "average" times 2, which keeps about the magnitude of max pooling (Gatys
             et al. report smoother pictures with averages; the factor is style-transfer-pytorch's).
@@ -158,28 +159,74 @@ def check_layers(network: keras.Model, layers: Iterable[str], name: str = "layer
             )
 
 
+def check_network(network: keras.Model) -> None:
+    """Raises a `ConfigError` unless a network has a graph from one image to its layers."""
+    try:
+        inputs = network.inputs
+    except (AttributeError, ValueError):
+        inputs = None
+    shapes = [tuple(x.shape) for x in inputs or ()]
+    if len(shapes) != 1:
+        got = f"one of {len(shapes)} inputs" if shapes else "one whose layers are not yet connected"
+        raise ConfigError(
+            f"`network` must be a functional model of one input, keras.Model(image, maps); got "
+            f"{got}: {network!r}."
+        )
+    if len(shapes[0]) != 4 or shapes[0][-1] not in (3, None):
+        raise ConfigError(
+            f"`network` must take images [N, H, W, 3], its channels last; got an input of "
+            f"{shapes[0]}. Build it with `keras.Input([None, None, 3])`."
+        )
+
+
 def is_like_vgg(network: keras.Model, layers: Iterable[str]) -> bool:
-    """Whether a network is a chain with the names of VGG19, down to the deepest of some layers."""
+    """Whether a network is a chain like VGG19, down to the deepest of some layers.
+
+    Its layers have names of VGG19's; convolutions keep the size of a map, poolings halve it,
+    rounding down: what bands and other poolings are exact for.
+    """
     left = {*layers} - {IMAGE}
     for layer in _layers_of(network):
         if not left:
             break
-        if not isinstance(layer, _OF_VGG) or layer.name not in VGG19_LAYERS:
+        if layer.name not in VGG19_LAYERS or not (_keeps_size(layer) or _halves(layer)):
             return False
         left.discard(layer.name)
     return True
 
 
-_OF_VGG = keras.layers.Conv2D, keras.layers.MaxPooling2D, keras.layers.AveragePooling2D
+def _keeps_size(layer: keras.layers.Layer) -> bool:
+    return (
+        type(layer) is keras.layers.Conv2D
+        and set(layer.strides) == set(layer.dilation_rate) == {1}
+        and all(side % 2 for side in layer.kernel_size)
+        and layer.padding == "same"
+        and layer.groups == 1
+    )
+
+
+def _halves(layer: keras.layers.Layer) -> bool:
+    return (
+        type(layer) in (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
+        and set(layer.pool_size) == set(layer.strides) == {2}
+        and layer.padding == "valid"
+    )
 
 
 def _layers_of(network: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
-def _of_another(network: keras.Model, wanted: Iterable[str], policy: str) -> keras.Model:
-    """A model of its own within the extractor, by which others see that it is no chain of VGG's."""
-    maps = {name: network.get_layer(name).output for name in wanted if name != IMAGE}
+def part_of_another(network: keras.Model, layers: Iterable[str]) -> keras.Model:
+    """The part of a network that is not like VGG19 down to some layers: image -> their maps.
+
+    Raises:
+        ConfigError: if a layer gives no map, holds others whose formats could not be pinned, or has
+            its channels first.
+    """
+    found = [network.get_layer(name) for name in layers if name != IMAGE]
+    _check_layers_of_another(found)
+    maps = {layer.name: layer.output for layer in found}
     for name, x in maps.items():
         if len(x.shape) != 4:
             raise ConfigError(
@@ -187,6 +234,28 @@ def _of_another(network: keras.Model, wanted: Iterable[str], policy: str) -> ker
             )
     [image] = network.inputs
     part = keras.Model(image, maps)
+    _check_layers_of_another(part.layers)
+    return part
+
+
+def _check_layers_of_another(layers: Iterable[keras.layers.Layer]) -> None:
+    for layer in layers:
+        if isinstance(layer, (keras.Model, keras.layers.Wrapper)):
+            raise ConfigError(
+                f"`network` must have all of its layers in one graph; {layer.name!r} holds others. "
+                f"Connect these to the image, as `input_tensor` of `keras.applications` does."
+            )
+        if getattr(layer, "data_format", None) == "channels_first":
+            raise ConfigError(
+                f"`network` must have its channels last; {layer.name!r} has them first. Build it "
+                f'after `keras.config.set_image_data_format("channels_last")`; weights of '
+                f"convolutions are the same in both."
+            )
+
+
+def _of_another(network: keras.Model, wanted: Iterable[str], policy: str) -> keras.Model:
+    """A model of its own within the extractor, by which others see that it is no chain of VGG's."""
+    part = part_of_another(network, wanted)
     copy = copied(part, policy)
     take_weights(copy, part)
     return copy

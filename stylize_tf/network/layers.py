@@ -16,7 +16,9 @@ def pinned_config(
     """The configuration of a copy of a layer that has no format left to a global setting.
 
     Args:
-        layer: any; a layout of channels first, which Keras may be set to, becomes channels last.
+        layer: any; convolutions and poolings with channels first, which Keras may be set to, become
+            such with channels last. What names the axis of channels otherwise keeps it, so networks
+            with other layers are to have them last, see `features.part_of_another`.
         policy: of number formats, as Keras names it.
         changes: fields of the configuration.
     """
@@ -51,7 +53,7 @@ def copied(model: keras.Model, policy: str = "float32") -> keras.Model:
     """A model of the same layers, channels last, whose weights are zeros.
 
     Args:
-        model: of one input with three channels, wherever they are in it.
+        model: of one input with three channels, and without models within it.
         policy: of number formats, as Keras names it.
     """
     with untrained():

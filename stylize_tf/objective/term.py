@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
@@ -73,7 +74,9 @@ class Term:
         smallest_energy: what is less of a target's distance from a picture without features is
             nothing; the weight is in units of that distance. None: it is in no such units.
         target_is_map: whether targets are maps in place of statistics, compared by position.
-        has_regions: whether the statistics can be those of regions, with R in place of N.
+        has_regions: whether the statistics can be those of regions, with R in place of N. Others
+            see all of the painting, and of the picture all that is seen, whatever mask there is:
+            they do not go with several regions.
         balances_regions: whether regions count alike in units of this term's energies.
     """
 
@@ -106,8 +109,25 @@ class Term:
         return sums
 
     def blend(self, statistics: Sequence[Any], shares: Sequence[float]) -> Any:
-        """The statistic of several pictures together, in shares that add up to 1."""
-        return statistics[0]
+        """The statistic of several pictures together, in shares that add up to 1.
+
+        Their weighted mean, unless a subclass knows better.
+
+        Raises:
+            ConfigError: if they are of different shapes.
+        """
+        if len(statistics) == 1:
+            return statistics[0]
+        shapes = {str(tf.nest.map_structure(lambda x: x.shape, each)) for each in statistics}
+        if len(shapes) > 1:
+            raise ConfigError(
+                f"`extra_terms`: {self.name!r} has statistics of paintings that differ in shape, "
+                f"which have no mean: override its `blend`, or give one painting."
+            )
+        return tf.nest.map_structure(
+            lambda *each: tf.add_n([x * share for x, share in zip(each, shares, strict=True)]),
+            *statistics,
+        )
 
     def target(self, statistic: Any) -> Any:
         """What the distance compares with; computed once, so it may be costly."""
@@ -122,45 +142,73 @@ SOURCES = ("content", "style", "none")
 """Of what the features give the targets of a term."""
 
 
-def checked_terms(terms: Iterable[Term], taken: Iterable[str]) -> tuple[Term, ...]:
+def checked_terms(terms: Term | Iterable[Term], taken: Iterable[str]) -> tuple[Term, ...]:
     """Terms of others, if they can join an objective.
 
     Args:
-        terms: of others.
+        terms: of others, or one.
         taken: names that are given to other terms.
 
     Raises:
         ConfigError: if one is no `Term`, cannot be a key, or has a name that is taken, a source
-            that is unknown or a weight that is none.
+            that is unknown, no layers, or a weight that is none.
     """
-    terms, names = tuple(terms), [*taken]
+    terms, names = (terms,) if isinstance(terms, Term) else tuple(terms), [*taken]
     for term in terms:
         if not isinstance(term, Term):
             raise ConfigError(f"`extra_terms` must be of `stylize_tf.Term`; got {term!r}.")
-        try:
-            hash(term)
-        except TypeError as error:
-            raise ConfigError(
-                f"`extra_terms`: the fields of {term.name!r} must be hashable, as what is compiled "
-                f"is kept by them: make it a frozen dataclass, with tuples for lists ({error})."
-            ) from error
         if term.name in names:
             raise ConfigError(
                 f"`extra_terms` must have names of their own; got {term.name!r} beside "
                 f"{', '.join(names)}."
             )
-        if term.source not in SOURCES:
-            raise ConfigError(
-                f"`extra_terms`: `source` of {term.name!r} must be one of {', '.join(SOURCES)}; "
-                f"got {term.source!r}."
-            )
-        if not (math.isfinite(term.weight) and term.weight >= 0):
-            raise ConfigError(
-                f"`extra_terms`: `weight` of {term.name!r} must be a number of at least 0; got "
-                f"{term.weight!r}."
-            )
+        _check_fields(term)
         names.append(term.name)
     return terms
+
+
+def _check_fields(term: Term) -> None:
+    of = f"of {term.name!r} must be"
+    try:
+        hash(term)
+    except TypeError as error:
+        raise ConfigError(
+            f"`extra_terms`: the fields {of} hashable, as what is compiled is kept by them: make "
+            f"it a frozen dataclass, with tuples for lists ({error})."
+        ) from error
+    if term.source not in SOURCES:
+        raise ConfigError(
+            f"`extra_terms`: `source` {of} one of {', '.join(SOURCES)}; got {term.source!r}."
+        )
+    if not _is_weight(term.weight):
+        raise ConfigError(
+            f"`extra_terms`: `weight` {of} a number of at least 0; got {term.weight!r}."
+        )
+    pairs = term.layer_weights
+    if not (isinstance(pairs, tuple) and pairs and all(map(_is_layer_weight, pairs))):
+        raise ConfigError(
+            f"`extra_terms`: `layer_weights` {of} pairs of a layer and its weight, one at least, "
+            f'such as (("image", 1.0),); got {pairs!r}.'
+        )
+
+
+def _is_weight(weight: Any) -> bool:
+    return isinstance(weight, Real) and 0 <= float(weight) < math.inf
+
+
+def _is_layer_weight(pair: Any) -> bool:
+    return (
+        isinstance(pair, tuple)
+        and len(pair) == 2
+        and isinstance(pair[0], str)
+        and isinstance(pair[1], Real)
+        and math.isfinite(float(pair[1]))
+    )
+
+
+def layers_of(terms: Iterable[Term]) -> tuple[str, ...]:
+    """The layers that terms read; what has no weight is left out."""
+    return tuple(layer for term in terms if term.weight for layer in term.layers)
 
 
 def layer_weights(layers: Sequence[str], weights: Sequence[float]) -> tuple[tuple[str, float], ...]:

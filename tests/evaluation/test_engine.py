@@ -1,12 +1,16 @@
 """What is compiled is shared by all configurations that it serves, and kept within bounds."""
 
 import dataclasses
+import threading
 
 import keras
 import pytest
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation.engine import Engine
+from stylize_tf.evaluation.forecast import Sample
+from tests.fakes.tiny_network import forked_network
 
 BASES = {
     "bures": StyleTransferConfig(precision="float32"),
@@ -86,9 +90,52 @@ def test_the_oldest_is_forgotten(tiny_network):
     assert engine.evaluator(second) is not gone
 
 
-def test_the_digest_is_that_of_the_weights(tiny_network, own_engine):
+def test_the_digest_is_that_of_weights_and_layers(tiny_network, own_engine):
     assert Engine(tiny_network).digest == own_engine.digest
     other = keras.models.clone_model(tiny_network)
     assert Engine(other).digest != own_engine.digest
     other.set_weights(tiny_network.get_weights())
     assert Engine(other).digest == own_engine.digest
+    # Of equal weights; Keras numbers layers that have no names of their own.
+    first, again, darker = (Engine(forked_network(scale)) for scale in (2.0, 2.0, 1.0))
+    assert first.digest == again.digest != darker.digest
+    assert first.positions(["image", "joined"]) == {"joined": 5}
+
+
+class Untold(keras.layers.Layer):
+    """A layer that Keras cannot tell the configuration of."""
+
+    def call(self, x):
+        return 2 * x
+
+    def get_config(self):
+        raise NotImplementedError
+
+
+def test_a_network_that_cannot_tell_its_layers_has_a_digest_too():
+    image = keras.Input([None, None, 3])
+    plain = Engine(keras.Model(image, keras.layers.ReLU()(image))).digest
+    assert Engine(keras.Model(image, Untold()(image))).digest != plain
+
+
+def test_samples_that_two_threads_note_at_once_are_both_kept(tiny_network):
+    engine = Engine(tiny_network)
+    ours, theirs = (Sample("step", 1, 1.0, seconds) for seconds in (1.0, 2.0))
+    other = threading.Thread(target=engine.note, args=("kind", [theirs]))
+
+    def slowly():
+        other.start()
+        other.join(0.2)
+        yield ours
+
+    engine.note("kind", slowly())
+    other.join()
+    assert engine.samples["kind"] == [ours, theirs]
+
+
+def test_layers_of_what_has_no_weight_may_be_none_of_the_network(own_engine):
+    config = BASES["gram"].replace(content_layers=("elsewhere",))
+    with pytest.raises(ConfigError, match="`content_layers` must be layers of the network"):
+        own_engine.check(config)
+    # And the network is no less like VGG19 for them.
+    own_engine.check(config.replace(content_weight=0.0, pooling="average"))

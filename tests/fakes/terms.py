@@ -72,10 +72,6 @@ class Means(Term):
         total, count = sums
         return total / count[:, tf.newaxis]
 
-    def blend(self, statistics, shares):
-        """Of pictures side by side."""
-        return tf.add_n([x * share for x, share in zip(statistics, shares, strict=True)])
-
     def distance(self, statistic, target):
         """The mean square of the differences."""
         return tf.reduce_mean(tf.square(statistic - target))

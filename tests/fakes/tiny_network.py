@@ -29,3 +29,19 @@ def tiny_network():
     for name, weights in tensors.items():
         network.get_layer(name).set_weights(weights)
     return network
+
+
+OF_FORKED = {"content_layers": ("joined",), "style_layers": ("first", "joined")}
+"""Layers of `forked_network`; pictures have to have 32 pixels a side for them."""
+
+
+def forked_network(scale=2.0):
+    """With strides, a normalization and two ways that meet: no chain."""
+    keras.utils.set_random_seed(5)
+    image = keras.Input([64, 64, 3])
+    x = keras.layers.Rescaling(scale, -1.0)(image)
+    x = keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="first")(x)
+    y = keras.layers.DepthwiseConv2D(3, padding="same", activation="relu")(x)
+    y = keras.layers.BatchNormalization()(y)
+    x = keras.layers.Add(name="joined")([x, y])
+    return keras.Model(image, keras.layers.GlobalAveragePooling2D(name="pooled")(x))

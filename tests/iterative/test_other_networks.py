@@ -1,5 +1,7 @@
 """Networks that are not VGG19: any layers, of any names."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -9,9 +11,11 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, StylizationError
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.engine import Engine
+from stylize_tf.evaluation.tiling import Tiling
 from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.network import features
 from tests.fakes.small_pictures import left_half, smooth
+from tests.fakes.tiny_network import forked_network
 
 CONFIG = StyleTransferConfig(
     size=48,
@@ -26,15 +30,7 @@ CONFIG = StyleTransferConfig(
 
 @pytest.fixture(scope="module")
 def network():
-    """With strides, a normalization and two ways that meet: no chain."""
-    keras.utils.set_random_seed(5)
-    image = keras.Input([64, 64, 3])
-    x = keras.layers.Rescaling(2.0, -1.0)(image)
-    x = keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="first")(x)
-    y = keras.layers.DepthwiseConv2D(3, padding="same", activation="relu")(x)
-    y = keras.layers.BatchNormalization()(y)
-    x = keras.layers.Add(name="joined")([x, y])
-    return keras.Model(image, keras.layers.GlobalAveragePooling2D(name="pooled")(x))
+    return forked_network()
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +71,34 @@ def test_its_units_are_the_mean_magnitudes_of_its_own_maps(network, engine):
     assert given == {"first": 3.0}
 
 
-def test_it_is_evaluated_as_a_whole_and_says_so_where_memory_does_not_suffice(engine):
-    segments = engine.evaluator(CONFIG).segments
-    demand = memory_plan.Demand(2000, 2000, 10, segments, itemsize=4)
-    [way] = memory_plan.ways(demand)
-    assert way.tiles.banded == 0
-    assert way.bytes > memory_plan.PROCESS
-    assert memory_plan.smaller(way.tiles, 4_000_000, 0) is None
+def test_it_is_evaluated_as_a_whole_and_refused_where_memory_does_not_suffice(engine, pictures):
+    paint = Stylizer(CONFIG.replace(memory=100.0), engine=engine)
+    large = paint.replace(size=4096).plan(*pictures).stages[-1]
+    assert large.bands == 1
+    with pytest.raises(ConfigError, match=r"^`memory` must be .* 3413x4096 pixels") as caught:
+        paint.replace(size=4096, memory=2.0).plan(*pictures)
+    [least] = re.findall(r"at least ([\d.]+) ?GB", str(caught.value))
+    enough = paint.replace(size=4096, memory=float(least)).plan(*pictures).stages[-1]
+    assert enough.bands == 1
+    assert 2e9 < enough.bytes < large.bytes  # With less of what L-BFGS keeps.
+    with pytest.raises(ConfigError, match=r"^`memory` must be at least .* 40x48 pixels"):
+        paint.replace(memory=0.9)(*pictures)
+
+
+def test_where_memory_runs_out_there_is_nothing_smaller_to_try(engine, pictures, monkeypatch):
+    tried = []
+
+    def roomless(self, *arguments):
+        tried.append(arguments)
+        raise MemoryError
+
+    monkeypatch.setattr(memory_plan, "SMALLEST_TILE_PIXELS", 50)
+    for name in ("value_and_gradient", "statistics"):  # The last one comes first in a run.
+        monkeypatch.setattr(Tiling, name, roomless)
+        tried.clear()
+        with pytest.raises(StylizationError, match=r"^Out of memory at 40x48 pixels\. Ask for a"):
+            Stylizer(CONFIG, engine=Engine(engine.network, {}))(*pictures)
+        assert len(tried) == 1
 
 
 @pytest.mark.parametrize(
@@ -95,6 +112,7 @@ def test_it_is_evaluated_as_a_whole_and_says_so_where_memory_does_not_suffice(en
         ({"pooling": "average"}, r"networks like VGG19"),
         ({"regions": "auto:2"}, r"layers of VGG19"),
         ({"content_layers": ("pooled",)}, r"maps \[N, H, W, C\]; 'pooled'"),
+        ({"size": 24}, r"at least 32 pixels"),
     ],
     ids=str,
 )
@@ -102,6 +120,69 @@ def test_what_it_has_not_is_told_in_a_line(engine, pictures, changes, match):
     with pytest.raises((ConfigError, StylizationError), match=match) as caught:
         Stylizer(CONFIG.replace(**changes), engine=engine)(*pictures)
     assert "\n" not in str(caught.value)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Doubled(keras.Model):
+    def call(self, image):
+        return 2 * image
+
+
+def two_inputs():
+    images = [keras.Input([None, None, 3]) for _ in range(2)]
+    return keras.Model(images, keras.layers.Add(name="joined")(images))
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: keras.Sequential([keras.layers.Conv2D(4, 3)]), "layers are not yet connected"),
+        (Doubled, "layers are not yet connected"),
+        (two_inputs, "one of 2 inputs"),
+    ],
+    ids=["sequence", "class", "inputs"],
+)
+def test_a_network_without_a_graph_from_one_image_is_refused_in_a_line(make, match):
+    with pytest.raises(ConfigError, match=rf"functional model of one input.*{match}") as caught:
+        Stylizer(CONFIG, network=make())
+    assert "\n" not in str(caught.value)
+
+
+def of_first_channels(*shape):
+    """In all of it, or only within."""
+    image = keras.Input(shape)
+    x = image if shape[0] == 3 else keras.layers.Permute([3, 1, 2])(image)
+    convolution = keras.layers.Conv2D(4, 3, data_format="channels_first", padding="same")
+    return keras.Model(image, keras.layers.ReLU(name="joined")(convolution(x)))
+
+
+def with_a_model_within():
+    image, inner = (keras.Input([None, None, 3]) for _ in range(2))
+    within = keras.Model(inner, keras.layers.Conv2D(4, 3)(inner), name="within")
+    return keras.Model(image, keras.layers.ReLU(name="joined")(within(image)))
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: of_first_channels(3, 64, 64), r"channels last; got .*\(None, 3, 64, 64\)"),
+        (lambda: of_first_channels(3, None, None), r"channels last; 'conv2d.*' has them first"),
+        (lambda: of_first_channels(None, None, 3), r"channels last; 'conv2d.*' has them first"),
+        (with_a_model_within, r"in one graph; 'within' holds others"),
+    ],
+    ids=["image", "all channels first", "channels first", "within"],
+)
+def test_a_network_that_cannot_be_copied_is_refused_in_a_line(make, match):
+    config = CONFIG.replace(style_layers=("joined",))
+    with pytest.raises(ConfigError, match=rf"^`network` must .*{match}") as caught:
+        Stylizer(config, network=make())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_within_it_is_no_map():
+    config = CONFIG.replace(content_layers=("within",), style_layers=("within",))
+    with pytest.raises(ConfigError, match="'within' holds others"):
+        Stylizer(config, network=with_a_model_within())
 
 
 def test_names_for_vgg19_are_checked_before_its_weights_are_looked_for(monkeypatch):

@@ -19,8 +19,11 @@ from stylize_tf.evaluation.engine import Engine
 from stylize_tf.network import features
 from tests.fakes.eager import eagerly
 from tests.fakes.small_pictures import made, smooth
+from tests.fakes.tiny_network import OF_FORKED, forked_network
 
 OPTIONS = {"steps": (2,), "init": "pink_noise", "style_loss": "bures", "padding": "replicate"}
+
+OTHER = {"size": 43, "padding": "zero", **OF_FORKED}
 
 STAGED_ADAM = {"optimizer": "adam", "steps": (1,), "coarsest_size": 12, "stage_factor": 2.0}
 
@@ -107,6 +110,13 @@ def painted(network, **changes):
     rng = np.random.default_rng(3)
     options = {**OPTIONS, **changes}
     return made(Engine(network, {}), smooth(rng, 24, 18), smooth(rng, 20, 24), **options)
+
+
+def test_a_picture_of_another_network_is_the_same_to_the_byte_under_global_settings():
+    network = forked_network()
+    expected = painted(network, **OTHER)
+    with together(data_format("channels_first"), floatx("float16"), policy("float16")):
+        np.testing.assert_array_equal(painted(network, **OTHER), expected)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from stylize_tf.config.layers import PATCH_SIZE, VGG19_LAYERS
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.evaluation.tiling import cut
 from stylize_tf.iterative import pyramid
 from stylize_tf.network import features
 
@@ -230,6 +231,42 @@ def test_maps_of_a_mirrored_picture_are_mirrored_by_a_symmetric_network(rng, pad
     [plain] = maps_of(network, ["block1_conv1"], picture, padding=padding).values()
     [mirrored] = maps_of(network, ["block1_conv1"], picture[:, :, ::-1], padding=padding).values()
     np.testing.assert_allclose(mirrored, plain[:, :, ::-1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("of_convolution", "of_pooling"),
+    [
+        ({"strides": 2}, {}),
+        ({"dilation_rate": 2}, {}),
+        ({"padding": "valid"}, {}),
+        ({"kernel_size": 2}, {}),
+        ({"groups": 2}, {}),
+        ({}, {"strides": 1}),
+        ({}, {"pool_size": 3}),
+        ({}, {"padding": "same"}),
+        ({}, {}),
+    ],
+    ids=str,
+)
+def test_a_network_whose_convolutions_or_poolings_are_not_like_vgg19_is_another(
+    rng, of_convolution, of_pooling
+):
+    image = keras.Input([None, None, 3])
+    x = keras.layers.Conv2D(4, 3, padding="same", name="block1_conv1")(image)
+    options = {"kernel_size": 3, "padding": "same", **of_convolution}
+    x = keras.layers.Conv2D(4, name="block1_conv2", **options)(x)
+    options = {"pool_size": 2, "strides": 2, **of_pooling}
+    x = keras.layers.MaxPooling2D(name="block1_pool", **options)(x)
+    network = keras.Model(image, x)
+    is_like = not (of_convolution or of_pooling)
+    assert features.is_like_vgg(network, ["block1_pool"]) == is_like
+    assert features.is_like_vgg(network, ["block1_conv1"])
+    picture = random_image(rng, 9, 11)
+    expected = network(features.VGGInput()(picture) if is_like else picture)
+    [found] = maps_of(network, ["block1_pool"], picture).values()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    [segment, *_] = cut(features.build_extractor(network, ["block1_pool"]))
+    assert (segment.step > 0) == is_like
 
 
 # Pooling.
