@@ -38,6 +38,7 @@ class Pictures:
         config: how.
         sources: what the run was given.
         find_regions: finds masks where `config.regions` asks for them.
+        layers: that are in use beside those of the configuration.
 
     Attributes:
         photograph: float32 `[1, H, W, 3]`, as it is to be painted.
@@ -58,9 +59,10 @@ class Pictures:
         sources: Sources,
         *,
         find_regions: FindRegions | None = None,
+        layers: Sequence[str] = (),
     ):
         sources.check(config)
-        self._config = config
+        self._config, self._layers = config, layers
         styles, blend_weights = expanded(sources.styles, config.style_blend_weights)
         photograph = image_io.read(sources.content, name="content")
         seen = cropped(photograph, 1.0) if config.crop == "square" else photograph
@@ -70,7 +72,7 @@ class Pictures:
             shapes.append(painting.shape[1:3])
             # One by one, so that those of a folder are never in memory as large as they are.
             keep = config.auto_regions  # They are found in the painting as it is.
-            paintings.append(painting if keep else no_larger(painting, seen, config))
+            paintings.append(painting if keep else no_larger(painting, seen, config, layers))
         self.start, self.fine_style = (
             None if image is None else image_io.read(image, name=name)
             for name, image in (("initial", sources.initial), ("fine_style", sources.fine_style))
@@ -95,7 +97,7 @@ class Pictures:
                 for found in find_regions(seen, painting)
             )
             self.regions = masks.pair(1, self.shares, len(of_content), of_styles)
-            paintings = [no_larger(x, seen, config) for x in paintings]
+            paintings = [no_larger(x, seen, config, layers) for x in paintings]
         self._masks, self.mask_count = of_content, len(of_content)
         self._own_colors = seen
         self._mode = MODES[config.color]
@@ -173,7 +175,7 @@ class Pictures:
         """A painting at its size for a stage."""
         painting = fitting(self.paintings[number], stage.width / stage.height, self._config)
         height, width = painting.shape[1:3]
-        size = pyramid.style_size(self._config, height, width, stage, last)
+        size = pyramid.style_size(self._config, height, width, stage, last, self._layers)
         return image_io.resize(self._finely.get(number, painting), *size)
 
     def take_strokes(self, take: TakeStrokes, last: pyramid.Stage) -> None:
@@ -248,7 +250,10 @@ class Pictures:
 
 
 def no_larger(
-    painting: np.ndarray, photograph: np.ndarray, config: StyleTransferConfig
+    painting: np.ndarray,
+    photograph: np.ndarray,
+    config: StyleTransferConfig,
+    layers: Sequence[str] = (),
 ) -> np.ndarray:
     """What is seen of a painting, no larger than the last stage wants it: both `[1, H, W, 3]`.
 
@@ -256,10 +261,11 @@ def no_larger(
         ConfigError: as `pyramid.final_size`, `stages` and `style_size`.
     """
     height, width = photograph.shape[1:3]
-    *_, last = pyramid.stages(config, pyramid.final_size(config, height, width))
+    size = pyramid.final_size(config, height, width, layers=layers)
+    *_, last = pyramid.stages(config, size, layers)
     painting = fitting(painting, width / height, config)
     rows, columns = painting.shape[1:3]
-    wanted = pyramid.style_size(config, rows, columns, last, last)
+    wanted = pyramid.style_size(config, rows, columns, last, last, layers)
     return image_io.resize(painting, min(rows, wanted[0]), min(columns, wanted[1]))
 
 

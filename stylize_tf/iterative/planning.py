@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from stylize_tf.iterative.pyramid import Stage
 from stylize_tf.iterative.sources import Sources
 from stylize_tf.iterative.watching import MOST_STEPS
 from stylize_tf.optimizers.methods import METHODS
+
+if TYPE_CHECKING:
+    from stylize_tf.objective.term import Term
 
 Size = tuple[int, int]
 """Height and width, in pixels."""
@@ -202,6 +206,7 @@ def outlines(
     segments_of: Callable[[StyleTransferConfig], Sequence[Span]] = network_of,
     *,
     compared: bool = False,
+    layers: Sequence[str] = (),
 ) -> list[Outline]:
     """The runs that a picture takes: one for each painting that is given strokes, and its own.
 
@@ -210,15 +215,17 @@ def outlines(
         sizes: of the pictures.
         segments_of: those of the network that a configuration takes.
         compared: whether number formats were, or will be.
+        layers: that are in use beside those of the configuration.
 
     Raises:
         ConfigError: as `pyramid.final_size`, `stages` and `style_size`.
     """
-    stages = tuple(pyramid.stages(config, pyramid.final_size(config, *sizes.content)))
+    size = pyramid.final_size(config, *sizes.content, layers=layers)
+    stages = tuple(pyramid.stages(config, size, layers))
     last, paintings = stages[-1], []
     for style in sizes.styles:
         seen = style if config.style_fit != "crop" else _cropped(style, last)
-        paintings.append(pyramid.style_size(config, *seen, last, last))
+        paintings.append(pyramid.style_size(config, *seen, last, last, layers))
     found = []
     if sizes.fine_style and config.strength:
         own = fine_style_configuration(config)
@@ -312,8 +319,8 @@ def parts(
     return list(zip(forecast.first(sizes, works, is_fresh=is_fresh), steps, strict=True))
 
 
-def kind(config: StyleTransferConfig) -> str:
-    """What decides how long a pixel takes, of all options, as text."""
+def kind(config: StyleTransferConfig, extra_terms: Iterable[Term] = ()) -> str:
+    """What decides how long a pixel takes, of all options and terms of others, as text."""
     names = ["precision", "optimizer", "lbfgs_coordinates", "lbfgs_history", "style_loss"]
     names += ["pooling", "padding", "total_variation"]
     chosen = [str(getattr(config, name)) for name in names]
@@ -325,7 +332,8 @@ def kind(config: StyleTransferConfig) -> str:
     weighed = [
         name for name, x in term_fields(StyleTransferConfig).items() if getattr(config, x.name)
     ]
-    return " ".join([*chosen, *weighed, *layers])
+    others = [f"{x.name}={'+'.join(x.layers)}" for x in extra_terms if x.weight]
+    return " ".join([*chosen, *weighed, *layers, *others])
 
 
 def _stages(

@@ -27,7 +27,7 @@ from stylize_tf.machine import memory
 from stylize_tf.objective.balance import balanced_regions, balanced_weights
 from stylize_tf.objective.objective import of_regions
 from stylize_tf.objective.targets import Losses, OfTerms, Targets, ValueAndGradient
-from stylize_tf.objective.term import Term
+from stylize_tf.objective.term import Term, layers_of
 from stylize_tf.optimizers.method import Method
 from stylize_tf.optimizers.methods import build_method
 
@@ -97,9 +97,10 @@ class Preparation:
         self._segments = self._evaluator.segments
         self._is_fresh = self._evaluator.is_fresh
         _check_regions(extra_terms, len(pictures.regions))
-        self._extra = {"terms": list(map(repr, extra_terms))} if extra_terms else {}
-        size = pyramid.final_size(config, *pictures.photograph.shape[1:3])
-        self.stages = list(pyramid.stages(config, size))
+        self._extra_terms = extra_terms
+        layers = layers_of(extra_terms)
+        size = pyramid.final_size(config, *pictures.photograph.shape[1:3], layers=layers)
+        self.stages = list(pyramid.stages(config, size, layers))
         # All of them before the first step: what does not fit is known at once.
         self._plans = self._plan()
         self.costs = [
@@ -134,8 +135,11 @@ class Preparation:
             "config": {**config.to_dict(), "time_budget": bool(config.time_budget)},
             "images": self._pictures.digests,
             "network": self._engine.digest,
+            "layers": self._engine.positions(self._objective.layers()),
             "units": dict(self._objective.units),
-            **self._extra,
+            "terms": [
+                [type(x).__module__, type(x).__qualname__, repr(x)] for x in self._extra_terms
+            ],
             "versions": {x: importlib.metadata.version(x) for x in ("keras", "numpy", "pillow")}
             | {"stylize_tf": stylize_tf.__version__, "tensorflow": tf.__version__},
         }
@@ -201,7 +205,7 @@ class Preparation:
         first, step = parts[number - 1]
         each = median(seconds[1:])
         self._engine.note(
-            planning.kind(self._config),
+            planning.kind(self._config, self._extra_terms),
             [Sample(*step, each), Sample(*first, max(seconds[0] - each, 1e-3))],
         )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from stylize_tf.config.fields import layer_kinds
-from stylize_tf.config.layers import PATCH_SIZE, VGG19_LAYERS
+from stylize_tf.config.layers import IMAGE, PATCH_SIZE, VGG19_LAYERS
 from stylize_tf.config.style_transfer import LONGEST_SIDE, StyleTransferConfig
 from stylize_tf.errors import ConfigError
 
@@ -25,8 +25,15 @@ class Stage(NamedTuple):
         return max(self.height, self.width)
 
 
-def final_size(config: StyleTransferConfig, height: int, width: int) -> tuple[int, int]:
+def final_size(
+    config: StyleTransferConfig, height: int, width: int, *, layers: Sequence[str] = ()
+) -> tuple[int, int]:
     """Height and width of the finished picture for a photograph of this height and width.
+
+    Args:
+        config: how large it is.
+        height, width: of the photograph.
+        layers: that are in use beside those of the configuration, here and below.
 
     Raises:
         ConfigError: if a side would be longer than 16384 pixels, or too short for the layers.
@@ -39,7 +46,7 @@ def final_size(config: StyleTransferConfig, height: int, width: int) -> tuple[in
             f"`size` must give a picture of at most {LONGEST_SIDE} pixels a side; {config.size} "
             f"gives {sides[1]}x{sides[0]}. Choose a smaller one."
         )
-    smallest = smallest_size(config)
+    smallest = smallest_size(config, layers)
     if min(sides) < smallest:
         size = math.ceil((smallest - 0.5) / min(height, width) * _measured(config, height, width))
         while min(_scaled(config, height, width, size)) < smallest:  # A half is rounded to even.
@@ -64,25 +71,33 @@ def _measured(config: StyleTransferConfig, height: int, width: int) -> int:
     return (max if config.size_of == "long" else min)(height, width)
 
 
-def smallest_size(config: StyleTransferConfig) -> int:
+def smallest_size(config: StyleTransferConfig, layers: Sequence[str] = ()) -> int:
     """Shortest side in pixels that leaves every map in use a position, and pixels a patch.
 
     Each of VGG's five poolings halves the map, rounding down. Of layers of other networks the
     names do not tell: they are taken to be behind five such halvings.
     """
-    poolings = [0]
+    used = {*layers}
     for kind in layer_kinds(StyleTransferConfig):
-        for name in getattr(config, f"{kind}_layers") if getattr(config, f"{kind}_weight") else ():
-            block, _, what = name.partition("_")
-            if name not in VGG19_LAYERS:
-                poolings.append(5)
-                continue
-            poolings.append(int(block.removeprefix("block")) - (what != "pool"))
+        if getattr(config, f"{kind}_weight"):
+            used.update(getattr(config, f"{kind}_layers"))
+    poolings = [0]
+    for name in used - {IMAGE}:
+        block, _, what = name.partition("_")
+        if name not in VGG19_LAYERS:
+            poolings.append(5)
+            continue
+        poolings.append(int(block.removeprefix("block")) - (what != "pool"))
     return max(PATCH_SIZE, 2 ** max(poolings))
 
 
 def style_size(
-    config: StyleTransferConfig, height: int, width: int, stage: Stage, last: Stage
+    config: StyleTransferConfig,
+    height: int,
+    width: int,
+    stage: Stage,
+    last: Stage,
+    layers: Sequence[str] = (),
 ) -> tuple[int, int]:
     """Height and width of a painting at a stage.
 
@@ -90,6 +105,7 @@ def style_size(
         config: how large the painting is against the picture.
         height, width: of the painting as it is; where `style_fit` is "crop", after cropping.
         stage, last: the stage that it is for, and the last of all.
+        layers: as for `final_size`.
 
     Raises:
         ConfigError: if the painting is so thin that it would have to be enlarged beyond measure.
@@ -99,7 +115,7 @@ def style_size(
     wanted = config.style_scale * stage.long_side
     if config.style_size:
         wanted = config.style_size * stage.long_side / last.long_side
-    smallest = smallest_size(config)
+    smallest = smallest_size(config, layers)
     scale = min(config.style_enlargement, wanted / max(height, width))
     scale = max(scale, smallest / min(height, width))
     if max(height, width) * scale > LONGEST_SIDE:
@@ -111,7 +127,9 @@ def style_size(
     return _rounded(height * scale), _rounded(width * scale)
 
 
-def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage]:
+def stages(
+    config: StyleTransferConfig, size: tuple[int, int], layers: Sequence[str] = ()
+) -> Iterator[Stage]:
     """The stages for a picture of this size, evenly spaced, about `config.stage_factor` apart.
 
     The first has a long side of `config.coarsest_size`, the last is the size of the picture. A
@@ -120,12 +138,13 @@ def stages(config: StyleTransferConfig, size: tuple[int, int]) -> Iterator[Stage
     Args:
         config: how coarse to start and how many steps to take.
         size: height and width of the finished picture, from `final_size`.
+        layers: as there.
     """
     if not config.strength:  # The photograph itself: there is nothing to paint.
         yield Stage(*size, 1)
         return
     long_side = max(size)
-    visible = math.ceil(smallest_size(config) * long_side / min(size))
+    visible = math.ceil(smallest_size(config, layers) * long_side / min(size))
     coarsest = max(config.coarsest_size, visible)
     ratio = long_side / coarsest if config.coarsest_size else 1.0
     intervals = max(0, round(math.log(ratio) / math.log(config.stage_factor)))

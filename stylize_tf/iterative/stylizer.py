@@ -37,7 +37,7 @@ from stylize_tf.machine.surroundings import check_surroundings
 from stylize_tf.network import weights
 from stylize_tf.objective.balance import balanced_weights
 from stylize_tf.objective.targets import OfTerms, Targets
-from stylize_tf.objective.term import Term, checked_terms
+from stylize_tf.objective.term import Term, checked_terms, layers_of
 
 TRIED_SIDE = 64
 """Pixels of the sides of the picture on which number formats are tried."""
@@ -57,13 +57,13 @@ class Stylizer:
         weights: of VGG19, from `weights.find()` or the path of their file; looked for if this,
             `network` and `engine` are None.
         network: another than VGG19, of whose layers `config` names some. One like VGG19 is given
-            what that wants, any other RGB in [0, 1], and is evaluated as a whole whatever memory
-            there is; see `features.build_extractor`.
+            what that wants, any other RGB in [0, 1], and is evaluated as a whole: pictures for
+            which memory does not suffice are refused. See `features.build_extractor`.
         units: of another network, the mean activation of each layer by its name, for
             `config.normalize_features`; 1 where missing. If None they are measured.
         engine: that of another stylizer, to share what it compiled.
-        extra_terms: of the objective, beside those that `config` asks for: see `Term`. They are
-            weighed, normalized and told like these, by their names, and tiled with them.
+        extra_terms: of the objective, beside those that `config` asks for, or one: see `Term`. They
+            are weighed, normalized and told like these, by their names, and tiled with them.
 
     Attributes:
         config: the options, "auto" replaced by what was chosen; it never changes.
@@ -82,7 +82,7 @@ class Stylizer:
         network: keras.Model | None = None,
         units: Mapping[str, float] | None = None,
         engine: Engine | None = None,
-        extra_terms: Iterable[Term] = (),
+        extra_terms: Term | Iterable[Term] = (),
     ):
         check_surroundings()
         config = config or StyleTransferConfig()
@@ -152,7 +152,8 @@ class Stylizer:
 
     def final_size(self, content: np.ndarray) -> tuple[int, int]:
         """Height and width of the finished picture for a photograph `[1, H, W, 3]`."""
-        return pyramid.final_size(self._config, *content.shape[1:3])
+        layers = layers_of(self._extra_terms)
+        return pyramid.final_size(self._config, *content.shape[1:3], layers=layers)
 
     def pictures(
         self, content: ImageLike | Sources, style: Several | None = None, **others: Any
@@ -163,7 +164,12 @@ class Stylizer:
             ImageError, ConfigError: as `iterate` does.
         """
         sources = self._sources(content, style, others)
-        return Pictures(self._config, sources, find_regions=self._find_regions)
+        return Pictures(
+            self._config,
+            sources,
+            find_regions=self._find_regions,
+            layers=layers_of(self._extra_terms),
+        )
 
     def plan(
         self, content: ImageLike | Sources, style: Several | None = None, **others: Any
@@ -189,8 +195,9 @@ class Stylizer:
                 self.engine.evaluator(own, extra_terms=terms if own == config else ()).segments
             ),
             compared=len(self.engine.formats) > 0,
+            layers=layers_of(terms),
         )
-        samples = self.engine.samples.get(planning.kind(config), [])
+        samples = self.engine.samples.get(planning.kind(config, terms), [])
         device = tf.zeros([]).device
         pace = Pace(samples, rates.guessed_speed(config.precision, device))
         limit = memory.limit(config.memory)
