@@ -127,8 +127,9 @@ def test_segments_are_those_of_the_extractor(evaluator):
 
 def test_pictures_leave_nothing_in_the_graph_of_the_extractor(tiny_network, content, style):
     engine = Engine(tiny_network, {})
-    paint = Stylizer(PLAIN, engine=engine)
-    extractor = engine.evaluator(PLAIN).extractor
+    config = PLAIN.replace(content_layers=("block3_conv1",))  # Of two segments.
+    paint = Stylizer(config, engine=engine)
+    extractor = engine.evaluator(config).extractor
 
     def nodes():
         paint(content, style)
