@@ -103,9 +103,9 @@ def test_targets_are_made_of_the_blend_of_the_statistics():
     statistics = [built.statistics("style", maps(a=value)) for value in (1, 5)]
     targets = built.targets(statistics, (0.25, 0.75))
     assert float(targets["toy"]["a"]) == 100 + 0.25 * 1 + 0.75 * 5
-    # Of a term that does not say how, the first picture counts.
+    # Of a term that does not say how, each counts by its share.
     plain = Objective((toy(),))
-    assert float(plain.targets(statistics, (0.25, 0.75))["toy"]["a"]) == 1
+    assert float(plain.targets(statistics, (0.25, 0.75))["toy"]["a"]) == 4  # Their weighted mean.
 
 
 def test_targets_of_one_source_leave_out_terms_of_another():
