@@ -8,10 +8,15 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible():
-    """A shell starts background jobs deaf to Ctrl-C, and their children too; tests send it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Shells start background jobs deaf to Ctrl-C, `nohup` to hang-ups, and so their children."""
+    handlers = {signal.SIGINT: signal.default_int_handler}
+    for name in ("SIGHUP", "SIGQUIT"):  # Which Windows lacks.
+        if hasattr(signal, name):
+            handlers[getattr(signal, name)] = signal.SIG_DFL
+    before = {signum: signal.signal(signum, handler) for signum, handler in handlers.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,7 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.options import Options
 from stylize_tf.jobs.plan import plan_of
-from stylize_tf.machine import extras, tensorflow_runtime
+from stylize_tf.machine import extras, rates, tensorflow_runtime
 from stylize_tf.network import weights
 from tests.fakes.cli_fakes import INPUTS, SHORT
 
@@ -129,8 +129,9 @@ def test_claims_of_the_dead_are_left_to_the_run(tell, many, stylize, capsys):
     assert claim.exists()
 
 
-def test_a_time_budget_is_of_all_that_one_picture_takes():
+def test_a_time_budget_is_of_all_that_one_picture_takes(monkeypatch):
     """As the run, which leaves to the steps what starting took, and a second for the rest."""
+    monkeypatch.setattr(rates, "guessed_speed", lambda precision, device: 1e11)
     options = Options(content=("a.png",), style=("b.png",))
     items = [Wanted(role, role, role) for role in ("content", "style")]
     free = StyleTransferConfig(precision="float32")
