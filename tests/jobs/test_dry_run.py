@@ -131,6 +131,7 @@ def test_claims_of_the_dead_are_left_to_the_run(tell, many, stylize, capsys):
 
 def test_a_time_budget_is_of_all_that_one_picture_takes(monkeypatch):
     """As the run, which leaves to the steps what starting took, and a second for the rest."""
+    monkeypatch.setenv(rates.SWITCH, "0")  # Other tests may have painted.
     monkeypatch.setattr(rates, "guessed_speed", lambda precision, device: 1e11)
     options = Options(content=("a.png",), style=("b.png",))
     items = [Wanted(role, role, role) for role in ("content", "style")]
