@@ -175,7 +175,7 @@ class Engine:
     def note(self, kind: str, samples: Iterable[Sample]) -> None:
         """Keeps what parts of a run took, for plans of others of the kind."""
         with self._noting:
-            self.samples[kind] = [*self.samples.get(kind, []), *samples][-KEPT_SAMPLES:]
+            self.samples[kind] = [*self.samples.pop(kind, []), *samples][-KEPT_SAMPLES:]  # Last.
 
     def evaluator(
         self,
