@@ -121,6 +121,14 @@ def check(folder, monkeypatch, capsys):
 
 
 @pytest.fixture
+def stylize_briefly(stylize):
+    """The same, of a few steps."""
+    from tests.fakes.cli_fakes import SHORT
+
+    return lambda *arguments, **options: stylize(*arguments, *SHORT, **options)
+
+
+@pytest.fixture
 def many(folder):
     """In that folder also two photographs and two paintings in folders."""
     from tests.fakes.cli_fakes import draw

@@ -383,6 +383,12 @@ class StyleTransferConfig(Configuration):
         return bool(weight and layers)
 
     @property
+    def layers_in_use(self) -> dict[str, tuple[str, ...]]:
+        """The layers of each kind that counts: `X_layers`, where `X_weight` is not 0."""
+        kinds = [kind for kind in layer_kinds(type(self)) if getattr(self, f"{kind}_weight")]
+        return {f"{kind}_layers": getattr(self, f"{kind}_layers") for kind in kinds}
+
+    @property
     def auto_regions(self) -> int:
         """How many regions are to be found; 0 for none."""
         return 0 if self.regions == "none" else int(self.regions.removeprefix("auto:"))

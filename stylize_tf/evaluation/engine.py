@@ -16,7 +16,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf.config.fields import layer_kinds
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError, StylizationError
 from stylize_tf.evaluation.evaluator import Evaluator
@@ -149,12 +148,7 @@ class Engine:
             extra_terms: as for `objective`.
         """
         features.check_network(self.network)
-        named = {
-            f"{kind}_layers": getattr(config, f"{kind}_layers")
-            for kind in layer_kinds(type(config))
-            if getattr(config, f"{kind}_weight")
-        }
-        named["extra_terms"] = layers_of(extra_terms)
+        named = {**config.layers_in_use, "extra_terms": layers_of(extra_terms)}
         for name, layers in named.items():
             features.check_layers(self.network, layers, name)
         wanted = [*itertools.chain(*named.values())]

@@ -25,7 +25,7 @@ _SECONDS = {START: 6.0, MAIN: 2.2, BANDS: 3.5, STATISTICS: 2.5}
 """Guesses that hang little on how fast convolutions are: of the machine of `benchmarks/README.md`.
 """
 
-_STEP_PIXELS = 4096
+STEP_PIXELS = 4096
 """Pixels whose evaluation takes the time that a step takes beside its pixels."""
 
 _WRITE_SECONDS = 3e-7
@@ -120,7 +120,7 @@ class Pace:
         if name == WRITE:
             return 0.05 + _WRITE_SECONDS * part.pixels
         evaluation = part.work / self._speed
-        beside = evaluation * _STEP_PIXELS / max(part.pixels, 1)
+        beside = evaluation * STEP_PIXELS / max(part.pixels, 1)
         if name == STEP:
             return evaluation + beside
         # Statistics of photograph and painting, resizing, and a new state of the optimizer.

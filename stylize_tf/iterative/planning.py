@@ -6,13 +6,14 @@ Nothing here needs TensorFlow or a pixel: sizes suffice.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize_tf.config.fields import layer_kinds, term_fields
+from stylize_tf.config.fields import term_fields
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control.fine_style import configuration as fine_style_configuration
 from stylize_tf.control.styles import expanded
@@ -137,13 +138,8 @@ class Plan:
 
 def network_of(config: StyleTransferConfig) -> list[Span]:
     """The segments of VGG19 that a configuration takes."""
-    layers = [
-        name
-        for kind in layer_kinds(StyleTransferConfig)
-        if getattr(config, f"{kind}_weight")
-        for name in getattr(config, f"{kind}_layers")
-    ]
-    return list(of_vgg19(layers, config.pooling))
+    layers = itertools.chain(*config.layers_in_use.values())
+    return list(of_vgg19([*layers], config.pooling))
 
 
 def demands(
@@ -324,11 +320,7 @@ def kind(config: StyleTransferConfig, extra_terms: Iterable[Term] = ()) -> str:
     names = ["precision", "optimizer", "lbfgs_coordinates", "lbfgs_history", "style_loss"]
     names += ["pooling", "padding", "total_variation"]
     chosen = [str(getattr(config, name)) for name in names]
-    layers = [
-        "+".join(getattr(config, f"{each}_layers"))
-        for each in layer_kinds(StyleTransferConfig)
-        if getattr(config, f"{each}_weight")
-    ]
+    layers = ["+".join(each) for each in config.layers_in_use.values()]
     weighed = [
         name for name, x in term_fields(StyleTransferConfig).items() if getattr(config, x.name)
     ]

@@ -18,7 +18,7 @@ from stylize_tf.control.initial import initial_image
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.engine import Engine
-from stylize_tf.evaluation.forecast import Sample
+from stylize_tf.evaluation.forecast import STEP_PIXELS, Sample
 from stylize_tf.evaluation.segments import Tiles, by_bands, statistics_pixels
 from stylize_tf.iterative import planning, pyramid
 from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot, fits
@@ -33,9 +33,6 @@ from stylize_tf.optimizers.methods import build_method
 
 BANDED_COST = 1.5
 """Of a pixel that is evaluated in bands, against one of a whole picture: 1.2 to 1.9."""
-
-EXTRA_COST = 4096
-"""Pixels whose evaluation takes the time that a step takes beside its pixels."""
 
 
 class Prepared(NamedTuple):
@@ -104,7 +101,7 @@ class Preparation:
         # All of them before the first step: what does not fit is known at once.
         self._plans = self._plan()
         self.costs = [
-            stage.height * stage.width * (BANDED_COST if way.tiles.banded else 1) + EXTRA_COST
+            stage.height * stage.width * (BANDED_COST if way.tiles.banded else 1) + STEP_PIXELS
             for stage, way in zip(self.stages, self._plans, strict=True)
         ]
         self.snapshot: Snapshot | None = None

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from stylize_tf.config.fields import layer_kinds
 from stylize_tf.config.layers import IMAGE, PATCH_SIZE, VGG19_LAYERS
 from stylize_tf.config.style_transfer import LONGEST_SIDE, StyleTransferConfig
 from stylize_tf.errors import ConfigError
@@ -77,10 +76,7 @@ def smallest_size(config: StyleTransferConfig, layers: Sequence[str] = ()) -> in
     Each of VGG's five poolings halves the map, rounding down. Of layers of other networks the
     names do not tell: they are taken to be behind five such halvings.
     """
-    used = {*layers}
-    for kind in layer_kinds(StyleTransferConfig):
-        if getattr(config, f"{kind}_weight"):
-            used.update(getattr(config, f"{kind}_layers"))
+    used = {*layers}.union(*config.layers_in_use.values())
     poolings = [0]
     for name in used - {IMAGE}:
         block, _, what = name.partition("_")

@@ -34,6 +34,10 @@ WEIGHTS = SimpleNamespace(source="weights for tests", kind="npz", sha256="0" * 6
 
 INPUTS = ("--content=photo.png", "--style=painting.png")
 SHORT = ("--size=48", "--coarsest_size=32", "--steps=3,2")
+ALL = ("--content=photos", "--style=paintings", "--output_dir=out")
+NAMES = [f"{photo}_{painting}.png" for painting in ("sea", "sky") for photo in ("cat", "dog")]
+"""Of the pictures of the fixture `many`, and of what it comes to."""
+
 EVALUATIONS = 5
 """Steps of a picture with `SHORT`, in two stages."""
 

@@ -12,9 +12,7 @@ from stylize_tf.jobs.options import Options
 from stylize_tf.jobs.plan import plan_of
 from stylize_tf.machine import extras, rates, tensorflow_runtime
 from stylize_tf.network import weights
-from tests.fakes.cli_fakes import INPUTS, SHORT
-
-MANY = ("--content=photos", "--style=paintings", "--output_dir=out")
+from tests.fakes.cli_fakes import ALL, INPUTS, SHORT
 
 
 @pytest.fixture
@@ -70,7 +68,7 @@ def test_the_cells_of_a_sheet_are_told(tell):
 
 
 def test_the_pictures_of_a_folder_are_told_and_what_is_broken_as_in_the_run(tell, many):
-    lines, said = tell(*MANY)
+    lines, said = tell(*ALL)
     assert [line.partition(",")[0] for line in lines[:4]] == [
         "'out/cat_sea.png'",
         "'out/dog_sea.png'",
@@ -80,7 +78,7 @@ def test_the_pictures_of_a_folder_are_told_and_what_is_broken_as_in_the_run(tell
     assert lines[4].startswith("4 pictures to paint: about ")
     assert said == []
     (many / "photos" / "dog.png").write_bytes(b"no picture")
-    lines, said = tell(*MANY, code=Exit.PARTLY)
+    lines, said = tell(*ALL, code=Exit.PARTLY)
     assert lines[2].startswith("2 pictures to paint: about ")
     assert "'photos/dog.png'" in said[0]
 
@@ -98,11 +96,11 @@ def test_all_that_would_be_written_is_named(tell):
     )
     lines, _ = tell(*INPUTS, "--timelapse=t.gif", "--save_every=2")
     assert lines[1] == "Beside it: 't.gif' (--timelapse)."
-    lines, _ = tell(*MANY, "--checkpoint_dir=kept")
+    lines, _ = tell(*ALL, "--checkpoint_dir=kept")
     assert lines[5] == "Beside it: 'kept' (--checkpoint_dir)."
 
 
-@pytest.mark.parametrize("inputs", [INPUTS, MANY, (*INPUTS, "--sheet=seed=1,2")], ids=str)
+@pytest.mark.parametrize("inputs", [INPUTS, ALL, (*INPUTS, "--sheet=seed=1,2")], ids=str)
 def test_file_of_weights_that_the_run_would_miss_is_missed(tell, inputs):
     said = tell(*inputs, "--weights=none.h5", code=Exit.WEIGHTS)[1]
     assert said[0].startswith("stylize_tf: error: The weights file 'none.h5' ")
@@ -112,7 +110,7 @@ def test_folders_that_could_not_be_made_are_refused(tell, monkeypatch):
     for flag in ("checkpoint_dir", "tensorboard_dir"):
         said = tell(*INPUTS, f"--{flag}=photo.png/new", code=Exit.OUTPUT)[1]
         assert said[0].endswith(f"cannot write to --{flag} 'photo.png/new': Not a directory.")
-    said = tell(*MANY[:2], "--output_dir=photo.png/new/out", code=Exit.OUTPUT)[1]
+    said = tell(*ALL[:2], "--output_dir=photo.png/new/out", code=Exit.OUTPUT)[1]
     assert "the folder 'photo.png/new/out' cannot be made: Not a directory" in said[0]
     monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
     said = tell(*INPUTS, "--tensorboard_dir=logs", code=Exit.USAGE)[1]
@@ -120,12 +118,12 @@ def test_folders_that_could_not_be_made_are_refused(tell, monkeypatch):
 
 
 def test_claims_of_the_dead_are_left_to_the_run(tell, many, stylize, capsys):
-    assert stylize(*MANY, *SHORT) == 0
+    assert stylize(*ALL, *SHORT) == 0
     capsys.readouterr()
     claim = many / "out" / ".cat_sea.png.stylize_tf-claim-1"
     claim.write_text("elsewhere 1")
     os.utime(claim, (0, 0))
-    assert "0 pictures to paint, 4 are there." in tell(*MANY, "--skip_existing")[0]
+    assert "0 pictures to paint, 4 are there." in tell(*ALL, "--skip_existing")[0]
     assert claim.exists()
 
 

@@ -11,9 +11,8 @@ from PIL import Image
 from stylize_tf.cli.exits import Exit
 from stylize_tf.images import image_io
 from tests.fakes import cli_fakes
-from tests.fakes.cli_fakes import SHORT, digest, names, untimed
+from tests.fakes.cli_fakes import ALL, SHORT, digest, names, untimed
 
-ALL = ("--content=photos", "--style=paintings", "--output_dir=out")
 ONE = ("--content=photos", "--style=paintings/sea.jpg", "--output_dir=out")
 
 
