@@ -105,21 +105,32 @@ def patches(image: Tensor, size: int = 3) -> Tensor:
     return F.unfold(image, size)[0].T
 
 
-BuresTarget = tuple[Tensor, Tensor, Tensor]
+BuresTarget = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def bures_target(mean: Tensor, covariance: Tensor, epsilon: float) -> BuresTarget:
-    """Mean, axes and variances of the covariance with `epsilon * I` added."""
+    """Mean, axes and variances of the covariance with `epsilon * I` added, and its null space."""
     variances, axes = torch.linalg.eigh(covariance + epsilon * torch.eye(len(mean)))
-    return mean, axes, variances.clamp(min=epsilon)
+    return mean, axes, *null_space(variances, epsilon)
+
+
+def null_space(variances: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Variances, which of them are but epsilon, and the variance up to which rounding decides."""
+    variances = variances.clamp(min=epsilon)
+    rounding = len(variances) * torch.finfo(variances.dtype).eps * variances.max()
+    return variances, (2 - (variances - epsilon) / rounding).clamp(0, 1), rounding
 
 
 def bures(statistic: tuple[Tensor, Tensor], target: BuresTarget, epsilon: float) -> Tensor:
     """The root-free Bures distance a channel, as `objective.distances.bures` defines it."""
-    (mean, covariance), (target_mean, axes, variances) = statistic, target
+    (mean, covariance), (target_mean, axes, variances, null, rounding) = statistic, target
     rotated = axes.T @ (covariance + epsilon * torch.eye(len(mean))) @ axes
-    scale = ((rotated.diagonal().clamp(min=epsilon).sqrt() + variances.sqrt()) / 2) ** 2
     difference = rotated - torch.diag(variances)
+    trace = (null**2 * difference.diagonal()).sum().clamp(min=0)
+    excess = (null @ difference**2 @ null) / (trace + rounding)
+    scale = ((rotated.diagonal().clamp(min=epsilon).sqrt() + variances.sqrt()) / 2) ** 2
+    shared = (((variances + excess).sqrt() + variances.sqrt()) / 2) ** 2
+    scale = (1 - null) * scale + null * shared
     spread = (difference**2 / (2 * (scale[:, None] + scale[None, :]))).sum()
     return (((mean - target_mean) ** 2).sum() + spread) / len(mean)
 
@@ -143,8 +154,8 @@ class Objective:
         precision, layout: of the network.
         axes: "style/LAYER" or "patches/image" -> axes `[C, C]` of the other program's target. Where
             a map has fewer positions than channels its covariance has one eigenvalue many times;
-            which axes belong to it is each program's choice, and the root-free distance depends on
-            it a little. Empty to choose here.
+            which axes belong to it is each program's choice, on which the root-free distance
+            depends by rounding alone. Empty to choose here.
 
     Raises:
         ValueError: if the configuration asks for a form that has no twin here, or if `axes` are not
@@ -241,7 +252,7 @@ class Objective:
         turned = (axes.T @ axes - torch.eye(len(mean))).norm() / len(mean) ** 0.5
         if not (beside < AXES_TOLERANCE and turned < AXES_TOLERANCE):
             raise ValueError(f"`axes` of {name} are not those of its covariance: {beside:.1e}.")
-        return mean, axes, variances.clamp(min=epsilon)
+        return mean, axes, *null_space(variances, epsilon)
 
     def _style_distance(self, maps: dict[str, Tensor], layer: str) -> Tensor:
         statistic, target = self._style_statistic(maps, layer), self.style_targets[layer]

@@ -25,15 +25,19 @@ def wasserstein_2(mean, covariance, target_mean, target_covariance):
 
 
 def bures(mean, covariance, target_mean, target_covariance):
-    """The root-free form, entry by entry."""
+    """The root-free form, entry by entry; the least variances of the target, if equal, as one."""
     variances, axes = np.linalg.eigh(target_covariance)
-    rotated = axes.T @ covariance @ axes
-    scale = ((np.sqrt(np.diag(rotated)) + np.sqrt(variances)) / 2) ** 2
+    difference = axes.T @ covariance @ axes - np.diag(variances)
+    null = np.flatnonzero(variances < variances[0] + 1e-9 * variances[-1])
+    excess = np.diag(difference).copy()
+    if len(null) > 1:
+        block = difference[np.ix_(null, null)]
+        excess[null] = np.sum(block**2) / np.trace(block)
+    scale = ((np.sqrt(variances + excess) + np.sqrt(variances)) / 2) ** 2
     spread = 0.0
     for i in range(len(mean)):
         for j in range(len(mean)):
-            difference = rotated[i, j] - (variances[i] if i == j else 0.0)
-            spread += difference**2 / (2 * (scale[i] + scale[j]))
+            spread += difference[i, j] ** 2 / (2 * (scale[i] + scale[j]))
     return (np.sum((mean - target_mean) ** 2) + spread) / len(mean)
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.linalg
 import tensorflow as tf
 
 from stylize_tf.objective import distances
@@ -253,3 +254,133 @@ def test_bures_charges_missing_variance_in_full():
     target = gaussian_of(np.zeros(3), np.diag([1.0, 4.0, 9.0]))
     nothing = gaussian_of(np.zeros(3), np.zeros((3, 3)))
     assert bures_between(nothing, target, 1e-9) == pytest.approx(14 / 3, rel=1e-3)
+
+
+# Fewer positions than channels: a painting without variance in some directions.
+
+
+def thin(rng, channels, rank):
+    """A random covariance with variance in some directions only."""
+    rows = rng.normal(size=(rank, channels))
+    return rows.T @ rows / rank
+
+
+def test_bures_is_the_same_in_any_basis_of_the_null_space(rng):
+    epsilon, null = 0.1, 5
+    x = gaussian_of(*random_gaussian(rng, 8))
+    target = distances.bures_target(gaussian_of(np.zeros(8), thin(rng, 8, 3)), epsilon)
+    axes = target.axes.numpy()
+    axes[0, :, :null] = axes[0, :, :null] @ twins.rotation(rng, null)
+    results = [
+        value_and_gradient(
+            lambda covariance, basis=basis: distances.bures(
+                x._replace(covariance=covariance), target._replace(axes=basis), epsilon
+            ),
+            x.covariance,
+        )
+        for basis in (target.axes, tf.constant(axes))
+    ]
+    np.testing.assert_allclose(*(value for value, _ in results), rtol=1e-12)
+    np.testing.assert_allclose(*(gradient for _, gradient in results), atol=1e-12)
+
+
+def test_bures_with_a_null_space_equals_its_formula_entry_by_entry(rng):
+    x, covariance, epsilon = random_gaussian(rng, 8), thin(rng, 8, 3), 0.1
+    added = epsilon * np.eye(8)
+    expected = twins.bures(x[0], x[1] + added, np.zeros(8), covariance + added)
+    actual = bures_between(gaussian_of(*x), gaussian_of(np.zeros(8), covariance), epsilon)
+    np.testing.assert_allclose(actual, expected, rtol=1e-10)
+
+
+def test_a_hair_in_a_painting_of_few_positions_is_a_hair_in_bures(rng):
+    """In float32, whose rounding alone decides on the axes of what has no variance."""
+    rows = np.abs(rng.normal(size=(10, 64)))
+    moved = rows * (1 + 1e-6 * rng.normal(size=rows.shape))
+    x, target, other = (
+        Gaussian(*(tf.cast(part, tf.float32) for part in gaussian_of(*twins.moments(each[None]))))
+        for each in (np.abs(rng.normal(size=(40, 64))), rows, moved)
+    )
+    np.testing.assert_allclose(
+        bures_between(x, other, 0.3), bures_between(x, target, 0.3), rtol=1e-5
+    )
+
+
+def test_no_direction_jumps_into_the_null_space_or_out_of_it():
+    # Up to 3 * 1.2e-7 * 1000 the least variance but one is rounding, from twice that on it is none.
+    steps = 3 * np.finfo(np.float32).eps * 1000 * np.linspace(0.5, 2.5, 41)
+    # One direction of variance, halfway between the two of the null space.
+    own = [[2.0, 2.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 1000.0]]
+    x, *targets = (
+        Gaussian(*(tf.cast(part, tf.float32) for part in gaussian_of(np.zeros(3), each)))
+        for each in (own, *(np.diag([0.0, step, 1000.0]) for step in steps))
+    )
+    values = [bures_between(x, target, 0.1) for target in targets]
+    whole = np.ptp(values)
+    assert whole > 0.01 * values[0]
+    assert np.abs(np.diff(values)).max() < 0.1 * whole
+
+
+@pytest.mark.parametrize("null", [[1, 1, 1, 0, 0, 0], [1, 1, 0.6, 0.3, 0.1, 0], [0] * 6], ids=str)
+def test_gradient_with_a_null_space_agrees_with_finite_differences(rng, null):
+    """Also where it is not certain that a direction has no variance."""
+    epsilon, covariance = 0.1, twins.positive_definite(rng, 6)
+    target = distances.bures_target(gaussian_of(np.zeros(6), thin(rng, 6, 3)), epsilon)
+    target = target._replace(null=tf.constant([null], tf.float64))
+
+    def function(covariance):
+        x = Gaussian(tf.zeros([1, 6], tf.float64), tf.convert_to_tensor(covariance)[tf.newaxis])
+        return distances.bures(x, target, epsilon)
+
+    directions = rng.normal(size=(8, 6, 6))
+    directions += directions.transpose(0, 2, 1)
+    _, gradient = value_and_gradient(function, covariance)
+    expected = twins.slopes(function, covariance, directions, 1e-6)
+    np.testing.assert_allclose(np.sum(gradient * directions, axis=(1, 2)), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=lambda x: x.name)
+def test_value_and_gradient_with_a_null_space_vanish_at_the_target(rng, dtype):
+    target = distances.bures_target(
+        Gaussian(tf.zeros([1, 32], dtype), tf.cast([thin(rng, 32, 5)], dtype)), 0.1
+    )
+    covariance = (target.axes * (target.variances - 0.1)[:, tf.newaxis]) @ tf.transpose(
+        target.axes, [0, 2, 1]
+    )
+    value, gradient = value_and_gradient(
+        lambda x: distances.bures(Gaussian(target.mean, x), target, 0.1), covariance
+    )
+    rounding = np.finfo(dtype.as_numpy_dtype).eps
+    assert 0 <= value < 1e3 * rounding
+    np.testing.assert_allclose(gradient, 0, atol=1e3 * rounding)
+
+
+def test_bures_charges_variance_where_there_should_be_none_once(rng):
+    """The mean variance there in place of the share of each would charge it up to thrice."""
+    axes = twins.rotation(rng, 3)
+    for variances, expected in (([1.0, 4.0, 9.0], 14 / 3), ([6.0, 0.0, 0.0], 6 / 3)):
+        x = gaussian_of(np.zeros(3), (axes * variances) @ axes.T)
+        nothing = gaussian_of(np.zeros(3), np.zeros((3, 3)))
+        assert bures_between(x, nothing, 1e-9) == pytest.approx(expected, rel=1e-3)
+
+
+def test_bures_in_the_null_space_is_exact_for_equal_variances_and_never_less(rng):
+    for epsilon in (1e-3, 0.3):
+        axes, added = twins.rotation(rng, 6), epsilon * np.eye(6)
+        target = np.zeros(6), (axes * [0, 0, 0, 0, 1, 5]) @ axes.T
+        turn = scipy.linalg.block_diag(twins.rotation(rng, 4), np.eye(2))
+        for own, is_exact in (([2, 2, 2, 0], True), ([0.01, 0.1, 1, 10], False)):
+            own_axes = axes @ turn
+            x = np.zeros(6), (own_axes * [*own, 3, 0.5]) @ own_axes.T
+            exact = twins.wasserstein_2(x[0], x[1] + added, target[0], target[1] + added)
+            excess = bures_between(gaussian_of(*x), gaussian_of(*target), epsilon) / exact - 1
+            assert abs(excess) < 1e-8 if is_exact else 1e-4 < excess < 0.3
+
+
+def test_bures_is_exact_to_second_order_where_the_null_space_fills(rng):
+    epsilon, target = 0.1, thin(rng, 6, 3)
+    wanted, direction = gaussian_of(np.zeros(6), target), twins.positive_definite(rng, 6)
+    x = [gaussian_of(np.zeros(6), target + t * direction) for t in 0.01 * 0.5 ** np.arange(5)]
+    exact = np.array([float(distances.wasserstein_2(g, wanted, epsilon)) for g in x])
+    difference = np.abs(np.array([bures_between(g, wanted, epsilon) for g in x]) - exact)
+    np.testing.assert_allclose(exact[:-1] / exact[1:], 4, rtol=0.2)
+    np.testing.assert_allclose(difference[:-1] / difference[1:], 8, rtol=0.2)
