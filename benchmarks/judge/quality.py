@@ -1,16 +1,19 @@
 """Paints pairs of pictures, with the defaults and with one thing changed, and judges them.
 
     python -m benchmarks.judge.quality [--quick] [--pictures FOLDER] [--variants]
-        [--output FOLDER]
+        [--flags "--a_flag 1 --another 2"] [--output FOLDER]
 
 Without a folder the pair is that of `examples/`. With the folder of the paintings and photographs
-in `PAIRS` it is those; `--variants` adds, for the first pair, the rows by which the defaults were
-chosen. Every picture is painted by `main.py` in a process of its own, as a user would, so that
-`seconds` is from the start of the process to the finished file.
+in `PAIRS` it is those, the six of `FIGURES` in its folder `figures`, and a last row has the means
+over the pairs; `--variants` adds, for the first pair, the rows by which the defaults were chosen;
+`--flags` go to every picture, so that old and new defaults compare. Every picture is painted by
+`main.py` in a process of its own, as a user would, so that `seconds` is from the start of the
+process to the finished file.
 """
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -24,11 +27,20 @@ from benchmarks.harness.problem import ROOT
 from benchmarks.judge import judge, pictures
 
 EXAMPLES = (("content.jpg", "style.jpg"),)
-PAIRS = (
+LANDSCAPES = (
     ("tubingen.jpg", "starry_night.jpg"),
     ("golden_gate.jpg", "the_scream.jpg"),
     ("golden_gate.jpg", "woman-with-hat-matisse.jpg"),
 )
+FIGURES = (
+    ("figures/horse.jpg", "figures/expressionist.jpg"),
+    ("figures/bus.jpg", "figures/evening.jpg"),
+    ("figures/people.jpg", "figures/soldiers.jpg"),
+    ("figures/kites.jpg", "figures/road_ink.jpg"),
+    ("figures/carriage.jpg", "figures/gondola.jpg"),
+    ("figures/birds.jpg", "figures/etching.jpg"),
+)
+PAIRS = LANDSCAPES + FIGURES
 GRAM = ["--style_loss", "gram", "--gram_form", "relative"]
 ONE_SIZE = ["--coarsest_size", "0", "--steps", "60"]
 VARIANTS: dict[str, list[str]] = {
@@ -83,6 +95,13 @@ def measure(
     return rows
 
 
+def mean(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The mean of rows of one recipe, in every column that all of them have, and its flags."""
+    columns = [name for name in rows[0] if name != "flags" and all(name in row for row in rows)]
+    means = {name: sum(row[name] for row in rows) / len(rows) for name in columns}
+    return {**means, "flags": rows[0]["flags"]}
+
+
 def table(results: dict[str, dict[str, dict[str, Any]]]) -> str:
     """All rows as Markdown, their seconds first."""
     lines = []
@@ -100,12 +119,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = arguments_of.parser("judge.quality", __doc__)
     parser.add_argument("--pictures", type=Path, help="Folder with the pictures of PAIRS.")
     parser.add_argument("--variants", action="store_true", help="Change one thing at a time, too.")
+    parser.add_argument("--flags", default="", help="Flags of `main.py` for every picture.")
     parser.add_argument("--output", type=Path, help="Folder for what is painted.")
     options = parser.parse_args(arguments)
     target = arguments_of.results_of(options)
     output = (options.output or target.parent).resolve()
     output.mkdir(parents=True, exist_ok=True)
     default = ["--size=96", "--coarsest_size=0", "--steps=2"] if options.quick else []
+    flags = shlex.split(options.flags)
     pairs = PAIRS if options.pictures else EXAMPLES
     source = (options.pictures or ROOT / "examples").resolve()
     if options.pictures:
@@ -115,7 +136,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         variants = VARIANTS if options.variants and index == 0 else {"default": default}
         name = f"{Path(content).stem} x {Path(style).stem}"
         pair = (source / content, source / style)
+        variants = {variant: [*changes, *flags] for variant, changes in variants.items()}
         results[name] = measure(pair, variants, output)
+    if len(results) > 1:
+        defaults = [rows["default"] for rows in results.values()]
+        results[f"mean of {len(defaults)} pairs"] = {"default": mean(defaults)}
     print(table(results))
     common.write_json(target, results)
 

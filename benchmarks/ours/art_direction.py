@@ -36,7 +36,7 @@ from stylize_tf import StyleTransferConfig, Stylizer
 from stylize_tf.images import color_spaces, image_io
 from stylize_tf.network import weights
 
-PAIRS = (*quality.PAIRS, ("tubingen.jpg", "woman-with-hat-matisse.jpg"))
+PAIRS = (*quality.LANDSCAPES, ("tubingen.jpg", "woman-with-hat-matisse.jpg"))
 OTHER_EXAMPLE = "dots.jpg"
 PARTS = ("strength", "chroma", "regions", "sizes")
 SIZES = (256, 512, 1024, 2048)
@@ -161,7 +161,7 @@ def of_regions(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print and write `art_direction.json`."""
     parser = arguments_of.parser("ours.art_direction", __doc__)
-    parser.add_argument("--pictures", type=Path, help="Folder with the pictures of quality.PAIRS.")
+    parser.add_argument("--pictures", type=Path, help="Folder with the pictures of `quality`.")
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args(arguments)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.harness import common
 from benchmarks.judge import __main__ as command
-from benchmarks.judge import judge, measures, style_embedding, vgg19
+from benchmarks.judge import judge, measures, quality, style_embedding, vgg19
 
 COUNTS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 1}
 
@@ -260,6 +260,36 @@ def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path):
         common.write_json(target, math.nan)
     assert target.read_text() == before
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_mean_row_has_the_columns_that_all_rows_have():
+    rows = [{"gram": 0.1, "embed": 0.9, "flags": ["--x"]}, {"gram": 0.3, "flags": ["--x"]}]
+    assert quality.mean(rows) == {"gram": pytest.approx(0.2), "flags": ["--x"]}
+
+
+def test_flags_go_to_every_picture_and_the_means_come_last(monkeypatch, tmp_path, capsys):
+    painted = []
+
+    def measured(pair, variants, folder):
+        painted.append((pair[0].name, variants))
+        row = {"gram": 0.1 * len(painted), "seconds": 2.0, "flags": []}
+        return dict.fromkeys(variants, row)
+
+    monkeypatch.setattr(quality, "measure", measured)
+    monkeypatch.setattr(judge, "check_calibration", lambda *pictures: None)
+    monkeypatch.setattr(quality.pictures, "read", lambda path: None)
+    target = tmp_path / "quality.json"
+    words = ["--pictures", str(tmp_path), "--json", str(target), "--flags", "--steps 3 --seed '1'"]
+    quality.main(words)
+    assert painted == [
+        (content.rpartition("/")[2], {"default": ["--steps", "3", "--seed", "1"]})
+        for content, _ in quality.PAIRS
+    ]
+    assert len(painted) == 9
+    results = common.json.loads(target.read_text())["results"]
+    assert list(results)[-1] == "mean of 9 pairs"
+    assert results["mean of 9 pairs"]["default"]["gram"] == pytest.approx(0.5)
+    assert "| 2 | default | 0.500 |" in capsys.readouterr().out.splitlines()[-1]
 
 
 # The independent network.
