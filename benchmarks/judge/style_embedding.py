@@ -1,4 +1,4 @@
-"""Style embeddings by EfficientNet-Lite0, a network that no stylization has seen.
+"""Features and embeddings by EfficientNet-Lite0, a network that no stylization has seen.
 
 The weights come inside a small package (`benchmarks/requirements-judge.txt`): one file written by
 PyTorch, read here without it. The network is plain TensorFlow, for inference only.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+import itertools
 import pickle
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -172,3 +173,19 @@ def style_embedding(weights: Weights, image: np.ndarray) -> np.ndarray:
         if depth == 4:
             break
     return np.concatenate(parts).astype(np.float64)
+
+
+def position_features(weights: Weights, image: np.ndarray) -> tf.Tensor:
+    """The map after the third stage: 40 channels, a position for each 8 by 8 pixels.
+
+    The deepest of stride 8, so that a picture of 224 pixels has 784 positions or more, about twenty
+    a channel; the next has 196 for 80. Its covariance over positions is of full rank, then.
+
+    Args:
+        weights: from `read_weights`.
+        image: float32, `[1, H, W, 3]` in [0, 1].
+
+    Returns:
+        float32, `[1, ceil(H / 8), ceil(W / 8), 40]`.
+    """
+    return next(itertools.islice(feature_maps(weights, image), 3, None))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.harness import common
 from benchmarks.judge import __main__ as command
-from benchmarks.judge import judge, measures, quality, style_embedding, vgg19
+from benchmarks.judge import judge, measures, quality, structure, style_embedding, vgg19
 
 COUNTS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 1}
 
@@ -85,6 +85,25 @@ def test_wasserstein_distance_of_diagonal_gaussians_worked_by_hand():
     assert measures.wasserstein_distance(first, second) == pytest.approx(0.6)
 
 
+def test_frechet_distance_of_diagonal_gaussians_worked_by_hand():
+    first, second = of([1.0, 0.0], np.diag([4.0, 1.0])), of([0.0, 0.0], np.diag([1.0, 9.0]))
+    # Means 1 apart, standard deviations 1 and 2.
+    assert measures.frechet_distance(first, second) == pytest.approx(1 + 1 + 4)
+
+
+def test_sifid_is_the_frechet_distance_of_positions_by_sqrtm(extract, generator):
+    image, style = picture(generator, 64, 72), picture(generator, 80, 80) ** 3
+    style = np.rint(style * 255).astype(np.uint8) / np.float32(255)
+    # The painting comes to the picture's long side first: the twin sees it so, too.
+    small = judge.pictures.resize_long_side(style, 72)
+    row = judge.Judge(extract, positions=tf.constant)(image, image, style)
+    x, y = (array.reshape(-1, 3).astype(np.float64) for array in (image, small))
+    s, t = np.cov(x.T, bias=True), np.cov(y.T, bias=True)
+    expected = np.sum((x.mean(0) - y.mean(0)) ** 2)
+    expected += np.trace(s + t - 2 * scipy.linalg.sqrtm(s @ t).real)
+    assert row["sifid"] == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 8])
 def test_wasserstein_distance_equals_the_textbook_formula_with_sqrtm(generator, channels):
     for _ in range(5):
@@ -140,9 +159,15 @@ def test_weave_is_zero_for_alike_pictures_and_large_for_a_grid(generator):
 
 def test_a_picture_equal_to_photograph_and_painting_scores_zero(extract, generator):
     image = picture(generator, 64, 80)
-    row = judge.Judge(extract, embed=lambda image: image.mean((0, 1)).ravel())(image, image, image)
-    assert row == pytest.approx(dict.fromkeys(judge.COLUMNS, 0) | {"embed": 1}, abs=1e-6)
+    judge_picture = judge.Judge(
+        extract, embed=lambda image: image.mean((0, 1)).ravel(), positions=tf.constant
+    )
+    row = judge_picture(image, image, image)
     assert tuple(row) == judge.COLUMNS
+    # The regions of noise are of many colors.
+    assert row.pop("whole") > 0
+    expected = dict.fromkeys(row, 0) | {"kept": 1, "embed": 1}
+    assert row == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_photograph_itself_has_no_content_distance_but_some_from_the_style(extract, generator):
@@ -150,7 +175,18 @@ def test_the_photograph_itself_has_no_content_distance_but_some_from_the_style(e
     row = judge.Judge(extract)(content, content, style)
     assert row["cont"] == 0
     assert min(row["gram"], row["gram*"], row["w2"]) > 1e-3
-    assert "embed" not in row
+    assert row["ghost"] == 0
+    assert not {"sifid", "embed"} & set(row)
+
+
+def test_columns_of_what_is_not_installed_are_left_out(extract, generator, monkeypatch):
+    monkeypatch.setattr(structure, "is_installed", lambda: False)
+    image = picture(generator, 64, 64)
+    row = judge.Judge(extract)(image, image, image)
+    missing = {"kept", "whole", "sifid", "embed"}
+    assert set(judge.COLUMNS) - set(row) == missing
+    cells = judge.table({"one": row}).splitlines()[-1].strip("| ").split(" | ")[1:]
+    assert [cells[judge.COLUMNS.index(name)] for name in missing] == ["-"] * 4
 
 
 def test_a_row_does_not_depend_on_what_was_judged_before(extract, generator):
@@ -173,8 +209,8 @@ def test_the_statistics_of_a_pair_are_computed_once(extract, generator):
     judge_picture(picture(generator, 64, 64), content, style)
     once = len(calls)
     judge_picture(picture(generator, 64, 64), content, style)
-    assert once == 3 + 3 + 2
-    assert len(calls) - once == 3 + 1
+    assert once == 3 + 3 + 2 + 3
+    assert len(calls) - once == 3 + 1 + 1
 
 
 def test_a_painting_is_brought_to_the_long_side_and_never_enlarged(extract, generator):
@@ -226,8 +262,11 @@ def test_the_command_prints_a_table_and_writes_json(
     path, report = str(tmp_path / "a.png"), tmp_path / "made" / "rows.json"
     command.main(["--content", path, "--style", path, "--json", str(report), path, path])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "| picture | gram | gram* | w2 | cont | noise | weave | embed |"
-    assert lines[2] == "| a.png (64x64) | 0.000 | 0.000 | 0.000 | 0.000 | +0.00 | +0.00 | - |"
+    columns = "gram | gram* | w2 | cont | kept | whole | ghost | noise | weave | sifid | embed"
+    assert lines[0] == f"| picture | {columns} |"
+    start, end = lines[2].split(" | 1.000 | ")
+    assert start == "| a.png (64x64) | 0.000 | 0.000 | 0.000 | 0.000"
+    assert end.partition(" | ")[2] == "0.000 | +0.00 | +0.00 | - | - |"
     assert len(lines) == 4
     assert str(tmp_path) not in report.read_text()
     written = common.json.loads(report.read_text())
@@ -293,6 +332,12 @@ def test_flags_go_to_every_picture_and_the_means_come_last(monkeypatch, tmp_path
 
 
 # The independent network.
+
+
+def test_position_features_are_the_third_stages(monkeypatch):
+    maps = [tf.zeros([1, 1, 1, channels]) for channels in (32, 16, 24, 40, 80)]
+    monkeypatch.setattr(style_embedding, "feature_maps", lambda weights, image: iter(maps))
+    assert style_embedding.position_features({}, np.zeros((1, 8, 8, 3))) is maps[3]
 
 
 def test_embedding_weights_are_refused_unless_they_are_that_file(tmp_path):
