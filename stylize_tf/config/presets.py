@@ -17,6 +17,9 @@ _PUBLISHED = StyleTransferConfig(
     style_layer_weights=(),
     total_variation_weight=0.0,
     patch_weight=0.0,
+    focus_weight=0.0,
+    coarse_style_weight=0.0,
+    structure_weight=0.0,
     lbfgs_coordinates="pixels",
     padding="zero",
     settled_size=0,
@@ -32,7 +35,7 @@ _PUBLISHED = StyleTransferConfig(
 # `python main.py --content photo.jpg --style painting.jpg` with the preset.
 PRESETS: dict[str, StyleTransferConfig] = {
     # No flag: 38 s for 512x384, the machine idle; great swirls, brush strokes, clean houses; gram
-    # .119, cont .436.
+    # .108, cont .446.
     "default": StyleTransferConfig(),
     # --preset pytorch-adam: 24 min for 533x400 (0.47 s a step, the machine idle for most of it);
     # the photograph in the painting's colors, covered by one small curl everywhere, no great

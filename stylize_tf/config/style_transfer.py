@@ -8,24 +8,18 @@ loaded.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 
-from stylize_tf.config.fields import Configuration, layer_kinds, option
+from stylize_tf.config.fields import layer_kinds, option
 from stylize_tf.config.layers import CLASSIC_STYLE_LAYERS, VGG19_LAYERS
+from stylize_tf.config.picture import PictureConfig, side, weight
 from stylize_tf.errors import ConfigError
-
-LONGEST_SIDE = 16_384
-"""Most pixels of a side of a picture."""
-
-_side = functools.partial(option, limits=(0, LONGEST_SIDE))
-_weight = functools.partial(option, limits=(0.0, 1e30))
 
 _LBFGS, _ADAM = {"optimizer": ("lbfgs",)}, {"optimizer": ("adam",)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StyleTransferConfig(Configuration):
+class StyleTransferConfig(PictureConfig):
     """How a picture is stylized: the picture, the objective, the optimizer and the stages.
 
     Fields whose type is a tuple are comma-separated lists on the command line.
@@ -36,117 +30,7 @@ class StyleTransferConfig(Configuration):
             if two values contradict each other.
     """
 
-    size: int = _side(
-        512,
-        "Long side of the picture in pixels; 0 keeps the size of the photograph.",
-        section="The picture",
-    )
-    size_of: str = option(
-        "long",
-        "Which side of the picture `size` means.",
-        choices=("long", "short"),
-        needs={"size": ()},
-    )
-    crop: str = option(
-        "none",
-        "Crop the photograph to its centred square first, or keep its shape.",
-        choices=("none", "square"),
-    )
-    init: str = option(
-        "content",
-        "What the optimization starts from: the photograph; white, Gaussian or pink (1/f) noise; "
-        "noise with the colors and the spectrum of the style of the largest share; or the picture "
-        "of `init_image`.",
-        choices=(
-            *("content", "white_noise", "gaussian_noise", "pink_noise"),
-            *("style_statistics", "picture"),
-        ),
-    )
-    seed: int = option(
-        0, "Seed of the noise, so that a run can be repeated.", limits=(0, 2**31 - 1)
-    )
-
-    style_scale: float = option(
-        1.0,
-        "Long side of the style as a multiple of the picture's: smaller gives finer strokes. "
-        "It is enlarged beyond its own size by `style_enlargement` at most.",
-        limits=(0.05, 8.0),
-        section="The style pictures",
-        needs={"style_size": (0,), "style_fit": ("own",)},
-    )
-    style_enlargement: float = option(
-        2.0,
-        "Most that the style is enlarged beyond its own size, so that its strokes keep their size "
-        "against a large picture; beyond that they become finer.",
-        limits=(1.0, 8.0),
-        needs=({"style_fit": ("own",)}, {"fine_style": ()}),
-    )
-    style_size: int = _side(
-        0,
-        "Long side of the style in pixels, in place of `style_scale`; 0 leaves it to that.",
-        needs={"style_fit": ("own",)},
-    )
-    style_fit: str = option(
-        "own",
-        "Keep the style's own shape, or bring it to the picture's shape by resizing (stretching) "
-        "or by cropping its centre.",
-        choices=("own", "resize", "crop"),
-    )
-    style_blend_weights: tuple[float, ...] = _weight(
-        (), "Share of each `style` in the blend; empty means equal shares."
-    )
-
-    strength: float = option(
-        1.0,
-        "How strong the style is: 0 is the photograph, 1 the default, 2 style over everything.",
-        limits=(0.0, 2.0),
-        section="Art direction",
-    )
-    color: str = option(
-        "style",
-        "Whose colors: the painting's; the photograph's, given back to the finished picture "
-        "(content) or by painting in grey (luminance); or the painting's strokes in the "
-        "photograph's colors, by bringing the painting to them first (match).",
-        choices=("style", "content", "luminance", "match"),
-    )
-    color_space: str = option(
-        "lab",
-        "Where color and lightness are told apart, for `color` content and luminance: CIELAB, "
-        "Oklab or YIQ.",
-        choices=("lab", "oklab", "yiq"),
-        needs=({"color": ("content", "luminance")}, {"fine_style": ()}),
-    )
-    color_match: str = option(
-        "symmetric",
-        "How `color` match brings the painting to the photograph's colors: to their mean and "
-        "covariance, with a symmetric map, along principal axes or by Cholesky factors; or to "
-        "their histogram.",
-        choices=("symmetric", "pca", "cholesky", "histogram"),
-        needs={"color": ("match",)},
-    )
-    color_amount: float = option(
-        1.0,
-        "How much of `color` content and match is done; with luminance, how far the grey painting "
-        "is given the photograph's brightness and contrast.",
-        limits=(0.0, 1.0),
-        needs={"color": ("content", "luminance", "match")},
-    )
-    regions: str = option(
-        "none",
-        "Regions found in place of masks: auto:K pairs K parts of the photograph with parts of the "
-        "painting that are alike to the network, such as sky with sky. Two or three suit most "
-        "pictures; `regions_overlay` shows them.",
-        choices=("none", *(f"auto:{count}" for count in range(2, 9))),
-    )
-    mask_feather: float = option(
-        0.01,
-        "Softness of the borders of masks: the deviation of a Gaussian, as a share of the long "
-        "side.",
-        limits=(0.0, 0.5),
-        needs=({"content_mask": ()}, {"style_mask": ()}, {"regions": ()}),
-    )
-
-    content_weight: float = _weight(
+    content_weight: float = weight(
         0.0145,
         "Weight of the content: higher keeps more of the photograph.",
         term="content",
@@ -159,17 +43,43 @@ class StyleTransferConfig(Configuration):
         limits=(0.0, 4.0),
         needs={"content_weight": ()},
     )
-    style_weight: float = _weight(
+    focus_weight: float = weight(
+        1.0,
+        "Weight of the content where something is going on, times `content_weight`, at stages "
+        "where that has yet to grow: higher keeps things from the first stage on.",
+        term="focus",
+        needs={"content_weight": (), "content_growth": ()},
+    )
+    structure_weight: float = weight(
+        0.6,
+        "Weight of which places are alike and which are not, at the first stages and where "
+        "something is going on: higher keeps things whole, and apart from what is around them.",
+        term="structure",
+        needs={"content_weight": ()},
+    )
+    colors_weight: float = weight(
+        0.0,
+        "The same for colors alone, times `structure_weight`: higher keeps one thing in one color.",
+        term="colors",
+        needs={"structure_weight": ()},
+    )
+    style_weight: float = weight(
         1.0, "Weight of the style: higher gives more of the painting.", term="style"
     )
-    patch_weight: float = _weight(
+    coarse_style_weight: float = weight(
+        0.08,
+        "Weight of the style seen from afar, at a quarter of the size, times `style_weight`: "
+        "higher gives more of the painting's great forms.",
+        needs={"style_weight": ()},
+    )
+    patch_weight: float = weight(
         2.8,
         "Weight of the statistics of 3x3 patches of pixels, times `style_weight`: higher gives "
         "the grain of the painting's brush.",
         term="patches",
         needs={"style_weight": ()},
     )
-    total_variation_weight: float = _weight(
+    total_variation_weight: float = weight(
         0.65,
         "Weight of the total variation: higher gives smoother pictures.",
         term="total_variation",
@@ -177,7 +87,7 @@ class StyleTransferConfig(Configuration):
     content_layers: tuple[str, ...] = option(
         ("block4_conv2",), "Layers whose features are kept.", choices=VGG19_LAYERS, is_open=True
     )
-    content_layer_weights: tuple[float, ...] = _weight(
+    content_layer_weights: tuple[float, ...] = weight(
         (), "Weight of each content layer; empty means their average."
     )
     content_form: str = option(
@@ -192,7 +102,7 @@ class StyleTransferConfig(Configuration):
         choices=VGG19_LAYERS,
         is_open=True,
     )
-    style_layer_weights: tuple[float, ...] = _weight(
+    style_layer_weights: tuple[float, ...] = weight(
         (256 / 341, 64 / 341, 16 / 341, 4 / 341, 1 / 341),
         "Weight of each style layer; empty means their average.",
     )
@@ -254,7 +164,7 @@ class StyleTransferConfig(Configuration):
         choices=("zero", "reflect", "replicate"),
     )
 
-    coarsest_size: int = _side(
+    coarsest_size: int = side(
         128,
         "Long side of the first of the coarse-to-fine stages; 0 works at full size only.",
         section="The stages",
@@ -284,7 +194,7 @@ class StyleTransferConfig(Configuration):
         choices=("spectral", "pixels"),
         needs=_LBFGS,
     )
-    settled_size: int = _side(
+    settled_size: int = side(
         512,
         "Stages that follow one of this long side or more leave broad forms and strokes nearly as "
         "they are, so that a small picture shows what a large one will look like; 0 lets them "
@@ -387,8 +297,3 @@ class StyleTransferConfig(Configuration):
         """The layers of each kind that counts: `X_layers`, where `X_weight` is not 0."""
         kinds = [kind for kind in layer_kinds(type(self)) if getattr(self, f"{kind}_weight")]
         return {f"{kind}_layers": getattr(self, f"{kind}_layers") for kind in kinds}
-
-    @property
-    def auto_regions(self) -> int:
-        """How many regions are to be found; 0 for none."""
-        return 0 if self.regions == "none" else int(self.regions.removeprefix("auto:"))

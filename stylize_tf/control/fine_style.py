@@ -34,6 +34,8 @@ def configuration(config: StyleTransferConfig) -> StyleTransferConfig:
         color="luminance",
         color_space=config.color_space,
         content_layers=(),
+        structure_weight=0.0,
+        coarse_style_weight=0.0,
         style_layers=LAYERS,
         style_layer_weights=tuple(weights[layer] for layer in LAYERS),
         coarsest_size=0,

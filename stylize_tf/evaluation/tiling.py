@@ -27,7 +27,7 @@ from stylize_tf.evaluation.segments import bands_of
 from stylize_tf.machine.tracing import of_any_size
 from stylize_tf.objective.objective import Objective, added, part_of_coverage
 from stylize_tf.objective.targets import Coverages, Losses, OfTerms, Targets
-from stylize_tf.objective.term import Edges
+from stylize_tf.objective.term import Edges, Place
 
 
 class Segment(NamedTuple):
@@ -218,7 +218,8 @@ class Tiling:
         first, last = _reach(x, start, end, self._segments[index].margin)
         features, edges, output = self._maps(index, x[:, first:last], first, start, end)
         coverage = part_of_coverage(coverage, self._rows(index, start, end))
-        return self._objective.descriptions(features, edges, coverage), output
+        places = self._places(index, x, start)
+        return self._objective.descriptions(features, edges, coverage, places), output
 
     def _finished_statistics(
         self, x: tf.Tensor, descriptions: OfTerms, coverage: Coverages
@@ -235,7 +236,8 @@ class Tiling:
         first, last = _reach(x, start, end, self._segments[index].margin)
         features, edges, output = self._maps(index, x[:, first:last], first, start, end)
         targets = self._objective.parts_of(targets, self._rows(index, start, end))
-        return self._objective.sums(features, targets, edges), output
+        places = self._places(index, x, start)
+        return self._objective.sums(features, targets, edges, places), output
 
     def _slope(
         self,
@@ -255,7 +257,8 @@ class Tiling:
             tape.watch(band)
             features, edges, output = self._maps(index, band, first, start, end)
             targets = self._objective.parts_of(targets, self._rows(index, start, end))
-            sums = self._objective.sums(features, targets, edges)
+            places = self._places(index, x, start)
+            sums = self._objective.sums(features, targets, edges, places)
         by_output = by_output[:, start // segment.step : end // segment.step]
         by_own = {
             term: {layer: by_sums[term][layer] for layer in layers} for term, layers in sums.items()
@@ -293,6 +296,12 @@ class Tiling:
         if index == 0:
             rows[IMAGE] = slice(start, end)
         return rows
+
+    def _places(self, index: int, x: tf.Tensor, start: tf.Tensor) -> dict[str, Place]:
+        """Where the maps are of a band that begins with this row of a segment's input."""
+        rows = tf.shape(x)[1]
+        steps = {**self._segments[index].strides, **({IMAGE: 1} if index == 0 else {})}
+        return {name: Place(start // step, rows // step) for name, step in steps.items()}
 
     def _losses_and_slopes(
         self, x: tf.Tensor, targets: Targets, sums: OfTerms, pixels: tf.Tensor

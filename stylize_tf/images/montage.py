@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from stylize_tf.config.style_transfer import LONGEST_SIDE
+from stylize_tf.config.picture import LONGEST_SIDE
 from stylize_tf.images import lettering
 from stylize_tf.images.image_io import MAX_PIXELS, ImageLike, read, resize
 from stylize_tf.images.lettering import GROUND, Box, Pixels

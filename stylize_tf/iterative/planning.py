@@ -325,7 +325,8 @@ def kind(config: StyleTransferConfig, extra_terms: Iterable[Term] = ()) -> str:
         name for name, x in term_fields(StyleTransferConfig).items() if getattr(config, x.name)
     ]
     others = [f"{x.name}={'+'.join(x.layers)}" for x in extra_terms if x.weight]
-    return " ".join([*chosen, *weighed, *layers, *others])
+    coarse = ["coarse"] if config.coarse_style_weight else []
+    return " ".join([*chosen, *weighed, *coarse, *layers, *others])
 
 
 def _stages(

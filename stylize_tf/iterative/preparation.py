@@ -17,6 +17,7 @@ from stylize_tf.control import regions
 from stylize_tf.control.initial import initial_image
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import memory_plan
+from stylize_tf.evaluation.coarse import seen_from_afar, with_coarse
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.forecast import STEP_PIXELS, Sample
 from stylize_tf.evaluation.segments import Tiles, by_bands, statistics_pixels
@@ -24,6 +25,7 @@ from stylize_tf.iterative import planning, pyramid
 from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot, fits
 from stylize_tf.iterative.pictures import Pictures
 from stylize_tf.machine import memory
+from stylize_tf.objective.areas import Shrinking
 from stylize_tf.objective.balance import balanced_regions, balanced_weights
 from stylize_tf.objective.objective import of_regions
 from stylize_tf.objective.targets import Losses, OfTerms, Targets, ValueAndGradient
@@ -96,6 +98,7 @@ class Preparation:
         _check_regions(extra_terms, len(pictures.regions))
         self._extra_terms = extra_terms
         layers = layers_of(extra_terms)
+        self._smallest = pyramid.smallest_size(config, layers)
         size = pyramid.final_size(config, *pictures.photograph.shape[1:3], layers=layers)
         self.stages = list(pyramid.stages(config, size, layers))
         # All of them before the first step: what does not fit is known at once.
@@ -171,12 +174,16 @@ class Preparation:
         tiles, pairs, _ = self._plans[number - 1]
         photograph = self._pictures.photograph_at(stage)
         masks = self._pictures.masks_at(stage) if self._pictures.mask_count else None
-        evaluate: Callable[[Tiles], ValueAndGradient] = self._evaluator.value_and_gradient
+        coarse = self._coarse(stage)
+        seen = None
         if masks is not None:
             seen = tf.constant(photograph), tf.constant(masks.sum(axis=3, keepdims=True))
-            evaluate = lambda tiles: regions.within(  # noqa: E731
-                self._evaluator.value_and_gradient(tiles), *seen
-            )
+
+        def evaluate(tiles: Tiles) -> ValueAndGradient:
+            function = self._evaluator.value_and_gradient(tiles)
+            function = function if coarse is None else with_coarse(function, *coarse)
+            return function if seen is None else regions.within(function, *seen)
+
         return Prepared(
             targets=self._targets(photograph, masks, stage, statistics_pixels(tiles)),
             evaluate=evaluate,
@@ -187,6 +194,23 @@ class Preparation:
             ),
             finish=lambda image: self._pictures.finished(image, masks),
         )
+
+    def _coarse(self, stage: pyramid.Stage) -> tuple[Shrinking, Targets] | None:
+        """What `with_coarse` needs at a stage, if the style is to be seen from afar there."""
+        size = seen_from_afar(stage.height, stage.width, self._smallest)
+        weight = self._config.coarse_style_weight
+        if size is None or not weight or not self._objective.of("style").terms:
+            return None
+        small = pyramid.Stage(*size, stage.steps)
+        masks = self._pictures.masks_at(small) if self._pictures.mask_count else None
+        photograph = self._pictures.photograph_at(small)
+        targets = self._targets(photograph, masks, small, photograph.size)
+        weights = {
+            name: value * (weight if name == "style" else 0.0)
+            for name, value in targets.weights.items()
+        }
+        shrinking = Shrinking.of((stage.height, stage.width), size)
+        return shrinking, targets._replace(weights=weights)
 
     def took(self, number: int, seconds: Sequence[float], tiles: Tiles) -> None:
         """Notes what the steps of a stage took, if it went as it was planned.

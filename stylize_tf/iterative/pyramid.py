@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from stylize_tf.config.layers import IMAGE, PATCH_SIZE, VGG19_LAYERS
-from stylize_tf.config.style_transfer import LONGEST_SIDE, StyleTransferConfig
+from stylize_tf.config.picture import LONGEST_SIDE
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from stylize_tf.config.layers import IMAGE
 from stylize_tf.objective.targets import Coverages, Features, Losses, OfTerms, Targets
-from stylize_tf.objective.term import WHOLE, Edges, Part, Term
+from stylize_tf.objective.term import WHOLE, Edges, Part, Place, Term
 
 ROWS = 64
 """Of a map that are looked at together where memory counts."""
@@ -56,13 +56,20 @@ class Objective:
         """The layers that the terms read."""
         return tuple(dict.fromkeys(layer for term in self.terms for layer in term.layers))
 
-    def sums(self, features: Features, targets: Targets, edges: Edges = WHOLE) -> OfTerms:
+    def sums(
+        self,
+        features: Features,
+        targets: Targets,
+        edges: Edges = WHOLE,
+        places: Mapping[str, Place] | None = None,
+    ) -> OfTerms:
         """What the terms need of these maps, those of the layers that they read and that are here.
 
         Args:
             features: of a picture, or of a part of one.
             targets: of it; where they are maps, of that part.
             edges: of the part of the image among the features.
+            places: layer -> where the rows of the part are; None for all of the picture.
         """
         return {
             term.name: {
@@ -73,6 +80,7 @@ class Objective:
                         features,
                         targets.coverage,
                         edges,
+                        places,
                         targets.of_terms.get(term.name, {}).get(layer),
                     )
                 )
@@ -83,19 +91,23 @@ class Objective:
         }
 
     def descriptions(
-        self, features: Features, edges: Edges = WHOLE, coverage: Coverages | None = None
+        self,
+        features: Features,
+        edges: Edges = WHOLE,
+        coverage: Coverages | None = None,
+        places: Mapping[str, Place] | None = None,
     ) -> OfTerms:
         """As `sums`, of a picture that is to give the targets; of some terms the map itself.
 
         Args:
-            features, edges: as for `sums`.
+            features, edges, places: as for `sums`.
             coverage: of the picture or of the part, to describe regions of it.
         """
         return {
             term.name: {
                 layer: features[layer]
                 if term.target_is_map
-                else term.sums(self._part(term, layer, features, coverage or {}, edges))
+                else term.sums(self._part(term, layer, features, coverage or {}, edges, places))
                 for layer in term.layers
                 if layer in features
             }
@@ -109,11 +121,13 @@ class Objective:
         features: Features,
         coverage: Coverages,
         edges: Edges,
+        places: Mapping[str, Place] | None,
         target: Any = None,
     ) -> Part:
         weights = coverage[layer].weights if term.has_regions and coverage else None
         edges = edges if layer == IMAGE else WHOLE
-        return Part(features[layer], self.units.get(layer, 1.0), target, edges, weights)
+        place = places[layer] if places else None
+        return Part(features[layer], self.units.get(layer, 1.0), target, edges, weights, place)
 
     def together(self, parts: Sequence[OfTerms]) -> OfTerms:
         """The `descriptions` of a picture from those of its bands, top to bottom."""
@@ -131,7 +145,9 @@ class Objective:
         """The targets of a part of the picture: of those that are maps, these rows of a layer."""
         of_terms = {
             term.name: {
-                layer: target[:, rows[layer]] if term.target_is_map and layer in rows else target
+                layer: _rows(target, rows[layer])
+                if term.target_is_map and layer in rows
+                else target
                 for layer, target in targets.of_terms[term.name].items()
             }
             for term in self.terms
@@ -212,11 +228,18 @@ class Objective:
             nothing = tf.nest.map_structure(tf.zeros_like, statistics[term.name][layer])
             return term.distance(nothing, target)
         sums = []
-        for start in range(0, target.shape[1], ROWS):  # Of a large map there is no room for more.
-            rows = target[:, start : start + ROWS]
-            part = Part(tf.zeros_like(rows), self.units.get(layer, 1.0), rows)
+        features = statistics[term.name][layer]
+        for start in range(0, features.shape[1], ROWS):  # Of a large map there is no room for more.
+            rows = slice(start, start + ROWS)
+            nothing = tf.zeros_like(features[:, rows])
+            part = Part(nothing, self.units.get(layer, 1.0), _rows(target, rows))
             sums.append(term.sums(part))
         return term.distance(term.statistic(added(sums)), target)
+
+
+def _rows(target: Any, rows: slice) -> Any:
+    """Of maps `[N, H, ...]` these rows."""
+    return tf.nest.map_structure(lambda x: x[:, rows], target)
 
 
 def part_of_coverage(coverage: Coverages, rows: Mapping[str, slice]) -> Coverages:

@@ -14,6 +14,9 @@ import tensorflow as tf
 
 from stylize_tf.objective.moments import Moments
 
+ACTIVITY_WINDOW = 5
+"""Positions of a map, high and wide, that say how much is going on in their middle."""
+
 
 def gram_matrix(sums: Moments) -> tf.Tensor:
     """Correlations between channels, averaged over positions.
@@ -81,6 +84,27 @@ def blend(statistics: Sequence[tf.Tensor], shares: Sequence[float]) -> tf.Tensor
 
 def _outer(mean: tf.Tensor) -> tf.Tensor:
     return mean[:, :, tf.newaxis] * mean[:, tf.newaxis, :]
+
+
+def activity(features: tf.Tensor) -> tf.Tensor:
+    """How much is going on around each position: the deviation of the features there.
+
+    Over a window of `ACTIVITY_WINDOW` positions a side, or what there is of it, in units of its
+    mean over the picture, and at most 1: half or more of most pictures is flat beside the rest.
+
+    Args:
+        features: float, `[N, H, W, C]`.
+
+    Returns:
+        `[N, H, W]` in [0, 1], same dtype; 0 where nothing differs.
+    """
+    window = ACTIVITY_WINDOW
+    mean = tf.nn.avg_pool2d(features, window, 1, "SAME")
+    second_moment = tf.nn.avg_pool2d(tf.square(features), window, 1, "SAME")
+    variance = tf.reduce_sum(second_moment - tf.square(mean), axis=3)
+    deviation = tf.sqrt(tf.maximum(variance, 0))
+    of_picture = tf.reduce_mean(deviation, axis=[1, 2], keepdims=True)
+    return tf.minimum(tf.math.divide_no_nan(deviation, of_picture), 1)
 
 
 class Mean(NamedTuple):

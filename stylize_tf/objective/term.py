@@ -27,6 +27,13 @@ class Edges(NamedTuple):
     below: Any
 
 
+class Place(NamedTuple):
+    """Where in a map some of its rows are: the first of them, and the rows of all of the map."""
+
+    first: Any
+    rows: Any
+
+
 WHOLE = Edges(0, 0)
 """Of a map that is not a part of another."""
 
@@ -37,9 +44,11 @@ class Part(NamedTuple):
     Attributes:
         features: `[N, h, W, C]`.
         unit: number that the features of the layer are divided by.
-        target: of the layer; where it is a map, the same rows of it. None where none is known yet.
+        target: of the layer; where it is of maps, the same rows of them. None where none is known
+            yet.
         edges: rows of the neighbors among the features, where they are pixels.
         weights: `[1, h, W, R]`, how much the positions count in each region; None without regions.
+        place: of the rows, but those of the neighbors, in the map; None if they are all of it.
     """
 
     features: tf.Tensor
@@ -47,6 +56,7 @@ class Part(NamedTuple):
     target: Any = None
     edges: Edges = WHOLE
     weights: tf.Tensor | None = None
+    place: Place | None = None
 
     @property
     def own(self) -> tf.Tensor:
@@ -73,7 +83,8 @@ class Term:
         grown_side: up to a picture of this long side.
         smallest_energy: what is less of a target's distance from a picture without features is
             nothing; the weight is in units of that distance. None: it is in no such units.
-        target_is_map: whether targets are maps in place of statistics, compared by position.
+        target_is_map: whether targets are made of maps in place of statistics: compared by
+            position.
         has_regions: whether the statistics can be those of regions, with R in place of N. Others
             see all of the painting, and of the picture all that is seen, whatever mask there is:
             they do not go with several regions.

@@ -32,7 +32,7 @@ def completed(folder, *words):
     [
         (["fetch"], ["fetch-weights"]),
         ([""], list(COMMANDS)),
-        (["--col"], ["--color", "--color_space", "--color_match", "--color_amount"]),
+        (["--color_"], ["--color_space", "--color_match", "--color_amount"]),
         (["--noq"], ["--noquiet"]),
         (["--color", "l"], ["luminance"]),
         (["--color", "=", "l"], ["luminance"]),  # Bash takes it apart there.

@@ -53,6 +53,9 @@ def test_terms_are_summed_in_the_order_of_their_weights():
     weights = {term: field.name for term, field in term_fields(StyleTransferConfig).items()}
     assert list(weights.items()) == [
         ("content", "content_weight"),
+        ("focus", "focus_weight"),
+        ("structure", "structure_weight"),
+        ("colors", "colors_weight"),
         ("style", "style_weight"),
         ("patches", "patch_weight"),
         ("total_variation", "total_variation_weight"),

@@ -11,6 +11,7 @@ from stylize_tf.images import color_spaces
 from stylize_tf.iterative import pyramid, stylizer
 from stylize_tf.iterative.checkpoint import Checkpoint
 from stylize_tf.iterative.stylizer import Stylizer
+from stylize_tf.objective.balance import build_objective
 from tests.fakes.eager import eagerly
 
 SHORT = StyleTransferConfig(size=48, coarsest_size=32, steps=(3,), precision="float32")
@@ -191,6 +192,9 @@ def test_configuration_takes_over_the_machine_and_no_more():
     assert [getattr(expected, name) for name in made] == [getattr(config, name) for name in made]
     assert (expected.color, expected.content_layers) == ("luminance", ())
     assert expected.style_layers == fine_style.LAYERS
+    # The painting's great forms are kept by nothing but the start.
+    terms = [term.name for term in build_objective(expected, {}).terms]
+    assert (terms, expected.coarse_style_weight) == (["style", "patches", "total_variation"], 0)
     others = {"size": 1024, "content_weight": 7.0, "color": "match", "strength": 0.5, "seed": 3}
     others |= {"style_loss": "gram", "optimizer": "adam", "style_scale": 0.5, "time_budget": 9.0}
     assert fine_style.configuration(config.replace(**others)) == expected

@@ -13,8 +13,8 @@ from stylize_tf.evaluation.forecast import Sample
 from tests.fakes.tiny_network import forked_network
 
 BASES = {
-    "bures": StyleTransferConfig(precision="float32"),
-    "gram": StyleTransferConfig(precision="float32", style_loss="gram"),
+    "bures": StyleTransferConfig(precision="float32", colors_weight=1.0),
+    "gram": StyleTransferConfig(precision="float32", colors_weight=1.0, style_loss="gram"),
 }
 # What the compiled functions depend on; weights, sizes, optimizers and all else is data to them.
 OF_ALL = {

@@ -24,8 +24,13 @@ CONFIG = StyleTransferConfig(
     style_layers=("block1_conv1", "block2_conv1"),
     style_layer_weights=(),
     content_weight=1.0,
+    focus_weight=1.0,
+    structure_weight=1.0,
+    colors_weight=1.0,
     total_variation_weight=1.0,
 )
+KEEPING = {"content", "focus", "structure", "colors"}
+"""Terms whose targets come from the photograph."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,7 @@ def targets_of(evaluator, objective, rng, size):
 @eagerly()
 def test_statistics_are_those_of_the_features(evaluator, objective, rng):
     image = picture(rng, 30, 41)
-    for source, terms in (("content", {"content"}), ("style", {"style", "patches"})):
+    for source, terms in (("content", KEEPING), ("style", {"style", "patches"})):
         actual = evaluator.statistics(source, image)
         assert set(actual) == terms
         expected = objective.statistics(source, evaluator.extractor(image))
@@ -90,7 +95,7 @@ def test_a_source_without_terms_has_no_statistics(tiny_network, rng):
 def test_tiles_give_the_losses_and_the_gradient_of_the_whole(evaluator, objective, rng):
     image, targets = picture(rng, 53, 37), targets_of(evaluator, objective, rng, (53, 37))
     losses, gradient = evaluator.value_and_gradient()(image, targets)
-    assert set(losses) == {"content", "style", "patches", "total_variation"}
+    assert set(losses) == KEEPING | {"style", "patches", "total_variation"}
     for tiles in (Tiles(1, 300), Tiles(2, 500)):
         own, slope = evaluator.value_and_gradient(tiles)(image, targets)
         for name, loss in losses.items():

@@ -30,6 +30,7 @@ class Case:
         options: that ask for this form.
         layers: that the term reads.
         weight: field that weighs the term.
+        kind: of the fields that name and weigh the layers.
         mean_normalized: whether features that are repeated give the same loss.
         degree: features and target times k give the loss times k ** degree; None if no power.
     """
@@ -38,6 +39,7 @@ class Case:
     options: dict
     layers: tuple = LAYERS
     weight: str = "style_weight"
+    kind: str = "style"
     mean_normalized: bool = True
     degree: int | None = None
 
@@ -93,6 +95,7 @@ def content(form):
         "content",
         {"content_form": form},
         weight="content_weight",
+        kind="content",
         mean_normalized=form == "mean",
         degree=2,
     )
@@ -126,13 +129,28 @@ def choices(name):
 CONTENT = {f"content-{form}": content(form) for form in choices("content_form")}
 STYLE = {f"gram-{form}": gram(form) for form in choices("gram_form")}
 STYLE |= {loss: gaussian(loss) for loss in choices("style_loss") if loss != "gram"}
+FOCUS = {"focus": Case("focus", {}, weight="focus_weight", kind="content", degree=2)}
+FEATURES_ALIKE = {
+    # It reads layers of the style only if they are its own two.
+    "structure": Case(
+        "structure",
+        {"style_layers": ("block2_conv1",)},
+        weight="structure_weight",
+        kind="content",
+        degree=0,
+    )
+}
+COLORS_ALIKE = {"colors": Case("colors", {}, layers=("image",), weight="colors_weight")}
 PATCHES = {"patches": Case("patches", {}, layers=("image",))}
 ROUGHNESS = {f"tv-{form}": total_variation(form) for form in choices("total_variation")}
 USER = {"means": UserCase("means", {}, weight="weight", degree=2)}
 """A term that is none of ours."""
 
+ALIKE = FEATURES_ALIKE | COLORS_ALIKE
+"""What compares places of a picture with each other."""
+
 NORMALIZED_STYLE = {name: case for name, case in STYLE.items() if case.mean_normalized}
-OURS = CONTENT | STYLE | PATCHES | ROUGHNESS
+OURS = CONTENT | FOCUS | ALIKE | STYLE | PATCHES | ROUGHNESS
 CASES = OURS | USER
 
 

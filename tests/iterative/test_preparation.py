@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf.errors import ConfigError, StylizationError, WeightsError
-from stylize_tf.evaluation import evaluator, memory_plan, tiling
+from stylize_tf.evaluation import coarse, evaluator, memory_plan, tiling
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.evaluator import Evaluator
 from stylize_tf.evaluation.tiling import Tiling
@@ -14,6 +14,7 @@ from stylize_tf.iterative.preparation import Preparation
 from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.machine import memory
 from stylize_tf.objective import objective
+from stylize_tf.objective.areas import Shrinking
 from stylize_tf.optimizers.adam import Adam
 from stylize_tf.optimizers.averaged import Averaged
 from stylize_tf.optimizers.lbfgs import LBFGS
@@ -50,6 +51,23 @@ def test_everything_is_traced_once_over_many_sizes_pictures_and_styles(
     sizes = {(x.height, x.width) for x in paint.iterate(smooth(rng, 24, 18), smooth(rng, 20, 20))}
     assert len(sizes) > 2
     assert (sums.count, descriptions.count, steps.count) == (1, 2, 1)
+
+
+def test_neither_places_nor_what_is_seen_from_afar_needs_another_trace(
+    tiny_network, rng, monkeypatch
+):
+    monkeypatch.setattr(coarse, "SMALLEST_SIDE", 5)
+    shrunk = Counter(monkeypatch, Shrinking, "transposed")
+    sums = Counter(monkeypatch, objective.Objective, "sums")
+    descriptions = Counter(monkeypatch, objective.Objective, "descriptions")
+    weights = {"structure_weight": 0.5, "colors_weight": 0.5, "focus_weight": 1.0}
+    config = PLAIN.replace(**STAGED, **weights, coarse_style_weight=0.1)
+    paint = Stylizer(config, engine=Engine(tiny_network))
+    for height in (24, 18, 21):
+        paint(smooth(rng, height, 24), smooth(rng, 20, 30))
+        # One is of the picture, of any size, and the others are of photographs and paintings.
+        assert (sums.count, descriptions.count) == (1, 2)
+    assert shrunk.count > 0
 
 
 def test_the_statistics_of_styles_are_kept(tiny_network, rng, monkeypatch):

@@ -16,10 +16,15 @@ PLAIN = StyleTransferConfig(
     style_layer_weights=(),
     content_weight=1.0,
     content_growth=0.0,
+    focus_weight=0.0,
+    structure_weight=0.0,
+    coarse_style_weight=0.0,
     coarsest_size=0,
     steps=(40,),
     precision="float32",
 )
+KEEPING = ("content", "focus", "structure", "colors")
+"""Terms that hold on to the photograph."""
 
 
 @pytest.fixture
@@ -55,11 +60,14 @@ def test_the_factor_of_the_content_falls_from_the_photograph_to_nothing():
 
 
 def test_strength_weighs_the_content_and_leaves_the_other_terms_as_they_are():
-    default = terms_of()
+    of_content = {"focus_weight": 0.7, "structure_weight": 3.0, "colors_weight": 0.2}
+    default = terms_of(**of_content)
+    assert len(default) == 7
     for strength in (0.25, 0.5, 1.5):
-        weights = terms_of(strength=strength)
-        assert weights == {**default, "content": default["content"] * strength_factor(strength)}
-    assert terms_of(strength=1.0) == default
+        factor = strength_factor(strength)
+        scaled = {name: factor * default[name] for name in KEEPING}
+        assert terms_of(**of_content, strength=strength) == pytest.approx({**default, **scaled})
+    assert terms_of(**of_content, strength=1.0) == default
 
 
 def test_at_the_ends_there_is_only_one_of_content_and_style():

@@ -339,7 +339,7 @@ def test_real_sheet_varies_what_it_says_and_can_be_made_again(real_stylize, caps
     metadata = image_io.read_metadata("again.png")
     assert json.dumps(metadata["sheet"]) == '["strength=0,1.5", "color=style,content"]'
     (weak, strong), (weak_kept, strong_kept) = metadata["result"]["cells"]
-    assert set(weak["losses"]) == {"content"}
+    assert set(weak["losses"]) == {"content", "focus", "structure"}
     assert set(strong["losses"]) > {"content", "style"}
     # Colors are given back afterwards: what is optimized is the same.
     assert weak_kept["losses"] == weak["losses"]

@@ -137,7 +137,9 @@ def test_cosine_is_that_of_the_angle_and_zero_where_there_is_none():
 
 @pytest.mark.parametrize(("name", "least"), [("bfloat16", 0.98), ("float16", 0.98), ("float32", 1)])
 def test_gradients_in_low_formats_agree_with_those_in_float32(tiny_engine, name, least):
-    stylizer = Stylizer(StyleTransferConfig(precision="float32"), engine=tiny_engine)
+    # To a network that has learned nothing all places are nearly alike: what is left is rounding.
+    config = StyleTransferConfig(precision="float32", structure_weight=0.0)
+    stylizer = Stylizer(config, engine=tiny_engine)
     assert stylizer._agreement(name) >= least - 1e-6
 
 

@@ -189,7 +189,8 @@ def test_a_region_without_any_weight_adds_nothing_and_stays_finite(rng):
 
 def test_content_and_total_variation_know_no_regions(rng):
     layers = {"content_layers": (LAYER,), "style_layers": (LAYER,), "style_layer_weights": ()}
-    objective = build_objective(StyleTransferConfig(**layers), {})
+    alone = {"focus_weight": 0.0, "structure_weight": 0.0}
+    objective = build_objective(StyleTransferConfig(**layers, **alone), {})
     maps, _, targets = regional(rng, objective, ["image", LAYER], 2)
     targets.of_terms["content"] = {LAYER: tf.constant(rng.uniform(size=maps[LAYER].shape))}
     regions = objective(maps, targets)

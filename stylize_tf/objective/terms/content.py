@@ -30,7 +30,7 @@ class Content(Term):
 
     def sums(self, part: Part) -> Mean:
         """Of the squared differences; for "half_sum" the total is that of a picture."""
-        difference = full(part.features) - full(_at_size_of(part.features, part.target))
+        difference = full(part.features) - full(at_size_of(part.features, part.target))
         squares = Mean.of(tf.square(difference / part.unit))
         pictures = tf.cast(tf.shape(difference)[0], difference.dtype)
         return squares if self.form == "mean" else squares._replace(total=squares.total / pictures)
@@ -40,7 +40,8 @@ class Content(Term):
         return squares.total / (squares.count if self.form == "mean" else 2)
 
 
-def _at_size_of(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+def at_size_of(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """A target, which may be of another size, at the size of a map: `[N, h, w, C]`."""
     size = tf.shape(features)[1:3]
     same = tf.reduce_all(tf.equal(size, tf.shape(target)[1:3]))
     target = full(target)

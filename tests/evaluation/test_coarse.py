@@ -1,0 +1,41 @@
+"""A picture and what it is from afar: value and gradient of both."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stylize_tf.evaluation.coarse import seen_from_afar, with_coarse
+from stylize_tf.objective.areas import Shrinking
+from stylize_tf.objective.targets import Targets
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((384, 512), (96, 128)),
+        ((240, 320), (60, 80)),
+        ((240, 316), None),  # Of 79 pixels there is too little to see.
+        ((60, 512), None),  # And of 15 the network sees nothing.
+    ],
+)
+def test_a_quarter_of_the_sides_is_seen_if_that_is_large_enough(size, expected):
+    assert seen_from_afar(*size, smallest=16) == expected
+
+
+def test_value_and_gradient_are_those_of_the_sum(rng):
+    image = tf.constant(rng.uniform(size=(1, 12, 8, 3)), tf.float32)
+    shrinking = Shrinking.of((12, 8), (3, 2))
+    near, far = (Targets({}, {"style": weight}) for weight in (1.0, 0.25))
+
+    def of(image, targets):
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            loss = targets.weights["style"] * tf.reduce_sum(image**3)
+        return {"style": loss}, tape.gradient(loss, image)
+
+    losses, gradient = with_coarse(of, shrinking, far)(image, near)
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        expected = tf.reduce_sum(image**3) + 0.25 * tf.reduce_sum(shrinking(image) ** 3)
+    np.testing.assert_allclose(losses["style"], expected, rtol=1e-5)
+    np.testing.assert_allclose(gradient, tape.gradient(expected, image), rtol=1e-5)
