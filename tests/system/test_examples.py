@@ -1,5 +1,6 @@
-"""The two pictures in `examples/` and the script that draws them."""
+"""The pictures in `examples/`, and the script that draws some of them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +88,16 @@ def test_sky_is_where_the_photograph_shows_it():
     rows, left = slice(100, 250), slice(20, 80)
     is_sky = mask[rows, left] > 0.5
     assert photograph[rows, left][is_sky].mean() > 2 * photograph[rows, left][~is_sky].mean()
+
+
+def test_source_and_license_of_every_picture_are_told_and_it_is_small():
+    folder = Path(make_examples.__file__).parent
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*`) \|.*\|.*\|.*\|$", text, re.MULTILINE)
+    told = sorted(name for row in rows for name in re.findall(r"`(.*?)`", row))
+    assert told == sorted(path.name for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
+    generated = set(re.findall(r"`(.*?)`", rows[0]))
+    for name in set(told) - generated:
+        assert (folder / name).stat().st_size < 80_000, name
+        with Image.open(folder / name) as picture:
+            assert max(picture.size) <= 512, name
