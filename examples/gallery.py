@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "examples" / "gallery"
 PAIR = ("--content", "examples/content.jpg", "--style", "examples/style.jpg")
 DOTS = "--style examples/dots.jpg"
-WIDTHS = {"compare": 900, "overlay": 640}
+WIDTHS = {"compare": 900, "overlay": 640, "portrait": 512}
 WIDTHS |= dict.fromkeys(("sheet", "walk", "sizes", "matches", "spaces", "feathers"), 900)
-"""Of pictures of several parts, in pixels; others keep the size they are made in."""
+"""Of pictures that are shown alone, in pixels; others keep the size they are made in."""
 
 SIZE = 384
 """Long side of the pictures where the command says nothing of it."""
@@ -35,15 +35,28 @@ class Shown(NamedTuple):
 
     Attributes:
         name: of its file, without the extension.
-        flags: after those of the example pair.
+        flags: after those of the pair.
         text: what it shows.
         beside: flag that names the file which is shown in place of the picture.
+        pair: flags of photograph and painting; of another pair than the example README shows them.
     """
 
     name: str
     flags: str
     text: str
     beside: str = ""
+    pair: tuple[str, ...] = PAIR
+
+    @property
+    def told(self) -> str:
+        """Flags that README names under the picture."""
+        flags = (*(() if self.pair == PAIR else self.pair), self.flags)
+        return " ".join(filter(None, flags))
+
+
+def _pair(content: str, style: str) -> tuple[str, ...]:
+    """Flags of photograph and painting, by the names of their files in `examples/`."""
+    return ("--content", f"examples/{content}.jpg", "--style", f"examples/{style}.jpg")
 
 
 GROUPS: dict[str, tuple[Shown, ...]] = {
@@ -52,6 +65,17 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
         Shown("strength_one", "", "the default"),
         Shown("strength_more", "--strength 1.5", "nearer to the painting"),
         Shown("sizes", "--sheet size=256,384,512", "the same look at every size"),
+    ),
+    "People, an animal, a street": (
+        Shown("child", "", "a child and a bear", pair=_pair("child", "style")),
+        Shown("horse", "", "a horse and its rider", pair=_pair("horse", "harvesters")),
+        Shown("street", "", "a street", pair=_pair("street", "glass")),
+        Shown(
+            "portrait",
+            "--size 512",
+            "a portrait at the default size",
+            pair=_pair("astronaut", "harvesters"),
+        ),
     ),
     "Whose strokes": (
         Shown("fine", "--style_scale .5", "the same painting at half the size"),
@@ -127,7 +151,7 @@ def path_of(shown: Shown) -> Path:
 def make(shown: Shown) -> None:
     """Runs the command and keeps its picture."""
     flags = shown.flags.replace("'", "").split()
-    of_its_own = "--sheet" in flags or shown.name == FIRST
+    of_its_own = "--sheet" in flags or "--size" in flags or shown.name == FIRST
     size = [] if of_its_own else ["--size", str(SIZE)]
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder, "picture.png")
@@ -137,7 +161,7 @@ def make(shown: Shown) -> None:
             flags[place] = str(shown_file)
         else:
             shown_file = picture
-        command = [sys.executable, "main.py", "--quiet", *PAIR, *size, *flags]
+        command = [sys.executable, "main.py", "--quiet", *shown.pair, *size, *flags]
         subprocess.run([*command, "--output", str(picture)], cwd=ROOT, check=True)
         target = path_of(shown)
         if target.suffix == ".webp":
@@ -158,7 +182,7 @@ def markdown() -> str:
         lines += [f"### {group}", ""]
         for row in _rows(pictures):
             images = [f"![{x.text}](examples/gallery/{path_of(x).name})" for x in row]
-            flags = [f"`{x.flags}`: {x.text}" if x.flags else x.text for x in row]
+            flags = [f"`{x.told}`: {x.text}" if x.told else x.text for x in row]
             lines += [
                 "| " * len(row) + "|",
                 "|---" * len(row) + "|",
@@ -170,7 +194,7 @@ def markdown() -> str:
 
 
 def _rows(pictures: tuple[Shown, ...]) -> list[tuple[Shown, ...]]:
-    """Up to three beside each other; those of several parts alone, after the others."""
+    """Up to three beside each other; wide ones alone, after the others."""
     narrow = [x for x in pictures if not _is_wide(x)]
     rows = [tuple(narrow[start : start + 3]) for start in range(0, len(narrow), 3)]
     return rows + [(x,) for x in pictures if _is_wide(x)]
@@ -196,7 +220,7 @@ def main() -> None:
         parser.error(f"there is no {', '.join(sorted(unknown))} in the gallery.")
     for shown in pictures:
         if not arguments.names or shown.name in arguments.names:
-            print(shown.name, shown.flags, flush=True)
+            print(shown.name, shown.told, flush=True)
             make(shown)
 
 

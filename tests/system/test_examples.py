@@ -1,4 +1,4 @@
-"""The pictures in `examples/`, and the script that draws some of them."""
+"""The pictures in `examples/`, the script that draws some, and that which paints the gallery."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from examples import make_examples
+from examples import gallery, make_examples
 
 SMALL = (96, 72)
 PICTURES = [
@@ -101,3 +101,27 @@ def test_source_and_license_of_every_picture_are_told_and_it_is_small():
         assert (folder / name).stat().st_size < 80_000, name
         with Image.open(folder / name) as picture:
             assert max(picture.size) <= 512, name
+
+
+def test_gallery_paints_the_pair_and_the_size_that_it_names_under_a_picture(monkeypatch, tmp_path):
+    commands = []
+
+    def run(command, cwd, check):
+        commands.append(command)
+        Image.new("RGB", (8, 6)).save(command[command.index("--output") + 1])
+
+    monkeypatch.setattr(gallery.subprocess, "run", run)
+    monkeypatch.setattr(gallery, "FOLDER", tmp_path)
+    shown = {x.name: x for group in gallery.GROUPS.values() for x in group}
+    for name in ("portrait", "street", "fine"):
+        gallery.make(shown[name])
+    given = [" ".join(command[3 : command.index("--output")]) for command in commands]
+    portrait = "--content examples/astronaut.jpg --style examples/harvesters.jpg --size 512"
+    street = "--content examples/street.jpg --style examples/glass.jpg"
+    example = "--content examples/content.jpg --style examples/style.jpg"
+    assert given == [portrait, f"{street} --size 384", f"{example} --size 384 --style_scale .5"]
+    assert shown["portrait"].told == portrait
+    assert shown["street"].told == street
+    assert shown["fine"].told == "--style_scale .5"
+    for picture in shown.values():
+        assert all((gallery.ROOT / path).exists() for path in picture.pair[1::2]), picture.name
