@@ -142,7 +142,8 @@ def test_a_time_budget_is_of_all_that_one_picture_takes(monkeypatch):
         assert plan_of(config, options, items, [(1000, 1500)] * 2).seconds > budget
 
 
-def test_after_a_real_run_the_seconds_are_no_guess(real_stylize, folder, capsys):
+def test_after_a_real_run_the_seconds_are_no_guess(real_stylize, folder, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))  # Other tests may have painted.
     flags = (*INPUTS, *SHORT, "--output=out.png", "--quiet")
     assert real_stylize(*flags) == 0
     capsys.readouterr()
