@@ -15,7 +15,7 @@ OPPONENT = ((0.30, 0.59, 0.11), (0.80, -1.00, 0.20), (0.35, 0.45, -0.80))
 corners of sRGB, which is close enough to compare by and has no infinite slopes."""
 
 NEAREST = 1e-5
-"""Added to squared differences, whose root has no slope at 0: a third of a grey level."""
+"""Added to squared differences, whose root has no finite slope at 0: under a grey level."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
