@@ -155,6 +155,7 @@ def real_stylize(folder, tiny_engine, monkeypatch):
 
     def make(config, found):
         tiny_engine.paintings = Newest(16)
+        tiny_engine.samples = {}  # Of other tests, which would be written as this run's rates.
         return Stylizer(config, engine=tiny_engine)
 
     monkeypatch.setattr(weights, "find", lambda *arguments, **options: WEIGHTS)
