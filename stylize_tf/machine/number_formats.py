@@ -19,8 +19,8 @@ AGREEMENT = 0.98
 _FASTER, _HOPELESS = 0.75, 2.0
 """Times that a format takes of those of float32, to be taken, and not to be measured on."""
 
-_FEWEST = 3
-"""Rounds that every format takes part in."""
+_FEWEST, _HOPELESS_AT_ONCE = 3, 10.0
+"""Rounds that every format takes part in; one that takes so many times as long has a single one."""
 
 _measuring = threading.Lock()
 """Other threads would be in the way."""
@@ -42,13 +42,14 @@ def fastest(agreement: Callable[[str], float]) -> str:
 def faster_formats(device: str) -> tuple[str, ...]:
     """The formats in which convolutions take less than 3/4 of the time of float32, fastest first.
 
-    Measured once a process and device, on a convolution like those of VGG's third block, in about a
-    quarter of a second. The choice decides the pixels, so it must not hang on what else runs: the
-    formats take turns, so that it hits them alike, a format is as slow as the shortest of its times
-    or the median of its ratios say, whichever is less, and the margin is wide. Processors with
-    bfloat16 instructions are near one half, busy or not; formats that are emulated are slower than
-    float32. A convolution and not a step of the whole network, because that would have to be traced
-    in formats that are not taken.
+    Measured once a process and device, on a convolution like those of VGG's third block and its
+    gradient, in about half a second: where bfloat16 is emulated, a convolution can be as fast as in
+    float32, and its gradient take twenty times as long. The choice decides the pixels, so it must
+    not hang on what else runs: the formats take turns, so that it hits them alike, a format is as
+    slow as the shortest of its times or the median of its ratios say, whichever is less, and the
+    margin is wide. Processors with bfloat16 instructions are near one half, busy or not. A
+    convolution and not a step of the whole network, because that would have to be traced in formats
+    that are not taken.
 
     Args:
         device: its name, on which TensorFlow works now.
@@ -70,19 +71,26 @@ def _convolution_seconds(formats: Sequence[str], rounds: int = 20) -> dict[str, 
     convolutions = {}
     for name in formats:
         features, kernel = tf.ones([1, 48, 48, 256], name), tf.ones([3, 3, 256, 256], name)
-        convolve = tf.function(lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "SAME")[0, 0, 0, 0])
-        convolutions[name] = functools.partial(convolve, features, kernel)
+        convolutions[name] = functools.partial(_there_and_back, features, kernel)
         convolutions[name]()
     seconds: dict[str, list[float]] = {name: [] for name in formats}
     for _ in range(rounds):
         for name, convolve in convolutions.items():
             own, first = seconds[name], seconds[formats[0]]
-            if len(own) >= _FEWEST and min(own) > _HOPELESS * min(first):
+            hopeless = _HOPELESS if len(own) >= _FEWEST else _HOPELESS_AT_ONCE
+            if own and min(own) > hopeless * min(first):
                 continue
             start = time.perf_counter()
             convolve().numpy()
             own.append(time.perf_counter() - start)
     return seconds
+
+
+@tf.function
+def _there_and_back(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Something that wants a convolution, and its gradient by what it is of."""
+    y = tf.nn.conv2d(x, kernel, 1, "SAME")
+    return tf.nn.conv2d_transpose(y, kernel, tf.shape(x), 1, "SAME")[0, 0, 0, 0]
 
 
 def cosine(a: tf.Tensor, b: tf.Tensor) -> float:
