@@ -68,8 +68,8 @@ class StyleTransferConfig(PictureConfig):
     )
     coarse_style_weight: float = weight(
         0.08,
-        "Weight of the style seen from afar, at a quarter of the size, times `style_weight`: "
-        "higher gives more of the painting's great forms.",
+        "Weight of the style seen from afar, at a quarter of the size or 96 pixels, times "
+        "`style_weight`: higher gives more of the painting's great forms.",
         needs={"style_weight": ()},
     )
     patch_weight: float = weight(

@@ -2,7 +2,7 @@
 
 Judged at its own size alone, a picture forgets at the large stages what the small ones gave it: the
 statistics of its smaller selves drift from the painting's. A quarter of the sides is a sixteenth of
-the pixels, so to look at that, too, at every step, costs little.
+the pixels, so to look at that, too, at every step, costs little; small pictures are brought to 96.
 """
 
 from __future__ import annotations
@@ -13,21 +13,27 @@ from stylize_tf.objective.areas import Shrinking
 from stylize_tf.objective.targets import Losses, Targets, ValueAndGradient
 
 SHRUNK = 4
-"""Sides of the picture over those of what is looked at from afar."""
+"""Sides of a picture over those of what is looked at from afar."""
 
-SMALLEST_SIDE = 80
+SMALLEST_SIDE = 96
 """Long side in pixels of what says enough from afar: deep maps of less have hardly a position."""
+
+LEAST_SHRUNK = 2
+"""How much smaller it is at least; where there is less room it says nothing new."""
 
 
 def seen_from_afar(height: int, width: int, smallest: int) -> tuple[int, int] | None:
     """Height and width of a picture from afar; None where there is too little to see.
 
+    It is shrunk by `SHRUNK`, or by less where `SMALLEST_SIDE` asks for more.
+
     Args:
         height, width: of the picture, in pixels.
         smallest: shortest side that the network takes.
     """
-    size = round(height / SHRUNK), round(width / SHRUNK)
-    return size if max(size) >= SMALLEST_SIDE and min(size) >= smallest else None
+    shrunk = min(SHRUNK, max(height, width) / SMALLEST_SIDE)
+    size = round(height / shrunk), round(width / shrunk)
+    return size if shrunk >= LEAST_SHRUNK and min(size) >= smallest else None
 
 
 def with_coarse(
