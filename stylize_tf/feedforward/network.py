@@ -1,0 +1,185 @@
+"""The network that paints a picture at once, in one of several styles or a blend of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+from stylize_tf.errors import ConfigError
+from stylize_tf.feedforward.layers import ConditionalInstanceNormalization, Enlarged, ReflectPadding
+
+MARGIN = 8
+"""Pixels that are mirrored beyond each border, painted and cut away: what is seen on one side only
+is not painted as well. Of a size that four does not divide, three of them make up for the rest."""
+
+SMALLEST_SIDE = 16
+"""Pixels of a side of the smallest picture: mirrored positions are there in every map."""
+
+Style = str | int | Mapping[str, float] | Sequence[float] | None
+"""A style by its name or number, or how much of each; None is the first."""
+
+
+@keras.saving.register_keras_serializable(package="stylize_tf")
+class Network(keras.Model):
+    """Paints pictures in the manner of the paintings that it was trained with.
+
+        network = keras.saving.load_model("network.keras")
+        picture = network(photograph[np.newaxis], style="starry_night")
+
+    The architecture is that of Johnson, Alahi & Fei-Fei (2016), "Perceptual Losses for Real-Time
+    Style Transfer and Super-Resolution", with the normalization of Dumoulin et al. (2017), see
+    `ConditionalInstanceNormalization`. We differ in that
+
+    - maps are halved by convolutions of 4x4, under which every position counts alike, and enlarged
+      by `Enlarged`: neither leaves a grid;
+    - borders are mirrored everywhere, and painted `MARGIN` pixels beyond, which are cut away;
+    - the output is a sigmoid, so that colors are in range without being cut.
+
+    Args:
+        styles: their names.
+        width: .25 for phones, .5, or 1; 32 times that are the channels at full size.
+        blocks: residual blocks at a quarter of the sides.
+        options: those of `keras.Model`.
+
+    Raises:
+        ConfigError: if there are no styles, or two of one name.
+    """
+
+    def __init__(self, styles: Sequence[str], width: float = 0.5, blocks: int = 5, **options: Any):
+        super().__init__(**options)
+        if not styles or len(set(styles)) < len(styles):
+            raise ConfigError(
+                f"`styles` must be names, at least one and each of one style; got {list(styles)!r}."
+            )
+        self.styles = tuple(styles)
+        self.width = width
+        self.blocks = blocks
+        self.graph = _graph(len(self.styles), round(32 * width), blocks)
+
+    def call(self, image: Any, style: Style | tf.Tensor = None) -> Any:
+        """The painted pictures.
+
+        Args:
+            image: float, RGB in [0, 1], `[N, H, W, 3]`, no side below `SMALLEST_SIDE`.
+            style: one for all of them, or a tensor `[N, S]`, how much of each style; blends add up
+                to 1.
+
+        Returns:
+            As `image`: same shape, in [0, 1].
+
+        Raises:
+            ConfigError: if there is no such style.
+        """
+        if isinstance(style, (tf.Tensor, keras.KerasTensor)):
+            return self.graph([image, style])
+        blend = ops.convert_to_tensor(self.blend(style)[np.newaxis])
+        return self.graph([image, ops.tile(blend, [ops.shape(image)[0], 1])])
+
+    def blend(self, style: Style) -> np.ndarray:
+        """How much of each style that is: float32, `[S]`, adding up to 1.
+
+        Raises:
+            ConfigError: if there is no such style, or shares are no shares.
+        """
+        shares = np.zeros(len(self.styles), np.float32)
+        if style is None or isinstance(style, (str, int)):
+            shares[0 if style is None else self._number(style)] = 1.0
+            return shares
+        if isinstance(style, Mapping):
+            for name, share in style.items():
+                shares[self._number(name)] += share
+        elif len(style) == len(shares):
+            shares[:] = style
+        else:
+            raise ConfigError(
+                f"`style` must have a share for each of {len(shares)} styles; got {list(style)!r}."
+            )
+        if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
+            raise ConfigError(
+                f"`style` must have shares of at least 0, one of them more; got {style!r}."
+            )
+        return shares / shares.sum()
+
+    def _number(self, style: str | int) -> int:
+        if isinstance(style, str) and style in self.styles:
+            return self.styles.index(style)
+        if isinstance(style, int) and 0 <= style < len(self.styles):
+            return style
+        raise ConfigError(
+            f"`style` must be one of {', '.join(self.styles)}, or a number below "
+            f"{len(self.styles)}; got {style!r}."
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build it again."""
+        own = {"styles": list(self.styles), "width": self.width, "blocks": self.blocks}
+        return {**super().get_config(), **own}
+
+
+def _graph(styles: int, channels: int, blocks: int) -> keras.Model:
+    """From images `[N, H, W, 3]` and blends `[N, styles]` to painted images."""
+    image = keras.Input([None, None, 3], name="image")
+    blend = keras.Input([styles], name="blend")
+
+    def convolved(x: Any, count: int, size: int, name: str, stride: int = 1) -> Any:
+        x = ReflectPadding((size - 1) // 2, name=f"{name}_padding")(x)
+        return layers.Conv2D(count, size, stride, use_bias=False, name=name)(x)
+
+    def normalized(x: Any, name: str) -> Any:
+        return ConditionalInstanceNormalization(styles, name=f"{name}_norm")([x, blend])
+
+    def activated(x: Any, name: str) -> Any:
+        return layers.ReLU(name=f"{name}_relu")(normalized(x, name))
+
+    x = ReflectPadding(MARGIN, name="margin")(image)
+    x = activated(convolved(x, channels, 9, "first"), "first")
+    for number in (1, 2):
+        name = f"down{number}"
+        x = activated(convolved(x, channels * 2**number, 4, name, stride=2), name)
+    for number in range(1, blocks + 1):
+        name = f"block{number}"
+        y = activated(convolved(x, channels * 4, 3, f"{name}_conv1"), f"{name}_conv1")
+        y = normalized(convolved(y, channels * 4, 3, f"{name}_conv2"), f"{name}_conv2")
+        x = layers.Add(name=f"{name}_sum")([x, y])
+    for number in (1, 2):
+        name = f"up{number}"
+        x = Enlarged(name=f"{name}_enlarged")(x)
+        x = activated(convolved(x, channels * 4 // 2**number, 3, name), name)
+    x = ReflectPadding(4, name="last_padding")(x)
+    x = layers.Conv2D(3, 9, name="last")(x)
+    x = layers.Activation("sigmoid", name="color")(x)
+    return keras.Model([image, blend], Cut(MARGIN, name="cut")([x, image]), name="graph")
+
+
+@keras.saving.register_keras_serializable(package="stylize_tf")
+class Cut(layers.Layer):
+    """What of a map is within a margin, of the size of another.
+
+    Args:
+        margin: positions at the top and at the left.
+    """
+
+    def __init__(self, margin: int, **options: Any):
+        super().__init__(**options)
+        self.margin = margin
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """Of `[N, H, W, C]` the part that is as high and wide as the other, `[N, h, w, ...]`."""
+        x, other = inputs
+        shape = ops.shape(other)
+        first = self.margin
+        return x[:, first : first + shape[1], first : first + shape[2]]
+
+    def compute_output_shape(self, shapes: Sequence[Sequence[int | None]]) -> Any:
+        """The shape of what `call` gives back."""
+        (batch, _, _, channels), (_, height, width, _) = shapes
+        return batch, height, width, channels
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build it again."""
+        return {**super().get_config(), "margin": self.margin}

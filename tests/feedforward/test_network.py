@@ -1,0 +1,137 @@
+"""The network that paints at once: sizes, styles, borders, files."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stylize_tf.errors import ConfigError
+from stylize_tf.feedforward.layers import EPSILON, ConditionalInstanceNormalization, Enlarged
+from stylize_tf.feedforward.network import Network
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Of three styles that differ."""
+    keras.utils.set_random_seed(0)
+    network = Network(["a", "b", "c"], width=0.125, blocks=2)
+    for layer in network.graph.layers:
+        if isinstance(layer, ConditionalInstanceNormalization):
+            for weight in (layer.scale, layer.offset):
+                weight.assign_add(keras.random.normal(weight.shape, stddev=0.3))
+    return network
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 31), (18, 50), (35, 20), (64, 48)], ids=str)
+def test_any_size_is_painted_at_that_size_in_range(network, rng, size):
+    image = tf.constant(rng.uniform(size=(2, *size, 3)), tf.float32)
+    painted = network(image).numpy()
+    assert painted.shape == image.shape
+    assert 0 <= painted.min() < painted.max() <= 1
+
+
+def test_pictures_of_a_batch_do_not_see_each_other(network, rng):
+    images = tf.constant(rng.uniform(size=(3, 24, 20, 3)), tf.float32)
+    together = network(images, style="b")
+    for number in range(3):
+        np.testing.assert_allclose(
+            together[number], network(images[number : number + 1], style="b")[0], atol=2e-6
+        )
+
+
+def test_a_style_is_named_numbered_or_shared(network, rng):
+    image = tf.constant(rng.uniform(size=(1, 20, 20, 3)), tf.float32)
+    expected = network(image, style="b")
+    for same in (1, {"b": 2.0}, [0, 3, 0], tf.constant([[0.0, 1.0, 0.0]])):
+        np.testing.assert_allclose(network(image, style=same), expected, atol=1e-6)
+    assert np.abs(network(image) - expected).max() > 0.01
+    np.testing.assert_array_equal(network(image), network(image, style="a"))
+
+
+def test_every_picture_of_a_batch_may_have_a_blend_of_its_own(network, rng):
+    image = tf.constant(rng.uniform(size=(1, 20, 20, 3)), tf.float32)
+    blends = tf.constant([[1.0, 0.0, 0.0], [0.5, 0.25, 0.25]])
+    both = network(tf.repeat(image, 2, axis=0), style=blends)
+    np.testing.assert_allclose(both[0], network(image, style="a")[0], atol=2e-6)
+    mix = network(image, style={"a": 2, "b": 1, "c": 1})
+    np.testing.assert_allclose(both[1], mix[0], atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("style", "told"),
+    [
+        ("d", "one of a, b, c, or a number below 3; got 'd'"),
+        (3, "got 3"),
+        ({"d": 1.0}, "got 'd'"),
+        ([1.0, 0.0], "share for each of 3"),
+        ([0.0, 0.0, 0.0], "one of them more"),
+        ([1.0, -1.0, 1.0], "at least 0"),
+        ([1.0, float("nan"), 1.0], "at least 0"),
+    ],
+    ids=str,
+)
+def test_a_style_that_is_none_is_refused(network, style, told):
+    with pytest.raises(ConfigError, match=told):
+        network.blend(style)
+
+
+@pytest.mark.parametrize("styles", [[], ["a", "a"]])
+def test_styles_have_names_of_their_own(styles):
+    with pytest.raises(ConfigError, match=r"`styles` must be names"):
+        Network(styles, width=0.125, blocks=1)
+
+
+def test_a_file_of_keras_holds_all_of_it(network, rng, tmp_path):
+    image = tf.constant(rng.uniform(size=(1, 20, 28, 3)), tf.float32)
+    network.save(tmp_path / "network.keras")
+    again = keras.saving.load_model(tmp_path / "network.keras")
+    assert again.styles == ("a", "b", "c")
+    np.testing.assert_array_equal(again(image, style="c"), network(image, style="c"))
+
+
+def test_it_works_in_a_dataset_and_within_another_model(network, rng):
+    images = rng.uniform(size=(3, 1, 20, 24, 3)).astype(np.float32)
+    painted = [*tf.data.Dataset.from_tensor_slices(images).map(network)]
+    np.testing.assert_allclose(painted[2], network(images[2]), atol=1e-6)
+    inputs = keras.Input([None, None, 3])
+    model = keras.Model(inputs, 1 - network(inputs, style="b"))
+    np.testing.assert_allclose(model(images[0]), 1 - network(images[0], style="b"), atol=1e-6)
+
+
+def test_normalization_is_that_of_the_formula(rng):
+    layer = ConditionalInstanceNormalization(2)
+    features = rng.normal(2, 3, size=(2, 5, 4, 3)).astype(np.float32)
+    blend = np.float32([[1, 0], [0.25, 0.75]])
+    layer.build([features.shape, blend.shape])
+    scale, offset = rng.normal(size=(2, 2, 3)).astype(np.float32)
+    layer.scale.assign(scale)
+    layer.offset.assign(offset)
+    actual = layer([features, blend])
+    for picture, shares, x in zip(actual, blend, features, strict=True):
+        flat = x.reshape(-1, 3)
+        normalized = (flat - flat.mean(0)) / np.sqrt(flat.var(0) + EPSILON)
+        expected = normalized * (shares @ scale) + shares @ offset
+        np.testing.assert_allclose(picture.numpy().reshape(-1, 3), expected, atol=1e-5)
+
+
+def test_enlarging_keeps_even_maps_even_and_means_as_they_are(rng):
+    x = rng.normal(size=(1, 6, 4, 2)).astype(np.float32)
+    larger = Enlarged()(x).numpy()
+    assert larger.shape == (1, 12, 8, 2)
+    # Half-way between two positions lie a quarter and three quarters.
+    np.testing.assert_allclose(
+        larger[0, 1, 1],
+        [
+            0.0625 * x[0, 1, 1, c]
+            + 0.1875 * (x[0, 0, 1, c] + x[0, 1, 0, c])
+            + 0.5625 * x[0, 0, 0, c]
+            for c in range(2)
+        ],
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(Enlarged()(np.ones_like(x)), 1, atol=1e-6)
+
+
+def test_an_even_picture_is_painted_evenly_to_its_borders(network):
+    painted = network(tf.fill([1, 40, 56, 3], 0.4)).numpy()
+    assert np.ptp(painted, axis=(1, 2)).max() < 1e-5
