@@ -30,7 +30,7 @@ TABLE = {
         "config errors machine images network objective optimizers evaluation control"
         " | tensorflow keras numpy"
     ),
-    "feedforward": "errors | tensorflow keras numpy",
+    "feedforward": "config errors images machine objective | tensorflow keras numpy",
     "integrations": "config errors iterative machine | tensorflow numpy",
     "jobs": (
         "config errors machine images network evaluation control iterative integrations | numpy PIL"

@@ -1,0 +1,62 @@
+"""How a network that paints at once is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from stylize_tf.config.fields import Configuration, option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Configuration):
+    """All options of a training; a run with equal ones gives equal networks."""
+
+    width: float = option(
+        0.5,
+        "Channels of the network: .25 for phones, .5, or 1; twice as many take thrice as long.",
+        limits=(0.125, 2.0),
+        section="The network",
+    )
+    steps: int = option(
+        3000,
+        "Steps, each of `batch` photographs.",
+        limits=(1, 10_000_000),
+        section="The training",
+    )
+    batch: int = option(2, "Photographs of a step.", limits=(1, 1024))
+    crop: int = option(
+        256,
+        "Pixels of the sides of what is cut from photographs, at random places and scales.",
+        limits=(32, 2048),
+    )
+    draft_share: float = option(
+        0.3,
+        "Share of the steps, the first ones, with crops of half that size: four times as fast.",
+        limits=(0.0, 1.0),
+    )
+    style_size: int = option(
+        512,
+        "Long side in pixels of the paintings: in a crop of `crop` pixels strokes are as large as "
+        "in a picture of this size.",
+        limits=(32, 4096),
+    )
+    content_factor: float = option(
+        4.0,
+        "Factor of the content's weight, over that with which pictures are optimized.",
+        limits=(0.0, 1000.0),
+    )
+    noise: float = option(
+        1.0,
+        "Grey levels of noise on photographs that are painted, so that a network does not paint "
+        "noise.",
+        limits=(0.0, 64.0),
+    )
+    learning_rate: float = option(
+        1e-3, "Of Adam, at its height; it ends at 0 along a cosine.", limits=(1e-7, 1.0)
+    )
+    averaging: float = option(
+        0.995,
+        "The network is the average of those of the steps; this is the share of the one before.",
+        limits=(0.0, 0.99999),
+    )
+    seed: int = option(0, "Of the first weights and of the crops.", limits=(0, 2**31 - 1))

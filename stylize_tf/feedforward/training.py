@@ -1,0 +1,194 @@
+"""Training of a network by the objective with which pictures are optimized."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.config.training import TrainingConfig
+from stylize_tf.feedforward.network import Network
+from stylize_tf.feedforward.photographs import Photographs
+from stylize_tf.images import image_io
+from stylize_tf.objective.balance import balanced_weights
+from stylize_tf.objective.objective import Objective
+from stylize_tf.objective.targets import Losses, OfTerms, Targets
+from stylize_tf.objective.term import WHOLE_WEIGHT_SIDE
+
+LARGEST_GRADIENT = 1.0
+"""Norm to which the gradient of a step is brought, if it is larger."""
+
+
+def objective_config(config: TrainingConfig) -> StyleTransferConfig:
+    """With what pictures of a network are judged while it is trained.
+
+    That of the optimizer but for block5_conv1, which a crop has a few positions of, and with the
+    content's weight times `config.content_factor`.
+    """
+    default = StyleTransferConfig()
+    return default.replace(
+        style_layers=tuple(x for x in default.style_layers if not x.startswith("block5")),
+        style_layer_weights=(),
+        content_weight=default.content_weight * config.content_factor,
+    )
+
+
+class Progress(NamedTuple):
+    """Where a training stands after a step.
+
+    Attributes:
+        step: how many are done.
+        steps: how many there are.
+        losses: of the step, by term; not finite where it was left out.
+        left_out: steps so far whose gradient was not finite.
+    """
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    left_out: int
+
+
+class Style(NamedTuple):
+    """What a network is to paint like: targets, and how much they count, as for `Targets`."""
+
+    targets: OfTerms
+    weights: Losses
+
+
+class Trainer:
+    """Trains a network to paint photographs in the manner of paintings.
+
+    Johnson et al. (2016), by our objective: statistics of the painted crop against those of the
+    painting, features against those of the crop, all targets arguments of one compiled step. The
+    weights of terms are those of a picture of 512 pixels.
+
+    Args:
+        config: all options.
+        extractor: from `features.build_extractor`, of all layers of
+        objective: what is minimized, as `objective_config` says.
+        paintings: name of a style -> float32 `[1, H, W, 3]`, RGB in [0, 1].
+        photographs: to paint.
+        start: a network to go on from, of as many styles and the same width.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        extractor: keras.Model,
+        objective: Objective,
+        paintings: Mapping[str, np.ndarray],
+        photographs: Photographs,
+        start: Network | None = None,
+    ):
+        self.config = config
+        self._extract = extractor
+        self._objective = objective
+        self._photographs = photographs
+        keras.utils.set_random_seed(config.seed)
+        self.network = Network(list(paintings), config.width)
+        if start is not None:
+            self.network.set_weights(start.get_weights())
+        self.average = [tf.Variable(x) for x in self.network.trainable_variables]
+        self.optimizer = keras.optimizers.Adam(config.learning_rate)
+        self.optimizer.build(self.network.trainable_variables)
+        self._styles = [self._style(painting) for painting in paintings.values()]
+        self._left_out = 0
+        self._step = tf.function(self._taken, reduce_retracing=False)
+
+    def _style(self, painting: np.ndarray) -> Style:
+        height, width = painting.shape[1:3]
+        scale = min(1.0, self.config.style_size / max(height, width))
+        painting = image_io.resize(painting, round(height * scale), round(width * scale))
+        statistics = self._objective.statistics("style", self._extract(tf.constant(painting)))
+        targets = self._objective.targets([statistics])
+        energies = self._objective.energies(statistics, targets)
+        own = balanced_weights(self._objective, WHOLE_WEIGHT_SIDE, [energies])
+        return Style(targets, own)
+
+    @property
+    def sides(self) -> list[int]:
+        """Sides of the crops of every step."""
+        config = self.config
+        drafts = round(config.draft_share * config.steps)
+        return [config.crop // 2] * drafts + [config.crop] * (config.steps - drafts)
+
+    def steps(self, done: int = 0) -> Iterator[Progress]:
+        """Takes the steps after those that are done, each with the next style in turn."""
+        config = self.config
+        batches = self._photographs.batches(done, self.sides[done:], config.batch)
+        for step, crops in enumerate(batches, done):
+            number = step % len(self._styles)
+            self.optimizer.learning_rate = self.learning_rate(step)
+            noise = np.random.default_rng([config.seed, 1, step]).standard_normal(
+                crops.shape, np.float32
+            )
+            losses = self._step(
+                tf.constant(crops),
+                tf.constant(crops + noise * np.float32(config.noise / 255)),
+                tf.constant(np.eye(len(self._styles), dtype=np.float32)[[number] * len(crops)]),
+                self._styles[number],
+                tf.constant(min(config.averaging, (1 + step) / (10 + step)), tf.float32),
+            )
+            found = {name: float(value) for name, value in losses.items()}
+            self._left_out += not math.isfinite(found.pop("gradient"))
+            yield Progress(step + 1, config.steps, found, self._left_out)
+
+    def learning_rate(self, step: int) -> float:
+        """Along half a cosine from its height to nothing, after a start of up to 50 steps."""
+        config = self.config
+        start = min(1.0, (step + 1) / min(50, config.steps))
+        cosine = (1 + math.cos(math.pi * step / config.steps)) / 2
+        return config.learning_rate * start * cosine
+
+    def averaged(self) -> Network:
+        """A network of the averages of the weights of the steps."""
+        network = Network(self.network.styles, self.network.width, self.network.blocks)
+        for own, mean in zip(network.trainable_variables, self.average, strict=True):
+            own.assign(mean)
+        return network
+
+    def _taken(
+        self,
+        crops: tf.Tensor,
+        inputs: tf.Tensor,
+        blend: tf.Tensor,
+        style: Style,
+        kept: tf.Tensor,
+    ) -> Losses:
+        """One step: the losses before it, and the norm of the gradient."""
+        own = self._objective.statistics("content", self._extract(crops))
+        of_content = self._objective.targets([own])
+        weights = self._weights(style, self._objective.energies(own, of_content))
+        targets = Targets({**style.targets, **of_content}, weights)
+        variables = self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            painted = self.network(inputs, style=blend)
+            losses = self._objective(self._extract(painted), targets)
+            loss = tf.add_n(list(losses.values()))
+        gradients = tape.gradient(loss, variables)
+        gradients, norm = tf.clip_by_global_norm(gradients, LARGEST_GRADIENT)
+
+        def apply() -> tf.Tensor:
+            self.optimizer.apply(gradients, variables)
+            for mean, variable in zip(self.average, variables, strict=True):
+                mean.assign(kept * mean + (1 - kept) * variable)
+            return norm
+
+        # One crop without end in its gradient, and there would be no network any more.
+        tf.cond(tf.math.is_finite(norm), apply, lambda: norm)
+        return {**losses, "gradient": norm}
+
+    def _weights(self, style: Style, energies: Losses) -> Losses:
+        """Those of the style, and of the content's terms in units of this content's energies."""
+        weights = dict(style.weights)
+        for term in self._objective.of("content").terms:
+            if term.smallest_energy is not None:
+                energy = tf.maximum(energies[term.name], term.smallest_energy)
+                weights[term.name] = weights[term.name] / energy
+        return weights

@@ -1,0 +1,100 @@
+"""Training of networks, with a small network in VGG19's place."""
+
+import numpy as np
+import pytest
+
+from stylize_tf.config.training import TrainingConfig
+from stylize_tf.feedforward.photographs import Photographs
+from stylize_tf.feedforward.training import Trainer, objective_config
+from stylize_tf.network.features import build_extractor
+from stylize_tf.objective.balance import build_objective
+
+SMALL = TrainingConfig(
+    width=0.125, steps=12, batch=2, crop=64, draft_share=0.5, style_size=64, averaging=0.5
+)
+
+
+@pytest.fixture
+def make(tiny_network, rng):
+    """A trainer of two styles, with other options."""
+    photographs = Photographs([rng.uniform(size=(70, 90, 3)).astype(np.float32)] * 2)
+    paintings = {
+        name: rng.uniform(low, 1, size=(1, 80, 64, 3)).astype(np.float32)
+        for name, low in (("dark", 0.0), ("light", 0.6))
+    }
+
+    def trainer(start=None, **options):
+        config = SMALL.replace(**options)
+        objective = build_objective(objective_config(config), {})
+        extractor = build_extractor(tiny_network, objective.layers())
+        return Trainer(config, extractor, objective, paintings, photographs, start)
+
+    return trainer
+
+
+def test_losses_fall_and_each_style_is_learned(make):
+    trainer = make(steps=60, learning_rate=0.01)
+    progress = list(trainer.steps())
+    losses = [sum(each.losses.values()) for each in progress]
+    assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:8])
+    assert [each.step for each in progress] == list(range(1, 61))
+    assert set(progress[0].losses) >= {"style", "content", "total_variation"}
+    crops = trainer._photographs.crops(0, 2, 64)
+    dark, light = (trainer.network(crops, style=x).numpy().mean() for x in ("dark", "light"))
+    assert light > dark + 0.05
+
+
+def test_equal_options_give_equal_networks_and_other_seeds_others(make):
+    networks = []
+    for seed in (0, 0, 1):
+        trainer = make(seed=seed, steps=4)
+        list(trainer.steps())
+        networks.append(trainer.averaged().get_weights())
+    for first, second in zip(*networks[:2], strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert np.abs(networks[0][0] - networks[2][0]).max() > 0.01
+
+
+def test_the_average_is_that_of_the_steps(make):
+    trainer = make(steps=3, averaging=0.25)
+    means = [x.numpy() for x in trainer.network.trainable_variables]
+    for step, _ in enumerate(trainer.steps()):
+        kept = min(0.25, (1 + step) / (10 + step))
+        own = [x.numpy() for x in trainer.network.trainable_variables]
+        means = [kept * mean + (1 - kept) * x for mean, x in zip(means, own, strict=True)]
+    averaged = trainer.averaged()
+    for mean, variable in zip(means, averaged.trainable_variables, strict=True):
+        np.testing.assert_allclose(variable, mean, atol=1e-6)
+    assert averaged.styles == ("dark", "light")
+
+
+def test_a_step_without_a_finite_gradient_is_left_out(make, monkeypatch):
+    trainer = make(steps=3)
+    before = trainer.network.get_weights()
+    monkeypatch.setattr(
+        trainer._photographs,
+        "crops",
+        lambda step, count, side: np.full([count, side, side, 3], np.nan, np.float32),
+    )
+    progress = list(trainer.steps())
+    assert [each.left_out for each in progress] == [1, 2, 3]
+    for old, new in zip(before, trainer.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_another_network_is_a_start(make):
+    first = make(steps=2)
+    list(first.steps())
+    second = make(start=first.averaged())
+    for old, new in zip(first.averaged().get_weights(), second.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_crops_are_half_as_large_first_and_the_rate_rises_and_falls(make):
+    trainer = make(steps=200, draft_share=0.3)
+    assert trainer.sides == [32] * 60 + [64] * 140
+    rates = [trainer.learning_rate(step) for step in range(200)]
+    assert np.argmax(rates) == 49
+    assert rates[0] == pytest.approx(1e-3 / 50)
+    assert rates[100] == pytest.approx(5e-4)
+    assert 0 < rates[-1] < 1e-6
