@@ -60,6 +60,7 @@ class Network(keras.Model):
         self.width = width
         self.blocks = blocks
         self.graph = _graph(len(self.styles), round(32 * width), blocks)
+        self.built = True  # All weights are there before the first picture is.
 
     def call(self, image: Any, style: Style | tf.Tensor = None) -> Any:
         """The painted pictures.

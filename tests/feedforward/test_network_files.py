@@ -1,0 +1,116 @@
+"""Files of networks."""
+
+import io
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from stylize_tf.errors import ConfigError, WeightsError
+from stylize_tf.feedforward import network_files
+from stylize_tf.feedforward.network import Network
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(1)
+    return Network(["a", "b"], width=0.125, blocks=1)
+
+
+@pytest.fixture
+def path(network, tmp_path):
+    network_files.save(network, tmp_path / "network.keras")
+    return tmp_path / "network.keras"
+
+
+def changed(path, **files):
+    """The file with some of what it holds replaced; None leaves it out."""
+    with zipfile.ZipFile(path) as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, data in held.items():
+            data = files.get(name.partition(".")[0], data)
+            if data is not None:
+                archive.writestr(name, data)
+    path.write_bytes(target.getvalue())
+
+
+def test_what_is_saved_is_loaded_by_us_and_by_keras(network, path, rng):
+    image = rng.uniform(size=(1, 20, 24, 3)).astype(np.float32)
+    for again in (network_files.load(path), keras.saving.load_model(path)):
+        assert (again.styles, again.width, again.blocks) == (("a", "b"), 0.125, 1)
+        np.testing.assert_array_equal(again(image, style="b"), network(image, style="b"))
+
+
+def test_a_file_of_another_name_is_refused_before_it_is_written(network, tmp_path):
+    with pytest.raises(ConfigError, match=r"`output` must end in \.keras; got 'x\.h5'"):
+        network_files.save(network, "x.h5")
+
+
+def test_a_failed_writing_leaves_the_file_that_was_there(network, path, monkeypatch):
+    before = path.read_bytes()
+
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Network, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        network_files.save(network, path)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(WeightsError, match="is not there"):
+        network_files.load(tmp_path / "none.keras")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_file_that_is_cut_is_refused(path, share):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(WeightsError, match="no network of this program, or not all of one"):
+        network_files.load(path)
+
+
+@pytest.mark.parametrize("part", ["config", "model"])
+def test_a_file_with_a_part_missing_or_changed_is_refused(path, part):
+    for data in (b"{}", None):
+        changed(path, **{part: data})
+        with pytest.raises(WeightsError, match="no network of this program"):
+            network_files.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"styles": []},
+        {"styles": [1]},
+        {"width": 1e9},
+        {"blocks": -1},
+        {"width": "x"},
+        {"blocks": 2},
+    ],
+    ids=str,
+)
+def test_a_network_that_cannot_be_is_refused(path, change):
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    config["config"].update(change)
+    changed(path, config=json.dumps(config))
+    with pytest.raises(WeightsError, match="no network of this program"):
+        network_files.load(path)
+
+
+def test_a_model_of_others_is_refused_and_none_of_it_runs(tmp_path):
+    ran = []
+    inputs = keras.Input([4])
+    outputs = keras.layers.Lambda(lambda x: (ran.append(1), x)[1], output_shape=(4,))(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "other.keras")
+    ran.clear()
+    with pytest.raises(WeightsError, match="it holds a Functional"):
+        network_files.load(tmp_path / "other.keras")
+    assert not ran
