@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -98,7 +98,7 @@ class Trainer:
         self.optimizer = keras.optimizers.Adam(config.learning_rate)
         self.optimizer.build(self.network.trainable_variables)
         self._styles = [self._style(painting) for painting in paintings.values()]
-        self._left_out = 0
+        self._done = self._left_out = 0
         self._step = tf.function(self._taken, reduce_retracing=False)
 
     def _style(self, painting: np.ndarray) -> Style:
@@ -118,11 +118,34 @@ class Trainer:
         drafts = round(config.draft_share * config.steps)
         return [config.crop // 2] * drafts + [config.crop] * (config.steps - drafts)
 
-    def steps(self, done: int = 0) -> Iterator[Progress]:
-        """Takes the steps after those that are done, each with the next style in turn."""
+    def state(self) -> list[np.ndarray]:
+        """All that decides how it goes on: equal states give equal networks."""
+        return [x.numpy() for x in self._variables] + [np.array([self._done, self._left_out])]
+
+    def restore(self, state: Sequence[np.ndarray]) -> None:
+        """Goes on from a `state` of an equal training.
+
+        Raises:
+            ValueError: if it is one of another.
+        """
+        *arrays, numbers = state
+        shapes = [tuple(x.shape) for x in self._variables]
+        if shapes != [x.shape for x in arrays] or numbers.shape != (2,):
+            raise ValueError("its state is not one of this training")
+        for variable, array in zip(self._variables, arrays, strict=True):
+            variable.assign(array)
+        self._done, self._left_out = (int(x) for x in numbers)
+
+    @property
+    def _variables(self) -> list[Any]:
+        return [*self.network.variables, *self.average, *self.optimizer.variables]
+
+    def steps(self) -> Iterator[Progress]:
+        """Takes the steps that are left, each with the next style in turn."""
         config = self.config
-        batches = self._photographs.batches(done, self.sides[done:], config.batch)
-        for step, crops in enumerate(batches, done):
+        sides = self.sides[self._done :]
+        batches = self._photographs.batches(self._done, sides, config.batch)
+        for step, crops in enumerate(batches, self._done):
             number = step % len(self._styles)
             self.optimizer.learning_rate = self.learning_rate(step)
             noise = np.random.default_rng([config.seed, 1, step]).standard_normal(
@@ -137,7 +160,8 @@ class Trainer:
             )
             found = {name: float(value) for name, value in losses.items()}
             self._left_out += not math.isfinite(found.pop("gradient"))
-            yield Progress(step + 1, config.steps, found, self._left_out)
+            self._done = step + 1
+            yield Progress(self._done, config.steps, found, self._left_out)
 
     def learning_rate(self, step: int) -> float:
         """Along half a cosine from its height to nothing, after a start of up to 50 steps."""

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 
 from stylize_tf.config.training import TrainingConfig
+from stylize_tf.feedforward import training_checkpoint
 from stylize_tf.feedforward.photographs import Photographs
 from stylize_tf.feedforward.training import Trainer, objective_config
 from stylize_tf.network.features import build_extractor
 from stylize_tf.objective.balance import build_objective
 
 SMALL = TrainingConfig(
-    width=0.125, steps=12, batch=2, crop=64, draft_share=0.5, style_size=64, averaging=0.5
+    width=0.125, steps=12, batch=2, crop=32, draft_share=0, style_size=64, averaging=0.5
 )
+FEW_TERMS = {"structure_weight": 0, "focus_weight": 0, "patch_weight": 0}
+"""Others take most of the time that it takes to trace a step."""
 
 
 @pytest.fixture
@@ -23,9 +26,9 @@ def make(tiny_network, rng):
         for name, low in (("dark", 0.0), ("light", 0.6))
     }
 
-    def trainer(start=None, **options):
+    def trainer(start=None, terms=FEW_TERMS, **options):
         config = SMALL.replace(**options)
-        objective = build_objective(objective_config(config), {})
+        objective = build_objective(objective_config(config).replace(**terms), {})
         extractor = build_extractor(tiny_network, objective.layers())
         return Trainer(config, extractor, objective, paintings, photographs, start)
 
@@ -33,7 +36,7 @@ def make(tiny_network, rng):
 
 
 def test_losses_fall_and_each_style_is_learned(make):
-    trainer = make(steps=60, learning_rate=0.01)
+    trainer = make(steps=60, learning_rate=0.01, crop=64, draft_share=0.5, terms={})
     progress = list(trainer.steps())
     losses = [sum(each.losses.values()) for each in progress]
     assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:8])
@@ -91,10 +94,41 @@ def test_another_network_is_a_start(make):
 
 
 def test_crops_are_half_as_large_first_and_the_rate_rises_and_falls(make):
-    trainer = make(steps=200, draft_share=0.3)
+    trainer = make(steps=200, crop=64, draft_share=0.3)
     assert trainer.sides == [32] * 60 + [64] * 140
     rates = [trainer.learning_rate(step) for step in range(200)]
     assert np.argmax(rates) == 49
     assert rates[0] == pytest.approx(1e-3 / 50)
     assert rates[100] == pytest.approx(5e-4)
     assert 0 < rates[-1] < 1e-6
+
+
+def test_a_training_that_was_killed_goes_on_to_the_same_network(make, tmp_path):
+    whole = make(steps=6)
+    list(whole.steps())
+    killed = make(steps=6)
+    for progress in killed.steps():
+        if progress.step == 4:
+            training_checkpoint.save(tmp_path / "state", {"steps": 6}, killed.state())
+            break
+    again = make(steps=6)
+    again.restore(training_checkpoint.load(tmp_path / "state", {"steps": 6}))
+    assert [each.step for each in again.steps()] == [5, 6]
+    for one, other in zip(whole.state(), again.state(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_checkpoint_of_another_training_or_cut_is_refused(make, tmp_path):
+    path, state = tmp_path / "state", [np.arange(3), np.ones([2, 2], np.float32)]
+    with pytest.raises(FileNotFoundError):
+        training_checkpoint.load(path, {})
+    training_checkpoint.save(path, {"seed": 1}, state)
+    for one, other in zip(state, training_checkpoint.load(path, {"seed": 1}), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="other options"):
+        training_checkpoint.load(path, {"seed": 2})
+    with pytest.raises(ValueError, match="not one of this training"):
+        make(steps=1).restore(state)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"zip|file"):
+        training_checkpoint.load(path, {"seed": 1})
