@@ -27,14 +27,18 @@ LARGEST_GRADIENT = 1.0
 def objective_config(config: TrainingConfig) -> StyleTransferConfig:
     """With what pictures of a network are judged while it is trained.
 
-    That of the optimizer but for block5_conv1, which a crop has a few positions of, and with the
-    content's weight times `config.content_factor`.
+    That of the optimizer, with the content's weight times `config.content_factor`, but for
+    block5_conv1, which a crop has a few positions of, and for what counts at the optimizer's coarse
+    stages only.
     """
     default = StyleTransferConfig()
     return default.replace(
         style_layers=tuple(x for x in default.style_layers if not x.startswith("block5")),
         style_layer_weights=(),
         content_weight=default.content_weight * config.content_factor,
+        focus_weight=0.0,
+        structure_weight=0.0,
+        coarse_style_weight=0.0,
     )
 
 
