@@ -9,11 +9,15 @@ from stylize_tf.config.fields import Configuration, option
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Configuration):
-    """All options of a training; a run with equal ones gives equal networks."""
+    """All options of a training.
+
+    Equal ones, with equal paintings and photographs, give equal networks on the processor of one
+    machine.
+    """
 
     width: float = option(
         0.5,
-        "Channels of the network: .25 for phones, .5, or 1; twice as many take thrice as long.",
+        "Channels of the network: .25 for phones, .5, or 1, which paints three times as long.",
         limits=(0.125, 2.0),
         section="The network",
     )
@@ -36,8 +40,8 @@ class TrainingConfig(Configuration):
     )
     style_size: int = option(
         512,
-        "Long side in pixels of the paintings: in a crop of `crop` pixels strokes are as large as "
-        "in a picture of this size.",
+        "Long side in pixels to which larger paintings are brought: pixels for pixels the strokes "
+        "are theirs.",
         limits=(32, 4096),
     )
     content_factor: float = option(

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf.feedforward.layers import EPSILON
-from stylize_tf.feedforward.network import MARGIN, Network, Style
+from stylize_tf.feedforward.network import MARGIN, Network, Style, check_sides
 
 ROWS = 128
 """Of a map that are made together."""
@@ -27,16 +27,21 @@ def paint(network: Network, image: np.ndarray, style: Style = None, rows: int = 
 
     Args:
         network: of any width. At width .5 a picture takes 120 bytes a pixel.
-        image: float32, RGB in [0, 1], `[1, H, W, 3]`.
-        style: as for `Network.call`.
-        rows: of a map that are made together; at least 16.
+        image: float, RGB in [0, 1], `[1, H, W, 3]`, no side below `SMALLEST_SIDE`.
+        style: as for `Network.blend`.
+        rows: of a map that are made together.
 
     Returns:
-        As `image`.
+        As `image`, float32.
 
     Raises:
-        ConfigError: if there is no such style.
+        ConfigError: if there is no such style, or a side is too short.
+        ValueError: if `image` is not one picture.
     """
+    image = np.asarray(image, np.float32)
+    if image.ndim != 4 or len(image) != 1:
+        raise ValueError(f"`image` must be [1, H, W, 3]; got {image.shape}.")
+    check_sides(image.shape[1:3])
     blend = network.blend(style)
     layers = {layer.name: layer for layer in network.graph.layers}
 
@@ -60,8 +65,7 @@ def paint(network: Network, image: np.ndarray, style: Style = None, rows: int = 
         x = activated(convolved(x, f"down{number}", stride=2), f"down{number}")
     for number in range(1, network.blocks + 1):
         first, second = (f"block{number}_conv{index}" for index in (1, 2))
-        y = activated(convolved(x, first), first)
-        x += normalized(convolved(y, second), second)
+        x += normalized(convolved(activated(convolved(x, first), first), second), second)
     for number in (1, 2):
         x = activated(convolved(x, f"up{number}", enlarged=True), f"up{number}")
     x = convolved(x, "last")[MARGIN : MARGIN + height, MARGIN : MARGIN + width]

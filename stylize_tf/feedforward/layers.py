@@ -76,19 +76,8 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
         features, blend = inputs
         mean = ops.mean(features, axis=(1, 2), keepdims=True)
         variance = ops.mean(ops.square(features - mean), axis=(1, 2), keepdims=True)
-        return self.styled(features, mean, variance, blend)
-
-    def styled(self, features: Any, mean: Any, variance: Any, blend: Any) -> Any:
-        """The same, with the statistics of a map that these features may be a part of.
-
-        Args:
-            features: `[N, h, W, C]`.
-            mean, variance: `[N, 1, 1, C]`.
-            blend: `[N, styles]`.
-        """
         scale, offset = (
-            ops.matmul(blend, ops.cast(weight, blend.dtype))[:, None, None, :]
-            for weight in (self.scale, self.offset)
+            ops.matmul(blend, weight)[:, None, None, :] for weight in (self.scale, self.offset)
         )
         return (features - mean) * (scale * ops.rsqrt(variance + EPSILON)) + offset
 

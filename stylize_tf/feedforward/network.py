@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,10 +18,12 @@ MARGIN = 8
 """Pixels that are mirrored beyond each border, painted and cut away: what is seen on one side only
 is not painted as well. Of a size that four does not divide, three of them make up for the rest."""
 
-SMALLEST_SIDE = 16
-"""Pixels of a side of the smallest picture: mirrored positions are there in every map."""
+SMALLEST_SIDE = MARGIN + 1
+"""Pixels of a side of the smallest picture, which has as many to mirror."""
 
-Style = str | int | Mapping[str, float] | Sequence[float] | None
+LARGEST_WIDTH = 2.0
+
+Style = str | int | Mapping[str, float] | Sequence[float] | np.ndarray | None
 """A style by its name or number, or how much of each; None is the first."""
 
 
@@ -28,8 +31,11 @@ Style = str | int | Mapping[str, float] | Sequence[float] | None
 class Network(keras.Model):
     """Paints pictures in the manner of the paintings that it was trained with.
 
-        network = keras.saving.load_model("network.keras")
+        network = network_files.load("network.keras")
         picture = network(photograph[np.newaxis], style="starry_night")
+
+    `keras.saving.load_model` opens the file, too, once this module is imported. Its numbers are
+    float32, channels last, whatever Keras is set to.
 
     The architecture is that of Johnson, Alahi & Fei-Fei (2016), "Perceptual Losses for Real-Time
     Style Transfer and Super-Resolution", with the normalization of Dumoulin et al. (2017), see
@@ -44,22 +50,38 @@ class Network(keras.Model):
         styles: their names.
         width: .25 for phones, .5, or 1; 32 times that are the channels at full size.
         blocks: residual blocks at a quarter of the sides.
+        seed: of the first weights.
         options: those of `keras.Model`.
 
     Raises:
-        ConfigError: if there are no styles, or two of one name.
+        ConfigError: if there are no styles, or two of one name, or no channels or blocks.
     """
 
-    def __init__(self, styles: Sequence[str], width: float = 0.5, blocks: int = 5, **options: Any):
-        super().__init__(**options)
-        if not styles or len(set(styles)) < len(styles):
+    def __init__(
+        self,
+        styles: Sequence[str],
+        width: float = 0.5,
+        blocks: int = 5,
+        *,
+        seed: int = 0,
+        **options: Any,
+    ):
+        # A name that Keras counts up would differ from one file to the next.
+        super().__init__(**{"name": "network", **options, "dtype": "float32"})
+        names = () if isinstance(styles, str) else tuple(styles)
+        if not names or len(set(names)) < len(names) or not all(isinstance(x, str) for x in names):
             raise ConfigError(
-                f"`styles` must be names, at least one and each of one style; got {list(styles)!r}."
+                f"`styles` must be names, at least one and each of one style; got {styles!r}."
             )
-        self.styles = tuple(styles)
+        if not (1 / 64 < width <= LARGEST_WIDTH and blocks >= 1):
+            raise ConfigError(
+                f"`width` must be from .03 to {LARGEST_WIDTH:g} and `blocks` at least 1; got "
+                f"{width!r} and {blocks!r}."
+            )
+        self.styles = names
         self.width = width
         self.blocks = blocks
-        self.graph = _graph(len(self.styles), round(32 * width), blocks)
+        self.graph = _graph(len(names), round(32 * width), blocks, seed)
         self.built = True  # All weights are there before the first picture is.
 
     def call(self, image: Any, style: Style | tf.Tensor = None) -> Any:
@@ -67,18 +89,24 @@ class Network(keras.Model):
 
         Args:
             image: float, RGB in [0, 1], `[N, H, W, 3]`, no side below `SMALLEST_SIDE`.
-            style: one for all of them, or a tensor `[N, S]`, how much of each style; blends add up
-                to 1.
+            style: one for all of them; or a tensor: a number, how much of each style, `[S]`, or
+                `[N, S]` as it is, where blends add up to 1.
 
         Returns:
             As `image`: same shape, in [0, 1].
 
         Raises:
-            ConfigError: if there is no such style.
+            ConfigError: if there is no such style, or a side is known to be too short.
         """
-        if isinstance(style, (tf.Tensor, keras.KerasTensor)):
-            return self.graph([image, style])
-        blend = ops.convert_to_tensor(self.blend(style)[np.newaxis])
+        check_sides(image.shape[1:3])
+        if isinstance(style, (tf.Tensor, keras.KerasTensor)):  # So do arrays come in, too.
+            if len(style.shape) == 2:
+                return self.graph([image, style])
+            is_number = len(style.shape) == 0
+            shares = ops.one_hot(style, len(self.styles)) if is_number else style
+            blend = ops.cast(shares / ops.sum(shares), "float32")[None]
+        else:
+            blend = ops.convert_to_tensor(self.blend(style)[np.newaxis])
         return self.graph([image, ops.tile(blend, [ops.shape(image)[0], 1])])
 
     def blend(self, style: Style) -> np.ndarray:
@@ -87,30 +115,37 @@ class Network(keras.Model):
         Raises:
             ConfigError: if there is no such style, or shares are no shares.
         """
-        shares = np.zeros(len(self.styles), np.float32)
-        if style is None or isinstance(style, (str, int)):
+        count = len(self.styles)
+        shares = np.zeros(count)
+        if style is None or isinstance(style, (str, int, np.integer)):
             shares[0 if style is None else self._number(style)] = 1.0
-            return shares
-        if isinstance(style, Mapping):
-            for name, share in style.items():
-                shares[self._number(name)] += share
-        elif len(style) == len(shares):
-            shares[:] = style
-        else:
+            return shares.astype(np.float32)
+        try:
+            if isinstance(style, Mapping):
+                for name, share in style.items():
+                    shares[self._number(name)] += float(share)
+            else:
+                shares = np.array(style, np.float64)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            shares = np.full(count, np.nan)
+        if shares.shape != (count,):
             raise ConfigError(
-                f"`style` must have a share for each of {len(shares)} styles; got {list(style)!r}."
+                f"`style` must have a share for each of {count} styles; got {style!r}."
             )
         if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
             raise ConfigError(
                 f"`style` must have shares of at least 0, one of them more; got {style!r}."
             )
-        return shares / shares.sum()
+        return (shares / shares.sum()).astype(np.float32)
 
-    def _number(self, style: str | int) -> int:
+    def _number(self, style: Any) -> int:
         if isinstance(style, str) and style in self.styles:
             return self.styles.index(style)
-        if isinstance(style, int) and 0 <= style < len(self.styles):
-            return style
+        is_number = isinstance(style, (int, np.integer)) and not isinstance(style, bool)
+        if is_number and 0 <= style < len(self.styles):
+            return int(style)
         raise ConfigError(
             f"`style` must be one of {', '.join(self.styles)}, or a number below "
             f"{len(self.styles)}; got {style!r}."
@@ -122,22 +157,39 @@ class Network(keras.Model):
         return {**super().get_config(), **own}
 
 
-def _graph(styles: int, channels: int, blocks: int) -> keras.Model:
+def check_sides(sides: Sequence[int | None]) -> None:
+    """Raises a `ConfigError` if a picture is too small; None is a side that is not known."""
+    if any(side is not None and side < SMALLEST_SIDE for side in sides):
+        height, width = sides
+        raise ConfigError(
+            f"`image` must have sides of {SMALLEST_SIDE} pixels or more for a network; got "
+            f"{width}x{height}. Enlarge it."
+        )
+
+
+def _graph(styles: int, channels: int, blocks: int, seed: int) -> keras.Model:
     """From images `[N, H, W, 3]` and blends `[N, styles]` to painted images."""
-    image = keras.Input([None, None, 3], name="image")
-    blend = keras.Input([styles], name="blend")
+    image = keras.Input([None, None, 3], name="image", dtype="float32")
+    blend = keras.Input([styles], name="blend", dtype="float32")
+    numbers = itertools.count(1000 * seed)
+
+    def convolution(count: int, size: int, name: str, **options: Any) -> keras.layers.Layer:
+        kernel = keras.initializers.GlorotUniform(next(numbers))
+        fixed = {"data_format": "channels_last", "dtype": "float32", "name": name}
+        return layers.Conv2D(count, size, kernel_initializer=kernel, **fixed, **options)
 
     def convolved(x: Any, count: int, size: int, name: str, stride: int = 1) -> Any:
-        x = ReflectPadding((size - 1) // 2, name=f"{name}_padding")(x)
-        return layers.Conv2D(count, size, stride, use_bias=False, name=name)(x)
+        x = ReflectPadding((size - 1) // 2, name=f"{name}_padding", dtype="float32")(x)
+        return convolution(count, size, name, strides=stride, use_bias=False)(x)
 
     def normalized(x: Any, name: str) -> Any:
-        return ConditionalInstanceNormalization(styles, name=f"{name}_norm")([x, blend])
+        norm = ConditionalInstanceNormalization(styles, name=f"{name}_norm", dtype="float32")
+        return norm([x, blend])
 
     def activated(x: Any, name: str) -> Any:
-        return layers.ReLU(name=f"{name}_relu")(normalized(x, name))
+        return layers.ReLU(name=f"{name}_relu", dtype="float32")(normalized(x, name))
 
-    x = ReflectPadding(MARGIN, name="margin")(image)
+    x = ReflectPadding(MARGIN, name="margin", dtype="float32")(image)
     x = activated(convolved(x, channels, 9, "first"), "first")
     for number in (1, 2):
         name = f"down{number}"
@@ -146,15 +198,17 @@ def _graph(styles: int, channels: int, blocks: int) -> keras.Model:
         name = f"block{number}"
         y = activated(convolved(x, channels * 4, 3, f"{name}_conv1"), f"{name}_conv1")
         y = normalized(convolved(y, channels * 4, 3, f"{name}_conv2"), f"{name}_conv2")
-        x = layers.Add(name=f"{name}_sum")([x, y])
+        x = layers.Add(name=f"{name}_sum", dtype="float32")([x, y])
     for number in (1, 2):
         name = f"up{number}"
-        x = Enlarged(name=f"{name}_enlarged")(x)
+        x = Enlarged(name=f"{name}_enlarged", dtype="float32")(x)
         x = activated(convolved(x, channels * 4 // 2**number, 3, name), name)
-    x = ReflectPadding(4, name="last_padding")(x)
-    x = layers.Conv2D(3, 9, name="last")(x)
-    x = layers.Activation("sigmoid", name="color")(x)
-    return keras.Model([image, blend], Cut(MARGIN, name="cut")([x, image]), name="graph")
+    x = ReflectPadding(4, name="last_padding", dtype="float32")(x)
+    x = convolution(3, 9, "last")(x)
+    x = layers.Activation("sigmoid", name="color", dtype="float32")(x)
+    return keras.Model(
+        [image, blend], Cut(MARGIN, name="cut", dtype="float32")([x, image]), name="graph"
+    )
 
 
 @keras.saving.register_keras_serializable(package="stylize_tf")

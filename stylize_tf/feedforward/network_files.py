@@ -8,19 +8,21 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from stylize_tf.errors import ConfigError, WeightsError
-from stylize_tf.feedforward.network import Network
+from stylize_tf.feedforward.network import LARGEST_WIDTH, Network
 from stylize_tf.machine.atomic_files import replacing
 
 SUFFIX = ".keras"
 """Of a file of Keras, which finds by it what the file is."""
 
-_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
 _REGISTERED = "stylize_tf>Network"
-_MOST_BYTES = 2**29
-_MOST = {"styles": 1000, "width": 4.0, "blocks": 64}
+_MOST_CONFIG_BYTES = 2**20
+_MOST = {"styles": 1000, "width": LARGEST_WIDTH, "blocks": 64}
 
 
 def save(network: Network, path: str | os.PathLike[str]) -> None:
@@ -40,8 +42,18 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder, "network" + SUFFIX)
         network.save(whole)
-        with replacing(target) as file:
-            file.write(whole.read_bytes())
+        with zipfile.ZipFile(whole) as archive, replacing(target) as file:
+            _write_without_dates(archive, file)
+
+
+def _write_without_dates(archive: zipfile.ZipFile, file: BinaryIO) -> None:
+    """A copy in which nothing tells when it was made: equal networks are equal files."""
+    with zipfile.ZipFile(file, "w") as target:
+        for name in archive.namelist():
+            data = archive.read(name)
+            if name == _METADATA:
+                data = json.dumps({**json.loads(data), "date_saved": ""}).encode()
+            target.writestr(zipfile.ZipInfo(name), data)
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -63,6 +75,8 @@ def load(path: str | os.PathLike[str]) -> Network:
             network = Network(config["styles"], config["width"], config["blocks"])
             with tempfile.TemporaryDirectory() as folder:
                 network.load_weights(archive.extract(archive.getinfo(_WEIGHTS), folder))
+            if not all(np.isfinite(x).all() for x in network.get_weights()):
+                raise ValueError("not all of its weights are numbers")
     except FileNotFoundError as error:
         raise WeightsError(
             f"{label!r} is not there: `network` must be a file by `train`."
@@ -86,9 +100,8 @@ def _no_network(label: str, error: Exception) -> WeightsError:
 
 def _config(archive: zipfile.ZipFile) -> Mapping[str, Any]:
     """What the network is built by, if it is one and of a size that can be."""
-    for name in (_CONFIG, _WEIGHTS):
-        if archive.getinfo(name).file_size > _MOST_BYTES:
-            raise ValueError(f"{name} is larger than {_MOST_BYTES >> 20} MB")
+    if archive.getinfo(_CONFIG).file_size > _MOST_CONFIG_BYTES:
+        raise ValueError(f"{_CONFIG} is too large")
     whole = json.loads(archive.read(_CONFIG))
     if whole["registered_name"] != _REGISTERED:
         raise ValueError(f"it holds a {whole['registered_name'] or whole['class_name']}")
@@ -97,6 +110,8 @@ def _config(archive: zipfile.ZipFile) -> Mapping[str, Any]:
     for name, most in _MOST.items():
         if not 0 < sizes[name] <= most:
             raise ValueError(f"its {name} are {sizes[name]}")
-    if not all(isinstance(style, str) for style in config["styles"]):
-        raise ValueError("its styles have no names")
+    # What it would be is not built before it is seen that there are as many numbers.
+    blocks_bytes = 4 * config["blocks"] * 2 * 9 * (128 * config["width"]) ** 2
+    if not 0.9 * blocks_bytes < archive.getinfo(_WEIGHTS).file_size < 2**30:
+        raise ValueError(f"{_WEIGHTS} is of another size")
     return config

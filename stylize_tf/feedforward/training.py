@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import TrainingConfig
+from stylize_tf.errors import ConfigError
 from stylize_tf.feedforward.network import Network
 from stylize_tf.feedforward.photographs import Photographs
 from stylize_tf.images import image_io
@@ -32,9 +34,11 @@ def objective_config(config: TrainingConfig) -> StyleTransferConfig:
     stages only.
     """
     default = StyleTransferConfig()
+    weights = dict(zip(default.style_layers, default.style_layer_weights, strict=True))
+    weights.pop("block5_conv1", None)
     return default.replace(
-        style_layers=tuple(x for x in default.style_layers if not x.startswith("block5")),
-        style_layer_weights=(),
+        style_layers=tuple(weights),
+        style_layer_weights=tuple(weights.values()),
         content_weight=default.content_weight * config.content_factor,
         focus_weight=0.0,
         structure_weight=0.0,
@@ -48,7 +52,7 @@ class Progress(NamedTuple):
     Attributes:
         step: how many are done.
         steps: how many there are.
-        losses: of the step, by term; not finite where it was left out.
+        losses: before the step, by term.
         left_out: steps so far whose gradient was not finite.
     """
 
@@ -58,7 +62,7 @@ class Progress(NamedTuple):
     left_out: int
 
 
-class Style(NamedTuple):
+class StyleTargets(NamedTuple):
     """What a network is to paint like: targets, and how much they count, as for `Targets`."""
 
     targets: OfTerms
@@ -74,11 +78,15 @@ class Trainer:
 
     Args:
         config: all options.
-        extractor: from `features.build_extractor`, of all layers of
+        extractor: from `features.build_extractor`, of all layers that the objective reads.
         objective: what is minimized, as `objective_config` says.
-        paintings: name of a style -> float32 `[1, H, W, 3]`, RGB in [0, 1].
+        paintings: name of a style -> float32 `[1, H, W, 3]`, RGB in [0, 1]; larger ones than
+            `config.style_size` are brought to it.
         photographs: to paint.
-        start: a network to go on from, of as many styles and the same width.
+        start: a network to go on from, of as many styles, the same width and as many blocks.
+
+    Raises:
+        ConfigError: if the start is another network.
     """
 
     def __init__(
@@ -94,26 +102,32 @@ class Trainer:
         self._extract = extractor
         self._objective = objective
         self._photographs = photographs
-        keras.utils.set_random_seed(config.seed)
-        self.network = Network(list(paintings), config.width)
+        self.network = Network(list(paintings), config.width, seed=config.seed)
         if start is not None:
+            shapes = [[x.shape for x in each.weights] for each in (start, self.network)]
+            if shapes[0] != shapes[1]:
+                raise ConfigError(
+                    f"`start` must be a network of {len(paintings)} styles and width "
+                    f"{config.width:g}; got one of {len(start.styles)} and {start.width:g}."
+                )
             self.network.set_weights(start.get_weights())
         self.average = [tf.Variable(x) for x in self.network.trainable_variables]
         self.optimizer = keras.optimizers.Adam(config.learning_rate)
         self.optimizer.build(self.network.trainable_variables)
         self._styles = [self._style(painting) for painting in paintings.values()]
         self._done = self._left_out = 0
-        self._step = tf.function(self._taken, reduce_retracing=False)
+        self._step = tf.function(self._taken)
 
-    def _style(self, painting: np.ndarray) -> Style:
+    def _style(self, painting: np.ndarray) -> StyleTargets:
         height, width = painting.shape[1:3]
         scale = min(1.0, self.config.style_size / max(height, width))
-        painting = image_io.resize(painting, round(height * scale), round(width * scale))
+        sides = (max(1, round(side * scale)) for side in (height, width))
+        painting = image_io.resize(painting, *sides)
         statistics = self._objective.statistics("style", self._extract(tf.constant(painting)))
         targets = self._objective.targets([statistics])
         energies = self._objective.energies(statistics, targets)
         own = balanced_weights(self._objective, WHOLE_WEIGHT_SIDE, [energies])
-        return Style(targets, own)
+        return StyleTargets(targets, own)
 
     @property
     def sides(self) -> list[int]:
@@ -123,8 +137,8 @@ class Trainer:
         return [config.crop // 2] * drafts + [config.crop] * (config.steps - drafts)
 
     def state(self) -> list[np.ndarray]:
-        """All that decides how it goes on: equal states give equal networks."""
-        return [x.numpy() for x in self._variables] + [np.array([self._done, self._left_out])]
+        """All that decides how it goes on, taken between two steps."""
+        return [*self._values(), np.array([self._done, self._left_out])]
 
     def restore(self, state: Sequence[np.ndarray]) -> None:
         """Goes on from a `state` of an equal training.
@@ -133,12 +147,15 @@ class Trainer:
             ValueError: if it is one of another.
         """
         *arrays, numbers = state
-        shapes = [tuple(x.shape) for x in self._variables]
-        if shapes != [x.shape for x in arrays] or numbers.shape != (2,):
+        kinds = [(tuple(x.shape), x.dtype) for x in self._values()]
+        if kinds != [(x.shape, x.dtype) for x in arrays] or numbers.shape != (2,):
             raise ValueError("its state is not one of this training")
         for variable, array in zip(self._variables, arrays, strict=True):
             variable.assign(array)
         self._done, self._left_out = (int(x) for x in numbers)
+
+    def _values(self) -> list[np.ndarray]:
+        return [x.numpy() for x in self._variables]
 
     @property
     def _variables(self) -> list[Any]:
@@ -148,24 +165,24 @@ class Trainer:
         """Takes the steps that are left, each with the next style in turn."""
         config = self.config
         sides = self.sides[self._done :]
-        batches = self._photographs.batches(self._done, sides, config.batch)
-        for step, crops in enumerate(batches, self._done):
-            number = step % len(self._styles)
-            self.optimizer.learning_rate = self.learning_rate(step)
-            noise = np.random.default_rng([config.seed, 1, step]).standard_normal(
-                crops.shape, np.float32
-            )
-            losses = self._step(
-                tf.constant(crops),
-                tf.constant(crops + noise * np.float32(config.noise / 255)),
-                tf.constant(np.eye(len(self._styles), dtype=np.float32)[[number] * len(crops)]),
-                self._styles[number],
-                tf.constant(min(config.averaging, (1 + step) / (10 + step)), tf.float32),
-            )
-            found = {name: float(value) for name, value in losses.items()}
-            self._left_out += not math.isfinite(found.pop("gradient"))
-            self._done = step + 1
-            yield Progress(self._done, config.steps, found, self._left_out)
+        batches = self._photographs.batches(config.seed, self._done, sides, config.batch)
+        with contextlib.closing(batches):
+            for step, crops in enumerate(batches, self._done):
+                self.optimizer.learning_rate = self.learning_rate(step)
+                generator = np.random.default_rng([config.seed, step, 1])
+                noise = generator.standard_normal(crops.shape, np.float32)
+                number = step % len(self._styles)
+                losses = self._step(
+                    tf.constant(crops),
+                    tf.constant(crops + noise * np.float32(config.noise / 255)),
+                    tf.constant(np.eye(len(self._styles), dtype=np.float32)[[number] * len(crops)]),
+                    self._styles[number],
+                    tf.constant(min(config.averaging, (1 + step) / (10 + step)), tf.float32),
+                )
+                found = {name: float(value) for name, value in losses.items()}
+                self._left_out += not math.isfinite(found.pop("gradient"))
+                self._done = step + 1
+                yield Progress(self._done, config.steps, found, self._left_out)
 
     def learning_rate(self, step: int) -> float:
         """Along half a cosine from its height to nothing, after a start of up to 50 steps."""
@@ -186,7 +203,7 @@ class Trainer:
         crops: tf.Tensor,
         inputs: tf.Tensor,
         blend: tf.Tensor,
-        style: Style,
+        style: StyleTargets,
         kept: tf.Tensor,
     ) -> Losses:
         """One step: the losses before it, and the norm of the gradient."""
@@ -212,7 +229,7 @@ class Trainer:
         tf.cond(tf.math.is_finite(norm), apply, lambda: norm)
         return {**losses, "gradient": norm}
 
-    def _weights(self, style: Style, energies: Losses) -> Losses:
+    def _weights(self, style: StyleTargets, energies: Losses) -> Losses:
         """Those of the style, and of the content's terms in units of this content's energies."""
         weights = dict(style.weights)
         for term in self._objective.of("content").terms:

@@ -50,7 +50,7 @@ def load(path: str | os.PathLike[str], recipe: Mapping[str, Any]) -> list[np.nda
             if header["recipe"] != json.loads(json.dumps(recipe)):
                 raise ValueError("it is of a training with other options, paintings or photographs")
             return [arrays[f"array_{index}"] for index in range(header["arrays"])]
-    except OSError:
+    except (OSError, ValueError):
         raise
     except Exception as error:  # Readers of such files raise many kinds.
-        raise ValueError(str(error)) from error
+        raise ValueError(f"it is no checkpoint, or not all of one ({error})") from error

@@ -45,3 +45,9 @@ def forked_network(scale=2.0):
     y = keras.layers.BatchNormalization()(y)
     x = keras.layers.Add(name="joined")([x, y])
     return keras.Model(image, keras.layers.GlobalAveragePooling2D(name="pooled")(x))
+
+
+def shaken(network):
+    """All weights of a network moved a little: none is 0 or 1, no two styles are alike."""
+    for weight in network.weights:
+        weight.assign_add(keras.random.normal(weight.shape, stddev=0.2, seed=len(weight.path)))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 
 import keras
@@ -11,12 +12,15 @@ import pytest
 from stylize_tf.errors import ConfigError, WeightsError
 from stylize_tf.feedforward import network_files
 from stylize_tf.feedforward.network import Network
+from tests.fakes.tiny_network import shaken
 
 
 @pytest.fixture(scope="module")
 def network():
     keras.utils.set_random_seed(1)
-    return Network(["a", "b"], width=0.125, blocks=1)
+    network = Network(["a", "b"], width=0.125, blocks=1)
+    shaken(network)
+    return network
 
 
 @pytest.fixture
@@ -45,9 +49,19 @@ def test_what_is_saved_is_loaded_by_us_and_by_keras(network, path, rng):
         np.testing.assert_array_equal(again(image, style="b"), network(image, style="b"))
 
 
+def test_equal_networks_are_equal_files(network, path, monkeypatch):
+    again = network_files.load(path)
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    network_files.save(again, path.with_name("again.keras"))
+    assert path.with_name("again.keras").read_bytes() == path.read_bytes()
+
+
 def test_a_file_of_another_name_is_refused_before_it_is_written(network, tmp_path):
     with pytest.raises(ConfigError, match=r"`output` must end in \.keras; got 'x\.h5'"):
         network_files.save(network, "x.h5")
+    with pytest.raises(ConfigError):
+        network_files.save(network, tmp_path / "x.h5")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_failed_writing_leaves_the_file_that_was_there(network, path, monkeypatch):
@@ -114,3 +128,11 @@ def test_a_model_of_others_is_refused_and_none_of_it_runs(tmp_path):
     with pytest.raises(WeightsError, match="it holds a Functional"):
         network_files.load(tmp_path / "other.keras")
     assert not ran
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    network = Network(["a"], width=0.125, blocks=1)
+    network.weights[0].assign(np.nan * network.weights[0])
+    network_files.save(network, tmp_path / "network.keras")
+    with pytest.raises(WeightsError, match="not all of its weights are numbers"):
+        network_files.load(tmp_path / "network.keras")

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import TrainingConfig
+from stylize_tf.errors import ConfigError
 from stylize_tf.feedforward import training_checkpoint
+from stylize_tf.feedforward.network import Network
 from stylize_tf.feedforward.photographs import Photographs
 from stylize_tf.feedforward.training import Trainer, objective_config
 from stylize_tf.network.features import build_extractor
@@ -42,7 +45,7 @@ def test_losses_fall_and_each_style_is_learned(make):
     assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:8])
     assert [each.step for each in progress] == list(range(1, 61))
     assert set(progress[0].losses) >= {"style", "content", "total_variation"}
-    crops = trainer._photographs.crops(0, 2, 64)
+    crops = trainer._photographs.crops(0, 0, 2, 64)
     dark, light = (trainer.network(crops, style=x).numpy().mean() for x in ("dark", "light"))
     assert light > dark + 0.05
 
@@ -74,16 +77,33 @@ def test_the_average_is_that_of_the_steps(make):
 
 def test_a_step_without_a_finite_gradient_is_left_out(make, monkeypatch):
     trainer = make(steps=3)
-    before = trainer.network.get_weights()
-    monkeypatch.setattr(
-        trainer._photographs,
-        "crops",
-        lambda step, count, side: np.full([count, side, side, 3], np.nan, np.float32),
-    )
-    progress = list(trainer.steps())
-    assert [each.left_out for each in progress] == [1, 2, 3]
-    for old, new in zip(before, trainer.network.get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)
+    before, crops = trainer.state(), trainer._photographs.crops
+
+    def broken(seed, step, count, side):
+        return crops(seed, step, count, side) * (1 if step == 2 else np.float32(np.nan))
+
+    monkeypatch.setattr(trainer._photographs, "crops", broken)
+    steps = trainer.steps()
+    assert [next(steps).left_out for _ in range(2)] == [1, 2]
+    for old, new in zip(before[:-1], trainer.state()[:-1], strict=True):
+        if old.dtype != np.int64 and old.shape:  # All but the rate and the count of Adam.
+            np.testing.assert_array_equal(old, new)
+    assert next(steps).left_out == 2
+    assert np.abs(trainer.state()[0] - before[0]).max() > 0
+
+
+def test_one_trace_is_for_all_styles_and_batches_of_a_size(make):
+    trainer = make(steps=4, crop=64, draft_share=0.5)
+    list(trainer.steps())
+    assert trainer._step.experimental_get_tracing_count() == 2
+
+
+def test_the_objective_is_the_optimizers_but_for_what_it_says():
+    default, own = StyleTransferConfig(), objective_config(TrainingConfig(content_factor=2.0))
+    assert own.style_layers == default.style_layers[:4]
+    assert own.style_layer_weights == default.style_layer_weights[:4]
+    assert own.content_weight == 2 * default.content_weight
+    assert own.style_weight == default.style_weight
 
 
 def test_another_network_is_a_start(make):
@@ -92,6 +112,12 @@ def test_another_network_is_a_start(make):
     second = make(start=first.averaged())
     for old, new in zip(first.averaged().get_weights(), second.network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_a_start_of_another_kind_is_refused(make):
+    for other in (Network(["a"], 0.125), Network(["a", "b"], 0.25)):
+        with pytest.raises(ConfigError, match="`start` must be a network of 2 styles"):
+            make(start=other)
 
 
 def test_crops_are_half_as_large_first_and_the_rate_rises_and_falls(make):
