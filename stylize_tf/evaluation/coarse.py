@@ -18,11 +18,17 @@ SHRUNK = 4
 SMALLEST_SIDE = 96
 """Long side in pixels of what says enough from afar: deep maps of less have hardly a position."""
 
+FROM_SIDE = 320
+"""Long side in pixels of the stages that look from afar, or else it is the last one alone: at those
+before, it would take 3 % more of the time of a picture of 512."""
+
 LEAST_SHRUNK = 2
 """How much smaller it is at least; where there is less room it says nothing new."""
 
 
-def seen_from_afar(height: int, width: int, smallest: int) -> tuple[int, int] | None:
+def seen_from_afar(
+    height: int, width: int, smallest: int, *, finished: int
+) -> tuple[int, int] | None:
     """Height and width of a picture from afar; None where there is too little to see.
 
     It is shrunk by `SHRUNK`, or by less where `SMALLEST_SIDE` asks for more.
@@ -30,7 +36,10 @@ def seen_from_afar(height: int, width: int, smallest: int) -> tuple[int, int] | 
     Args:
         height, width: of the picture, in pixels.
         smallest: shortest side that the network takes.
+        finished: long side of the finished picture.
     """
+    if max(height, width) < min(FROM_SIDE, finished):
+        return None
     shrunk = min(SHRUNK, max(height, width) / SMALLEST_SIDE)
     size = round(height / shrunk), round(width / shrunk)
     return size if shrunk >= LEAST_SHRUNK and min(size) >= smallest else None

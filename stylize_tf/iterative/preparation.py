@@ -197,7 +197,8 @@ class Preparation:
 
     def _coarse(self, stage: pyramid.Stage) -> tuple[Shrinking, Targets] | None:
         """What `with_coarse` needs at a stage, if the style is to be seen from afar there."""
-        size = seen_from_afar(stage.height, stage.width, self._smallest)
+        finished = self.stages[-1].long_side
+        size = seen_from_afar(stage.height, stage.width, self._smallest, finished=finished)
         weight = self._config.coarse_style_weight
         if size is None or not weight or not self._objective.of("style").terms:
             return None

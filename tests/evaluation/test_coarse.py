@@ -21,7 +21,15 @@ from stylize_tf.objective.targets import Targets
     ],
 )
 def test_a_quarter_of_the_sides_is_seen_or_what_there_is_enough_to_see_in(size, expected):
-    assert seen_from_afar(*size, smallest=16) == expected
+    assert seen_from_afar(*size, smallest=16, finished=max(size)) == expected
+
+
+def test_stages_of_320_pixels_look_from_afar_and_the_last_one():
+    looking = [
+        [side for side in sides if seen_from_afar(side, side, 16, finished=sides[-1])]
+        for sides in ((128, 181, 256), (128, 181, 256, 362, 512), (230, 325))
+    ]
+    assert looking == [[256], [362, 512], [325]]
 
 
 def test_value_and_gradient_are_those_of_the_sum(rng):
