@@ -17,7 +17,7 @@ class TrainingConfig(Configuration):
 
     width: float = option(
         0.5,
-        "Channels of the network: .25 for phones, .5, or 1, which paints three times as long.",
+        "Channels of the network: .25 for phones, .5, or 1, four times as slow as .5.",
         limits=(0.125, 2.0),
         section="The network",
     )

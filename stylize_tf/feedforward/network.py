@@ -42,7 +42,7 @@ class Network(keras.Model):
     `ConditionalInstanceNormalization`. We differ in that
 
     - maps are halved by convolutions of 4x4, under which every position counts alike, and enlarged
-      by `Enlarged`: neither leaves a grid;
+      by `Enlarged`: neither prefers some positions to others, of which grids come;
     - borders are mirrored everywhere, and painted `MARGIN` pixels beyond, which are cut away;
     - the output is a sigmoid, so that colors are in range without being cut.
 
