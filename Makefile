@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup demo test test-fast check format lint types wheel-check \
+.PHONY: help setup demo photographs test test-fast check format lint types wheel-check \
 	bench bench-all bench-quick clean
 
 help:
 	@echo "make demo      set up, then stylize the example pair and print the picture's path"
+	@echo "make photographs  fetch some 40 free ones for python main.py train: Debian, Ubuntu"
 	@echo "make test      set up, then run every test (make test-fast: those without VGG19)"
 	@echo "make check     what CI runs: format, lint, types, tests, a picture by the installed wheel"
 	@echo "make format    rewrite the code in the project's format"
@@ -27,6 +28,21 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 demo: setup
 	@mkdir -p stylized
 	$(BIN)/python main.py --content examples/content.jpg --style examples/style.jpg --output stylized/demo.png
+
+# Under CC0, CC BY, CC BY-SA and GPL, as each package's copyright file says.
+WALLPAPERS := lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 mate-backgrounds ukui-wallpapers
+
+photographs: build/photographs/.fetched
+
+build/photographs/.fetched:
+	@mkdir -p build/photographs build/wallpapers
+	cd build/wallpapers && apt-get download --quiet $(WALLPAPERS)
+	cd build/wallpapers && for package in *.deb; do dpkg -x $$package . || exit 1; done
+	find build/wallpapers/usr -type f \( -name '*.jpg' -o -name '*.png' \) \
+		-not -path '*/abstract/*' -not -path '*/desktop/*' -exec cp -t build/photographs {} +
+	cp -r build/wallpapers/usr/share/doc build/photographs/licences
+	rm -r build/wallpapers
+	@touch $@
 
 # Two processes: most of the time is TensorFlow tracing, by one core each. A module stays in one.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile

@@ -13,7 +13,7 @@ from stylize_tf.cli.terminal.progress import duration
 from stylize_tf.cli.terminal.standard_streams import print_line
 from stylize_tf.jobs import job, sheet
 from stylize_tf.jobs.folder import tasks
-from stylize_tf.jobs.options import Given, Options
+from stylize_tf.jobs.options.painting import Given, Options
 from stylize_tf.jobs.outputs import Output, check_folders
 from stylize_tf.jobs.plan import plan_of
 

@@ -9,6 +9,7 @@ import re
 from stylize_tf.cli.terminal.console import one_line
 from stylize_tf.config.fields import type_of
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.config.training import TrainingConfig
 from stylize_tf.errors import (
     ConfigError,
     ImageError,
@@ -16,7 +17,8 @@ from stylize_tf.errors import (
     StylizationError,
     WeightsError,
 )
-from stylize_tf.jobs.options import Options
+from stylize_tf.jobs.options.painting import Options
+from stylize_tf.jobs.options.training import TrainingOptions
 
 INSTALL = "Install what is needed with `pip install -r requirements.txt`"
 
@@ -62,8 +64,11 @@ Where many pictures were asked for and all failed, the code is that of the first
 """
 
 _FLAGS = {
-    **{x.name: x.name for x in dataclasses.fields(StyleTransferConfig)},
-    **{x.name: x.name for x in dataclasses.fields(Options)},
+    **{
+        x.name: x.name
+        for kind in (StyleTransferConfig, TrainingConfig, TrainingOptions, Options)
+        for x in dataclasses.fields(kind)
+    },
     **{f"no{x.name}": f"no{x.name}" for x in dataclasses.fields(Options) if type_of(x) is bool},
     **{"initial": "init_image", "content_masks": "content_mask", "style_masks": "style_mask"},
 }

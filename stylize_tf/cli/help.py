@@ -13,7 +13,8 @@ from stylize_tf.cli.exits import MEANINGS, with_flag_names
 from stylize_tf.config.fields import Field, is_repeated, is_tuple, type_of
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.jobs.options import FILES, MACHINE
+from stylize_tf.jobs.options.common import MACHINE
+from stylize_tf.jobs.options.painting import FILES
 
 ENVIRONMENT = {
     "STYLIZE_TF_WEIGHTS": "File of the weights, as --weights.",
@@ -60,9 +61,10 @@ def full_help(program: str, command: ModuleType) -> str:
         for field in dataclasses.fields(kind):
             heading = field.metadata["section"] or heading
             sections.setdefault(heading, []).append(_entry(field))
-    sections.setdefault(MACHINE, []).append(
-        _two_columns("-v, --verbosity N", "1 shows tracebacks and the log of TensorFlow.")
-    )
+    sections[MACHINE] = [  # After all others.
+        *sections.pop(MACHINE, []),
+        _two_columns("-v, --verbosity N", "1 shows tracebacks and the log of TensorFlow."),
+    ]
     if StyleTransferConfig in command.FLAGS:
         sections["Presets, as what they change"] = [
             _two_columns(name, _changes(config)) for name, config in PRESETS.items()

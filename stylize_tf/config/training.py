@@ -12,7 +12,7 @@ class TrainingConfig(Configuration):
     """All options of a training.
 
     Equal ones, with equal paintings and photographs, give equal networks on the processor of one
-    machine.
+    machine, but for those with a time budget: how many steps that is differs.
     """
 
     width: float = option(
@@ -26,6 +26,14 @@ class TrainingConfig(Configuration):
         "Steps, each of `batch` photographs.",
         limits=(1, 10_000_000),
         section="The training",
+    )
+    time_budget: float = option(
+        0.0,
+        "Seconds that it may take, as 10min or 1h, in place of `steps`; none takes these.",
+        limits=(0.0, 1e9),
+        units={"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0},
+        words={"none": 0.0},
+        shown="none",
     )
     batch: int = option(2, "Photographs of a step.", limits=(1, 1024))
     crop: int = option(
@@ -62,5 +70,17 @@ class TrainingConfig(Configuration):
         0.995,
         "The network is the average of those of the steps; this is the share of the one before.",
         limits=(0.0, 0.99999),
+    )
+    trained: str = option(
+        "all",
+        "Which weights: all; or, of a network that `start` gives, those of the styles alone, which "
+        "leaves its other styles as they are.",
+        choices=("all", "styles"),
+    )
+    precision: str = option(
+        "auto",
+        "Number format of VGG19; the network is float32. auto takes the fastest here of those "
+        "whose gradients agree.",
+        choices=("auto", "float32", "bfloat16", "float16"),
     )
     seed: int = option(0, "Of the first weights and of the crops.", limits=(0, 2**31 - 1))

@@ -20,17 +20,21 @@ SUFFIX = ".keras"
 """Of a file of Keras, which finds by it what the file is."""
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
+_ABOUT = "about.json"
 _REGISTERED = "stylize_tf>Network"
-_MOST_CONFIG_BYTES = 2**20
+_MOST_TEXT_BYTES = 2**20
 _MOST = {"styles": 1000, "width": LARGEST_WIDTH, "blocks": 64}
 
 
-def save(network: Network, path: str | os.PathLike[str]) -> None:
+def save(
+    network: Network, path: str | os.PathLike[str], about: Mapping[str, Any] | None = None
+) -> None:
     """Writes the file that `load` reads, and `keras.saving.load_model`.
 
     Args:
         network: to write.
         path: of the file, ending in `SUFFIX`; one that is there is replaced when it is complete.
+        about: what `read_about` tells of its making, as plain data.
 
     Raises:
         ConfigError: if it ends in something else.
@@ -43,12 +47,24 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
         whole = Path(folder, "network" + SUFFIX)
         network.save(whole)
         with zipfile.ZipFile(whole) as archive, replacing(target) as file:
-            _write_without_dates(archive, file)
+            _write_without_dates(archive, file, about or {})
 
 
-def _write_without_dates(archive: zipfile.ZipFile, file: BinaryIO) -> None:
+def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a file that `load` takes tells of its making; nothing if it tells nothing."""
+    with zipfile.ZipFile(path) as archive:
+        if _ABOUT not in archive.namelist() or archive.getinfo(_ABOUT).file_size > _MOST_TEXT_BYTES:
+            return {}
+        about = json.loads(archive.read(_ABOUT))
+    return about if isinstance(about, dict) else {}
+
+
+def _write_without_dates(
+    archive: zipfile.ZipFile, file: BinaryIO, about: Mapping[str, Any]
+) -> None:
     """A copy in which nothing tells when it was made: equal networks are equal files."""
     with zipfile.ZipFile(file, "w") as target:
+        target.writestr(zipfile.ZipInfo(_ABOUT), json.dumps(about))
         for name in archive.namelist():
             data = archive.read(name)
             if name == _METADATA:
@@ -100,7 +116,7 @@ def _no_network(label: str, error: Exception) -> WeightsError:
 
 def _config(archive: zipfile.ZipFile) -> Mapping[str, Any]:
     """What the network is built by, if it is one and of a size that can be."""
-    if archive.getinfo(_CONFIG).file_size > _MOST_CONFIG_BYTES:
+    if archive.getinfo(_CONFIG).file_size > _MOST_TEXT_BYTES:
         raise ValueError(f"{_CONFIG} is too large")
     whole = json.loads(archive.read(_CONFIG))
     if whole["registered_name"] != _REGISTERED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -119,14 +119,14 @@ class Photographs:
         )
 
     def batches(
-        self, seed: int, first: int, sides: Sequence[int], count: int
+        self, seed: int, first: int, sides: Iterable[int], count: int
     ) -> Generator[np.ndarray, None, None]:
         """The crops of the steps from `first` on; the next ones are cut while these are in use.
 
         Args:
             seed: of what is cut.
             first: number of the first step, from 0.
-            sides: of the crops of each of these steps.
+            sides: of the crops of each of these steps, asked for one step ahead.
             count: of a step.
         """
         with ThreadPoolExecutor(1) as thread:

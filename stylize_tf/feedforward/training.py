@@ -16,6 +16,7 @@ from stylize_tf.config.training import TrainingConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.feedforward.network import Network
 from stylize_tf.feedforward.photographs import Photographs
+from stylize_tf.feedforward.schedule import Schedule
 from stylize_tf.images import image_io
 from stylize_tf.objective.balance import balanced_weights
 from stylize_tf.objective.objective import Objective
@@ -51,15 +52,17 @@ class Progress(NamedTuple):
 
     Attributes:
         step: how many are done.
-        steps: how many there are.
+        share: of the training that is done, up to 1.
         losses: before the step, by term.
         left_out: steps so far whose gradient was not finite.
+        remaining: seconds that the rest will take, about.
     """
 
     step: int
-    steps: int
+    share: float
     losses: dict[str, float]
     left_out: int
+    remaining: float
 
 
 class StyleTargets(NamedTuple):
@@ -83,10 +86,12 @@ class Trainer:
         paintings: name of a style -> float32 `[1, H, W, 3]`, RGB in [0, 1]; larger ones than
             `config.style_size` are brought to it.
         photographs: to paint.
-        start: a network to go on from, of as many styles, the same width and as many blocks.
+        start: a network to go on from, of the same width and as many blocks. A style of a name that
+            it has begins as that one, others as the mean of its styles. If only weights of styles
+            are trained, its own styles come first and stay as they are.
 
     Raises:
-        ConfigError: if the start is another network.
+        ConfigError: if the start is another network, or there has to be one.
     """
 
     def __init__(
@@ -102,20 +107,24 @@ class Trainer:
         self._extract = extractor
         self._objective = objective
         self._photographs = photographs
-        self.network = Network(list(paintings), config.width, seed=config.seed)
+        if start is None and config.trained != "all":
+            raise ConfigError(f"`trained` {config.trained} goes with `start`: name a network.")
+        kept = start.styles if start is not None and config.trained == "styles" else ()
+        styles = [*kept, *(name for name in paintings if name not in kept)]
+        self.network = Network(styles, config.width, seed=config.seed)
         if start is not None:
-            shapes = [[x.shape for x in each.weights] for each in (start, self.network)]
-            if shapes[0] != shapes[1]:
-                raise ConfigError(
-                    f"`start` must be a network of {len(paintings)} styles and width "
-                    f"{config.width:g}; got one of {len(start.styles)} and {start.width:g}."
-                )
-            self.network.set_weights(start.get_weights())
-        self.average = [tf.Variable(x) for x in self.network.trainable_variables]
+            _take(start, self.network)
+        self._trained = self.network.trainable_variables
+        if config.trained == "styles":
+            self._trained = [x for x in self._trained if is_of_styles(x)]
+        self.average = [tf.Variable(x) for x in self._trained]
         self.optimizer = keras.optimizers.Adam(config.learning_rate)
-        self.optimizer.build(self.network.trainable_variables)
-        self._styles = [self._style(painting) for painting in paintings.values()]
+        self.optimizer.build(self._trained)
+        self._styles = {
+            styles.index(name): self._style(painting) for name, painting in paintings.items()
+        }
         self._done = self._left_out = 0
+        self._seconds = 0.0
         self._step = tf.function(self._taken)
 
     def _style(self, painting: np.ndarray) -> StyleTargets:
@@ -130,15 +139,13 @@ class Trainer:
         return StyleTargets(targets, own)
 
     @property
-    def sides(self) -> list[int]:
-        """Sides of the crops of every step."""
-        config = self.config
-        drafts = round(config.draft_share * config.steps)
-        return [config.crop // 2] * drafts + [config.crop] * (config.steps - drafts)
+    def done(self) -> int:
+        """Steps so far."""
+        return self._done
 
     def state(self) -> list[np.ndarray]:
-        """All that decides how it goes on, taken between two steps."""
-        return [*self._values(), np.array([self._done, self._left_out])]
+        """All that decides how it goes on, taken between two steps; the seconds so far are last."""
+        return [*self._values(), np.array([self._done, self._left_out]), np.array(self._seconds)]
 
     def restore(self, state: Sequence[np.ndarray]) -> None:
         """Goes on from a `state` of an equal training.
@@ -146,13 +153,14 @@ class Trainer:
         Raises:
             ValueError: if it is one of another.
         """
-        *arrays, numbers = state
-        kinds = [(tuple(x.shape), x.dtype) for x in self._values()]
-        if kinds != [(x.shape, x.dtype) for x in arrays] or numbers.shape != (2,):
+        own = [(x.shape, x.dtype) for x in self.state()]
+        if own != [(x.shape, x.dtype) for x in state]:
             raise ValueError("its state is not one of this training")
+        *arrays, numbers, seconds = state
         for variable, array in zip(self._variables, arrays, strict=True):
             variable.assign(array)
         self._done, self._left_out = (int(x) for x in numbers)
+        self._seconds = float(seconds)
 
     def _values(self) -> list[np.ndarray]:
         return [x.numpy() for x in self._variables]
@@ -164,38 +172,38 @@ class Trainer:
     def steps(self) -> Iterator[Progress]:
         """Takes the steps that are left, each with the next style in turn."""
         config = self.config
-        sides = self.sides[self._done :]
+        schedule = Schedule(config, self._seconds)
+        sides = schedule.sides(self._done)
         batches = self._photographs.batches(config.seed, self._done, sides, config.batch)
         with contextlib.closing(batches):
             for step, crops in enumerate(batches, self._done):
-                self.optimizer.learning_rate = self.learning_rate(step)
+                self.optimizer.learning_rate = schedule.learning_rate(step, schedule.share(step))
                 generator = np.random.default_rng([config.seed, step, 1])
                 noise = generator.standard_normal(crops.shape, np.float32)
-                number = step % len(self._styles)
+                number = list(self._styles)[step % len(self._styles)]
                 losses = self._step(
                     tf.constant(crops),
                     tf.constant(crops + noise * np.float32(config.noise / 255)),
-                    tf.constant(np.eye(len(self._styles), dtype=np.float32)[[number] * len(crops)]),
+                    tf.constant(self.network.blend(number)[None].repeat(len(crops), 0)),
                     self._styles[number],
                     tf.constant(min(config.averaging, (1 + step) / (10 + step)), tf.float32),
                 )
                 found = {name: float(value) for name, value in losses.items()}
                 self._left_out += not math.isfinite(found.pop("gradient"))
-                self._done = step + 1
-                yield Progress(self._done, config.steps, found, self._left_out)
-
-    def learning_rate(self, step: int) -> float:
-        """Along half a cosine from its height to nothing, after a start of up to 50 steps."""
-        config = self.config
-        start = min(1.0, (step + 1) / min(50, config.steps))
-        cosine = (1 + math.cos(math.pi * step / config.steps)) / 2
-        return config.learning_rate * start * cosine
+                self._done, self._seconds = step + 1, schedule.seconds
+                share = min(schedule.share(self._done), 1.0)
+                left = schedule.remaining(self._done)
+                yield Progress(self._done, share, found, self._left_out, left)
 
     def averaged(self) -> Network:
         """A network of the averages of the weights of the steps."""
         network = Network(self.network.styles, self.network.width, self.network.blocks)
-        for own, mean in zip(network.trainable_variables, self.average, strict=True):
-            own.assign(mean)
+        network.set_weights(self.network.get_weights())
+        own = network.trainable_variables
+        if self.config.trained == "styles":
+            own = [x for x in own if is_of_styles(x)]
+        for variable, mean in zip(own, self.average, strict=True):
+            variable.assign(mean)
         return network
 
     def _taken(
@@ -211,7 +219,7 @@ class Trainer:
         of_content = self._objective.targets([own])
         weights = self._weights(style, self._objective.energies(own, of_content))
         targets = Targets({**style.targets, **of_content}, weights)
-        variables = self.network.trainable_variables
+        variables = self._trained
         with tf.GradientTape() as tape:
             painted = self.network(inputs, style=blend)
             losses = self._objective(self._extract(painted), targets)
@@ -237,3 +245,27 @@ class Trainer:
                 energy = tf.maximum(energies[term.name], term.smallest_energy)
                 weights[term.name] = weights[term.name] / energy
         return weights
+
+
+def is_of_styles(variable: keras.Variable) -> bool:
+    """Whether each style has its own of these weights of a network."""
+    return variable.name in ("scale", "offset")
+
+
+def _take(start: Network, network: Network) -> None:
+    """Gives a network the weights of another one, style by style."""
+    if (start.width, start.blocks) != (network.width, network.blocks):
+        raise ConfigError(
+            f"`start` must be a network of width {network.width:g} and {network.blocks} blocks; "
+            f"got one of width {start.width:g} and {start.blocks}. Give its `width`."
+        )
+    for own, other in zip(network.trainable_variables, start.trainable_variables, strict=True):
+        values = other.numpy()
+        if is_of_styles(own):
+            mean = values.mean(axis=0)
+            rows = [
+                values[start.styles.index(name)] if name in start.styles else mean
+                for name in network.styles
+            ]
+            values = np.stack(rows)
+        own.assign(values)

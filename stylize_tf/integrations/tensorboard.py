@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
+from stylize_tf.feedforward.training import Progress
 from stylize_tf.iterative.run import Iterate
 from stylize_tf.machine.extras import require
 
@@ -51,6 +52,30 @@ def _logged(iterates: Iterable[Iterate], folder: str | os.PathLike[str]) -> Iter
                     failure = f"No more for TensorBoard: {' '.join(str(error).split())[:200]}."
                     iterate = dataclasses.replace(iterate, messages=(*iterate.messages, failure))
             yield iterate
+
+
+def logged_training(
+    steps: Iterable[Progress], folder: str | os.PathLike[str]
+) -> Iterator[Progress]:
+    """The same steps of a training, each passed on when its losses are written.
+
+    Args:
+        steps: from `Trainer.steps`.
+        folder: of this training alone; made if it is not there.
+
+    Raises:
+        ConfigError: if TensorBoard is not installed.
+        OSError: if nothing can be written there.
+    """
+    require("tensorboard", "tensorboard", "tensorboard_dir")
+    writer = tf.summary.create_file_writer(os.fspath(folder))
+    with contextlib.closing(writer):
+        for progress in steps:
+            with writer.as_default(step=progress.step):
+                tf.summary.scalar("loss", sum(progress.losses.values()))
+                for name, loss in progress.losses.items():
+                    tf.summary.scalar(f"losses/{name}", loss)
+            yield progress
 
 
 def _close(writer: tf.summary.SummaryWriter) -> None:

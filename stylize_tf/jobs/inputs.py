@@ -20,7 +20,8 @@ from stylize_tf.iterative import pyramid
 from stylize_tf.iterative.pictures import no_larger
 from stylize_tf.iterative.sources import Sources
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import STANDARD, Options
+from stylize_tf.jobs.options.common import STANDARD
+from stylize_tf.jobs.options.painting import Options
 from stylize_tf.jobs.recipe import MASK_ROLES, ROLES, Input, Recipe, find_recorded
 
 if TYPE_CHECKING:

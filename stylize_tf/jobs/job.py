@@ -24,14 +24,9 @@ from stylize_tf.jobs import inputs, plan
 from stylize_tf.jobs.folder.finding import is_pattern
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import (
-    Given,
-    Options,
-    check_format,
-    check_modes,
-    check_needs,
-    holds_alpha,
-)
+from stylize_tf.jobs.options.checks import check_format, check_modes, check_needs, holds_alpha
+from stylize_tf.jobs.options.common import MachineOptions
+from stylize_tf.jobs.options.painting import Given, Options
 from stylize_tf.jobs.outputs import Output, check_folders, find_output
 from stylize_tf.jobs.recipe import (
     MASK_ROLES,
@@ -219,7 +214,7 @@ def configured(given: Given, base: StyleTransferConfig) -> StyleTransferConfig:
     return base.replace(**changes) if changes else base
 
 
-def find_weights(options: Options, listener: Listener) -> Weights:
+def find_weights(options: MachineOptions, listener: Listener) -> Weights:
     """The weights of VGG19, after a look whether TensorFlow is there.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate
+    from stylize_tf.feedforward.training import Progress
 
 
 class Listener:
@@ -31,6 +32,9 @@ class Listener:
 
     def step(self, iterate: Iterate) -> None:
         """A step was made."""
+
+    def trained(self, progress: Progress) -> None:
+        """A step of a training was made."""
 
     def cell(self, number: int, total: int, label: str) -> None:
         """A cell of a sheet is begun, the first having the number 1."""

@@ -20,7 +20,8 @@ from stylize_tf.images import image_io
 from stylize_tf.images.files import create_file, replace_file
 from stylize_tf.images.timelapse import FORMATS, Timelapse
 from stylize_tf.jobs.inputs import Wanted
-from stylize_tf.jobs.options import PNG, STANDARD, Options
+from stylize_tf.jobs.options.common import STANDARD
+from stylize_tf.jobs.options.painting import PNG, Options
 from stylize_tf.machine.atomic_files import try_replacing
 from stylize_tf.machine.extras import require
 

@@ -13,7 +13,7 @@ from stylize_tf.evaluation.forecast import START, WRITE, Pace, Part, Sample
 from stylize_tf.iterative import planning
 from stylize_tf.iterative.planning import Plan
 from stylize_tf.jobs.inputs import Wanted
-from stylize_tf.jobs.options import Options
+from stylize_tf.jobs.options.painting import Options
 from stylize_tf.jobs.recipe import ROLES
 from stylize_tf.machine import memory, rates
 

@@ -16,7 +16,7 @@ from stylize_tf.config.fields import checked
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.images import image_io
-from stylize_tf.jobs.options import Options
+from stylize_tf.jobs.options.painting import Options
 
 MASK_ROLES = ("content_mask", "style_mask")
 ROLES = ("content", "style", "init_image", "fine_style", *MASK_ROLES)

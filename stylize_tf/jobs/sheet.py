@@ -26,7 +26,8 @@ from stylize_tf.jobs.job import Draft, Job, Variants, configured, starting, unfo
 from stylize_tf.jobs.job import draft as draft_picture
 from stylize_tf.jobs.job import prepare as prepare_picture
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import Given, Options, check_modes
+from stylize_tf.jobs.options.checks import check_modes
+from stylize_tf.jobs.options.painting import Given, Options
 from stylize_tf.jobs.outputs import Output, derived_name, free_name, stem_of, with_suffix
 from stylize_tf.jobs.painting import Painting
 from stylize_tf.jobs.plan import remember

@@ -14,7 +14,7 @@ from stylize_tf.cli.flags import read_command_line
 from stylize_tf.cli.main import find_commands, main_with
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.jobs.options import Options
+from stylize_tf.jobs.options.painting import Options
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = find_commands()

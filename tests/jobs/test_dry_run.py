@@ -8,7 +8,7 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.jobs.inputs import Wanted
-from stylize_tf.jobs.options import Options
+from stylize_tf.jobs.options.painting import Options
 from stylize_tf.jobs.plan import plan_of
 from stylize_tf.machine import extras, rates, tensorflow_runtime
 from stylize_tf.network import weights

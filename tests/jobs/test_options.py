@@ -11,7 +11,8 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.config.fields import checked
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import ConfigError
-from stylize_tf.jobs.options import MODES, Options, check_modes
+from stylize_tf.jobs.options.checks import check_modes
+from stylize_tf.jobs.options.painting import MODES, Options
 from tests.fakes.cli_fakes import INPUTS, SHORT
 
 FIELDS = {field.name: field for field in dataclasses.fields(Options)}

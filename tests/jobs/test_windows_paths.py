@@ -12,7 +12,7 @@ import pytest
 from stylize_tf.images.files import refused_by_windows
 from stylize_tf.images.image_io import sha256
 from stylize_tf.jobs import outputs
-from stylize_tf.jobs.options import local_path
+from stylize_tf.jobs.options.common import local_path
 from stylize_tf.jobs.recipe import Input, find_recorded
 
 

@@ -31,11 +31,12 @@ TABLE = {
         " | tensorflow keras numpy"
     ),
     "feedforward": "config errors images machine objective | tensorflow keras numpy",
-    "integrations": "config errors iterative machine | tensorflow numpy",
+    "integrations": "config errors iterative feedforward machine | tensorflow numpy",
     "jobs": (
-        "config errors machine images network evaluation control iterative integrations | numpy PIL"
+        "config errors machine images network evaluation control iterative feedforward integrations"
+        " | numpy PIL"
     ),
-    "cli": "config errors machine network jobs | absl",
+    "cli": "config errors machine network feedforward jobs | absl",
     "__main__": "cli",
 }
 

@@ -21,7 +21,9 @@ from stylize_tf.cli.terminal.standard_streams import (
 )
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import OutputError
-from stylize_tf.jobs.options import STANDARD, Given, Options, piped
+from stylize_tf.jobs.options.checks import piped
+from stylize_tf.jobs.options.common import STANDARD
+from stylize_tf.jobs.options.painting import Given, Options
 
 if TYPE_CHECKING:
     from stylize_tf.cli.flags import CommandLine

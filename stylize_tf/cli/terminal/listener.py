@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 from stylize_tf.cli.exits import Exit, explain, with_flag_names
 from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupts
-from stylize_tf.cli.terminal.progress import Progress, duration, fetching_line
+from stylize_tf.cli.terminal.progress import (
+    Progress,
+    TrainingLines,
+    duration,
+    fetching_line,
+)
 from stylize_tf.cli.terminal.standard_streams import print_picture
 from stylize_tf.jobs.listener import Listener
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate
+    from stylize_tf.feedforward.training import Progress as TrainingProgress
 
 
 class Terminal(Listener):
@@ -29,6 +35,7 @@ class Terminal(Listener):
         self._console = console
         self._interrupts = interrupts
         self._progress = Progress(console)
+        self._training = TrainingLines(console)
         self._began: float | None = None
         self._said: set[str] = set()
 
@@ -57,6 +64,10 @@ class Terminal(Listener):
     def step(self, iterate: Iterate) -> None:
         """How far a picture has come."""
         self._progress.update(iterate)
+
+    def trained(self, progress: TrainingProgress) -> None:
+        """How far a training has come."""
+        self._training.update(progress)
 
     def cell(self, number: int, total: int, label: str) -> None:
         """Which cell of a sheet is begun, and how long the rest will take."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,12 @@ from stylize_tf.cli.terminal.console import Console
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate
+    from stylize_tf.feedforward.training import Progress as TrainingProgress
 
 _BAR = 20
 REDRAW_SECONDS = 0.1
 PLAIN_SECONDS = 5.0
+TRAINING_SECONDS = 30.0
 
 
 class Progress:
@@ -62,6 +65,39 @@ class Progress:
             self._console.live(live_line(iterate, self._pace, self._console.width - 1))
         else:
             self._console.progress(plain_line(iterate, self._pace))
+
+
+class TrainingLines:
+    """Shows how far a training is: a live line on a terminal, elsewhere one now and then.
+
+    Args:
+        console: where to show it.
+        clock: seconds that only grow; another one in tests.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._last = float("-inf")
+        self._loss: float | None = None
+
+    def update(self, progress: TrainingProgress) -> None:
+        """Shows where the training stands, if it is time to."""
+        fields = progress._asdict()
+        if self._console.event("training_step", **fields):
+            return
+        loss = sum(progress.losses.values())
+        if math.isfinite(loss):  # Of one step it says little: crops differ.
+            self._loss = loss if self._loss is None else 0.95 * self._loss + 0.05 * loss
+        now, is_live = self._clock(), self._console.is_live
+        waited = now - self._last >= (REDRAW_SECONDS if is_live else TRAINING_SECONDS)
+        if not (waited or progress.share >= 1):
+            return
+        self._last = now
+        shown = "" if self._loss is None else f"  loss {self._loss:.3g}"
+        left = f"  {duration(progress.remaining)} left" if progress.remaining else ""
+        text = f"{progress.share:4.0%}  step {progress.step}{shown}{left}"
+        (self._console.live if is_live else self._console.progress)(text)
 
 
 def step_fields(iterate: Iterate) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from stylize_tf.jobs.folder.tasks import Folder, Task
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.job import Job
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import holds_alpha
+from stylize_tf.jobs.options.checks import holds_alpha
 from stylize_tf.jobs.painting import Painting
 from stylize_tf.jobs.recipe import Input
 from stylize_tf.machine import memory

@@ -25,7 +25,8 @@ from stylize_tf.jobs.folder.masks import Masks, check_counts
 from stylize_tf.jobs.inputs import NONE, Wanted
 from stylize_tf.jobs.job import check_given, configured
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options import PNG, Given, Options, check_format, check_modes, check_needs
+from stylize_tf.jobs.options.checks import check_format, check_modes, check_needs
+from stylize_tf.jobs.options.painting import PNG, Given, Options
 from stylize_tf.jobs.outputs import Output, check_folders, distinct_names, make_folder
 from stylize_tf.jobs.recipe import Recipe, RecipeError
 

@@ -1,0 +1,1 @@
+"""What runs are asked for: fields that become flags and help, and which of them go together."""

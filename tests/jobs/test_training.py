@@ -1,0 +1,158 @@
+"""Trainings from files to a file, with a small network in VGG19's place."""
+
+import contextlib
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stylize_tf.cli.exits import Exit
+from stylize_tf.cli.main import main_with
+from stylize_tf.cli.terminal.listener import Terminal
+from stylize_tf.evaluation.engine import Engine
+from stylize_tf.feedforward import network_files
+from stylize_tf.feedforward.training import Trainer
+from stylize_tf.machine import tensorflow_runtime
+from stylize_tf.network import weights
+from tests.fakes import cli_fakes
+from tests.fakes.cli_fakes import draw, full_disk, names
+
+ALL = ("--style=painting.png", "--style=other.png", "--photos=photos", "--output=net.keras")
+SHORT = (
+    *("--steps=6", "--width=.125", "--crop=32", "--draft_share=0", "--style_size=48"),
+    *("--batch=1", "--precision=float32"),
+)
+
+
+@pytest.fixture
+def train(folder, monkeypatch, tiny_engine):
+    """Runs the command; `hook` is called with where it stands after each step."""
+    for seed in range(3):
+        draw(f"photos/{seed}.png", (48, 64), seed)
+    runtime = tensorflow_runtime.Runtime(lambda name: contextlib.nullcontext(), ("auto",))
+    monkeypatch.setattr(tensorflow_runtime, "load", lambda *arguments, **options: runtime)
+    monkeypatch.setattr(weights, "find", lambda *arguments, **options: cli_fakes.WEIGHTS)
+    monkeypatch.setattr(Engine, "vgg19", lambda found: tiny_engine)
+
+    def run(*arguments, hook=lambda progress: None):
+        monkeypatch.setattr(Terminal, "trained", lambda self, progress: hook(progress))
+        return main_with(["main.py", "train", *arguments])
+
+    return run
+
+
+def at(step, act):
+    """A hook that does something after a step."""
+    return lambda progress: act() if progress.step == step else None
+
+
+def test_a_network_is_written_with_what_it_is_made_of_and_its_path_printed(train, capsys):
+    assert train(*ALL, *SHORT, "--samples=samples") == 0
+    assert capsys.readouterr().out == "net.keras\n"
+    network = network_files.load("net.keras")
+    assert network.styles == ("painting", "other")
+    about = network_files.read_about("net.keras")
+    assert about["steps"] == 6
+    assert about["config"]["crop"] == 32
+    assert about["paintings"]["other"] == cli_fakes.digest("other.png")
+    assert "net.keras.checkpoint" not in names()
+    assert names("samples") == [f"step-00000{step}.png" for step in (2, 3, 4, 5, 6)]
+
+
+def test_a_training_that_was_interrupted_or_killed_goes_on_to_the_same_bytes(train, capsys):
+    assert train(*ALL, *SHORT) == 0
+    whole = Path("net.keras").read_bytes()
+    Path("net.keras").unlink()
+
+    assert train(*ALL, *SHORT, hook=at(2, lambda: signal.raise_signal(signal.SIGINT))) == 130
+    assert "The same command goes on from here" in capsys.readouterr().err
+    assert network_files.read_about("net.keras")["steps"] == 2
+
+    killed = at(4, cli_fakes.throw(RuntimeError("killed")))
+    assert train(*ALL, *SHORT, "--checkpoint_seconds=0", hook=killed) == Exit.UNEXPECTED
+    assert "Going on after step 2" in capsys.readouterr().err
+    steps = []
+    assert train(*ALL, *SHORT, hook=lambda progress: steps.append(progress.step)) == 0
+    assert steps == [4, 5, 6]
+    assert Path("net.keras").read_bytes() == whole
+    assert "net.keras.checkpoint" not in names()
+
+
+def test_a_state_of_another_training_is_left_and_told(train, capsys):
+    interrupt = at(2, lambda: signal.raise_signal(signal.SIGINT))
+    assert train(*ALL, *SHORT, hook=interrupt) == 130
+    assert train(*ALL, *SHORT, "--seed=1") == 0
+    assert "'net.keras.checkpoint' is not used: it is of a training" in capsys.readouterr().err
+
+
+def test_a_painting_is_added_to_a_network(train):
+    assert train(*ALL, *SHORT) == 0
+    first = network_files.load("net.keras")
+    more = ("--style=photo.png", "--photos=photos", "--output=more.keras", "--start=net.keras")
+    assert train(*more, *SHORT, "--trained=styles") == 0
+    second = network_files.load("more.keras")
+    assert second.styles == ("painting", "other", "photo")
+    image = np.random.default_rng(0).random((1, 24, 24, 3), np.float32)
+    for style in first.styles:
+        own, other = (network(image, style=style) for network in (first, second))
+        np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def test_a_time_budget_ends_the_training(train):
+    steps = []
+    budget = ("--time_budget=6s", *(x for x in SHORT if "steps" not in x))
+    assert train(*ALL, *budget, hook=lambda progress: steps.append(progress.share)) == 0
+    assert steps[-1] == 1
+    assert network_files.read_about("net.keras")["steps"] == len(steps)
+
+
+def test_photographs_that_are_of_no_use_are_left_out_and_told(train, capsys):
+    Path("photos/broken.png").write_bytes(b"no picture")
+    draw("photos/small.png", (20, 20))
+    assert train(*ALL, *SHORT, "--steps=12") == 0
+    said = capsys.readouterr().err
+    assert "left out 2 of 5 photographs" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (ALL[1:2] + ALL[3:], Exit.USAGE, "--photos must be given: a folder of photographs"),
+        (ALL[2:], Exit.USAGE, "--style must be given"),
+        (ALL[:3], Exit.USAGE, "--output must be given, a file that ends in .keras."),
+        ((*ALL[:3], "--output=net.h5"), Exit.USAGE, "ends in .keras; got 'net.h5'"),
+        ((*ALL[:3], "--output=photos/no/net.keras"), Exit.OUTPUT, "cannot be written"),
+        ((*ALL, "--style=photos/../other.png"), Exit.USAGE, "got 'other' 2 times. Rename"),
+        ((*ALL, "--steps=3", "--time_budget=1min"), Exit.USAGE, "exclude each other"),
+        ((*ALL, "--trained=styles"), Exit.USAGE, "--trained styles goes with --start"),
+        ((*ALL, "--start=painting.png"), Exit.WEIGHTS, "is no network of this program"),
+        ((*ALL, "--crop=64", "--draft_share=0"), Exit.PICTURE, "photograph of 64 pixels or more"),
+        ((*ALL[:2], "--photos=nowhere/*", ALL[3]), Exit.PICTURE, "no picture matches"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_in_a_line(train, capsys, arguments, code, said):
+    assert train("--width=.125", *arguments) == code
+    lines = capsys.readouterr().err.splitlines()
+    assert said in lines[-1]
+    assert lines[-1].startswith("stylize_tf: error: ")
+    assert "net.keras" not in names()
+
+
+def test_a_disk_that_is_full_at_the_end_costs_no_training(train, monkeypatch, capsys):
+    monkeypatch.setattr("os.fsync", full_disk)
+    code = train(*ALL, *SHORT)
+    assert code == Exit.OUTPUT
+    assert "cannot be written: No space left on device" in capsys.readouterr().err
+    assert "net.keras" not in names()
+
+
+def test_a_training_without_finite_gradients_ends(train, monkeypatch, capsys):
+    taken = Trainer._taken
+
+    def broken(self, crops, *others):
+        return taken(self, crops * np.float32("nan"), *others)
+
+    monkeypatch.setattr(Trainer, "_taken", broken)
+    assert train(*ALL, *SHORT, "--steps=40") == Exit.FAILED
+    assert "of 20 steps were not finite" in capsys.readouterr().err
