@@ -57,6 +57,11 @@ class TrainingConfig(Configuration):
         "Factor of the content's weight, over that with which pictures are optimized.",
         limits=(0.0, 1000.0),
     )
+    photograph: bool = option(
+        True,
+        "Also learn, in every eighth step, a style named photograph that leaves pictures as they "
+        "are: strengths below 1 are on the way to it.",
+    )
     noise: float = option(
         1.0,
         "Grey levels of noise on photographs that are painted, so that a network does not paint "

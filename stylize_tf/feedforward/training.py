@@ -23,6 +23,15 @@ from stylize_tf.objective.objective import Objective
 from stylize_tf.objective.targets import Losses, OfTerms, Targets
 from stylize_tf.objective.term import WHOLE_WEIGHT_SIDE
 
+PHOTOGRAPH = "photograph"
+"""Name of the style that leaves pictures as they are."""
+
+PHOTOGRAPH_EVERY = 8
+"""Steps of which one is for that style."""
+
+LIKENESS_WEIGHT = 50.0
+"""What the mean squared difference from the photograph counts in it."""
+
 LARGEST_GRADIENT = 1.0
 """Norm to which the gradient of a step is brought, if it is larger."""
 
@@ -66,10 +75,16 @@ class Progress(NamedTuple):
 
 
 class StyleTargets(NamedTuple):
-    """What a network is to paint like: targets, and how much they count, as for `Targets`."""
+    """What a network is to paint like.
+
+    Attributes:
+        targets, weights: as those of `Targets`.
+        likeness: scalar, what the mean squared difference from the photograph counts.
+    """
 
     targets: OfTerms
     weights: Losses
+    likeness: tf.Tensor
 
 
 class Trainer:
@@ -84,14 +99,16 @@ class Trainer:
         extractor: from `features.build_extractor`, of all layers that the objective reads.
         objective: what is minimized, as `objective_config` says.
         paintings: name of a style -> float32 `[1, H, W, 3]`, RGB in [0, 1]; larger ones than
-            `config.style_size` are brought to it.
+            `config.style_size` are brought to it. The style `PHOTOGRAPH` is added to them, see
+            `config.photograph`.
         photographs: to paint.
         start: a network to go on from, of the same width and as many blocks. A style of a name that
             it has begins as that one, others as the mean of its styles. If only weights of styles
             are trained, its own styles come first and stay as they are.
 
     Raises:
-        ConfigError: if the start is another network, or there has to be one.
+        ConfigError: if the start is another network, or there has to be one, or a painting has the
+            name of the photograph's style.
     """
 
     def __init__(
@@ -109,8 +126,13 @@ class Trainer:
         self._photographs = photographs
         if start is None and config.trained != "all":
             raise ConfigError(f"`trained` {config.trained} goes with `start`: name a network.")
+        if PHOTOGRAPH in paintings:
+            raise ConfigError(
+                f"`style` must not be named {PHOTOGRAPH}: that is a style of its own."
+            )
         kept = start.styles if start is not None and config.trained == "styles" else ()
-        styles = [*kept, *(name for name in paintings if name not in kept)]
+        learned = [*paintings, *([PHOTOGRAPH] if config.photograph else [])]
+        styles = [*kept, *(name for name in learned if name not in kept)]
         self.network = Network(styles, config.width, seed=config.seed)
         if start is not None:
             _take(start, self.network)
@@ -123,6 +145,11 @@ class Trainer:
         self._styles = {
             styles.index(name): self._style(painting) for name, painting in paintings.items()
         }
+        self._paintings = list(self._styles)
+        self._photograph: int | None = None
+        if config.photograph:
+            self._photograph = styles.index(PHOTOGRAPH)
+            self._styles[self._photograph] = self._likeness(self._styles[self._paintings[0]])
         self._done = self._left_out = 0
         self._seconds = 0.0
         self._step = tf.function(self._taken)
@@ -136,7 +163,22 @@ class Trainer:
         targets = self._objective.targets([statistics])
         energies = self._objective.energies(statistics, targets)
         own = balanced_weights(self._objective, WHOLE_WEIGHT_SIDE, [energies])
-        return StyleTargets(targets, own)
+        return StyleTargets(targets, own, tf.constant(0.0))
+
+    def _likeness(self, other: StyleTargets) -> StyleTargets:
+        """Targets of the same structure as others of which only content and likeness count."""
+        kept = {term.name for term in self._objective.of("content").terms}
+        weights = {x: y if x in kept else tf.zeros_like(y) for x, y in other.weights.items()}
+        return StyleTargets(other.targets, weights, tf.constant(LIKENESS_WEIGHT))
+
+    def _style_of(self, step: int) -> int:
+        """The number of the style that a step is for."""
+        of_photograph = (step + 1) // PHOTOGRAPH_EVERY
+        if self._photograph is None:
+            of_photograph = 0
+        elif (step + 1) % PHOTOGRAPH_EVERY == 0:
+            return self._photograph
+        return self._paintings[(step - of_photograph) % len(self._paintings)]
 
     @property
     def done(self) -> int:
@@ -170,7 +212,7 @@ class Trainer:
         return [*self.network.variables, *self.average, *self.optimizer.variables]
 
     def steps(self) -> Iterator[Progress]:
-        """Takes the steps that are left, each with the next style in turn."""
+        """Takes the steps that are left, each for the next style in turn."""
         config = self.config
         schedule = Schedule(config, self._seconds)
         sides = schedule.sides(self._done)
@@ -180,7 +222,7 @@ class Trainer:
                 self.optimizer.learning_rate = schedule.learning_rate(step, schedule.share(step))
                 generator = np.random.default_rng([config.seed, step, 1])
                 noise = generator.standard_normal(crops.shape, np.float32)
-                number = list(self._styles)[step % len(self._styles)]
+                number = self._style_of(step)
                 losses = self._step(
                     tf.constant(crops),
                     tf.constant(crops + noise * np.float32(config.noise / 255)),
@@ -223,6 +265,8 @@ class Trainer:
         with tf.GradientTape() as tape:
             painted = self.network(inputs, style=blend)
             losses = self._objective(self._extract(painted), targets)
+            difference = tf.reduce_mean(tf.square(painted - crops))
+            losses = {**losses, "likeness": style.likeness * difference}
             loss = tf.add_n(list(losses.values()))
         gradients = tape.gradient(loss, variables)
         gradients, norm = tf.clip_by_global_norm(gradients, LARGEST_GRADIENT)

@@ -14,7 +14,14 @@ from stylize_tf.network.features import build_extractor
 from stylize_tf.objective.balance import build_objective
 
 SMALL = TrainingConfig(
-    width=0.125, steps=12, batch=2, crop=32, draft_share=0, style_size=64, averaging=0.5
+    width=0.125,
+    steps=12,
+    batch=2,
+    crop=32,
+    draft_share=0,
+    style_size=64,
+    averaging=0.5,
+    photograph=False,
 )
 FEW_TERMS = {"patch_weight": 0}
 """What takes the time that tracing a step takes, but for one test."""
@@ -29,7 +36,7 @@ def make(tiny_network, rng):
         for name, low in (("dark", 0.0), ("light", 0.6))
     }
 
-    def trainer(start=None, terms=FEW_TERMS, **options):
+    def trainer(start=None, terms=FEW_TERMS, paintings=paintings, **options):
         config = SMALL.replace(**options)
         objective = build_objective(objective_config(config).replace(**terms), {})
         extractor = build_extractor(tiny_network, objective.layers())
@@ -135,6 +142,18 @@ def test_weights_of_styles_are_trained_alone_and_the_others_stay(make):
             assert np.abs(own[2] - own[1]).max() > 0
         else:
             np.testing.assert_array_equal(own, old)
+
+
+def test_every_eighth_step_is_for_the_style_that_leaves_pictures_as_they_are(make):
+    trainer = make(steps=400, learning_rate=0.01, photograph=True)
+    assert trainer.network.styles == ("dark", "light", "photograph")
+    numbers = [trainer._style_of(step) for step in range(16)]
+    assert numbers == [0, 1, 0, 1, 0, 1, 0, 2, 1, 0, 1, 0, 1, 0, 1, 2]
+    likeness = [each.losses["likeness"] for each in trainer.steps()]
+    assert all((loss > 0) == (step % 8 == 7) for step, loss in enumerate(likeness))
+    assert np.mean(likeness[-80:]) < 0.4 * np.mean(likeness[:80])
+    with pytest.raises(ConfigError, match="must not be named photograph"):
+        make(paintings={"photograph": np.zeros([1, 64, 64, 3], np.float32)})
 
 
 def test_a_start_of_another_kind_is_refused(make):

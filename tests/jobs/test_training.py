@@ -51,7 +51,7 @@ def test_a_network_is_written_with_what_it_is_made_of_and_its_path_printed(train
     assert train(*ALL, *SHORT, "--samples=samples") == 0
     assert capsys.readouterr().out == "net.keras\n"
     network = network_files.load("net.keras")
-    assert network.styles == ("painting", "other")
+    assert network.styles == ("painting", "other", "photograph")
     about = network_files.read_about("net.keras")
     assert about["steps"] == 6
     assert about["config"]["crop"] == 32
@@ -92,7 +92,7 @@ def test_a_painting_is_added_to_a_network(train):
     more = ("--style=photo.png", "--photos=photos", "--output=more.keras", "--start=net.keras")
     assert train(*more, *SHORT, "--trained=styles") == 0
     second = network_files.load("more.keras")
-    assert second.styles == ("painting", "other", "photo")
+    assert second.styles == ("painting", "other", "photograph", "photo")
     image = np.random.default_rng(0).random((1, 24, 24, 3), np.float32)
     for style in first.styles:
         own, other = (network(image, style=style) for network in (first, second))
