@@ -86,6 +86,7 @@ def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine
         absl_flags.FLAGS[name].unparse()
         values[name] = absl_flags.FLAGS[name]
     arguments, from_files = expanded(argv[1:])
+    arguments = _with_values(arguments, kinds)
     try:
         stray = values([argv[0], *arguments])[1:]
     except absl_flags.UnrecognizedFlagError as error:
@@ -104,6 +105,23 @@ def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine
         for kind in kinds
     )
     return CommandLine(given, values["verbosity"].value, from_files)
+
+
+def _with_values(arguments: Sequence[str], kinds: Sequence[type]) -> list[str]:
+    """The arguments with values for the flags that may stand alone, and do."""
+    alone = {
+        f"--{field.name}": field.metadata["alone"]
+        for kind in kinds
+        for field in dataclasses.fields(kind)
+        if field.metadata["alone"] is not None
+    }
+    following = [*arguments[1:], "--"]
+    return [
+        f"{argument}={alone[argument]}"
+        if argument in alone and after.startswith("--")
+        else argument
+        for argument, after in zip(arguments, following, strict=True)
+    ]
 
 
 class _HelpParser(absl_flags.ArgumentParser):

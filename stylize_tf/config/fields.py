@@ -41,6 +41,7 @@ def option(
     section: str | None = None,
     term: str | None = None,
     is_open: bool = False,
+    alone: str | None = None,
 ) -> Any:
     """A field of a dataclass with all of this in its metadata.
 
@@ -59,6 +60,7 @@ def option(
             such, of which one suffices. Who gives it for nothing is told so by `jobs`.
         section: heading of the options that start with this one.
         term: the term of the objective that the number weighs, as its module is called.
+        alone: the value of a flag that is given without one.
         is_open: whether others than the choices may go, see `Configuration.check_choices`.
     """
     metadata = {
@@ -76,6 +78,7 @@ def option(
         "section": section,
         "term": term,
         "is_open": is_open,
+        "alone": alone,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf.feedforward.layers import EPSILON
-from stylize_tf.feedforward.network import MARGIN, Network, Style, check_sides
+from stylize_tf.feedforward.network import MARGIN, Network, check_sides
+from stylize_tf.feedforward.styles import Style
 
 ROWS = 128
 """Of a map that are made together."""
@@ -38,11 +39,17 @@ def paint(network: Network, image: np.ndarray, style: Style = None, rows: int = 
         ConfigError: if there is no such style, or a side is too short.
         ValueError: if `image` is not one picture.
     """
+    return paint_shares(network, image, network.blend(style), rows)
+
+
+def paint_shares(
+    network: Network, image: np.ndarray, blend: np.ndarray, rows: int = ROWS
+) -> np.ndarray:
+    """As `paint`, by shares of styles, float32 `[S]`, whatever they add up to."""
     image = np.asarray(image, np.float32)
     if image.ndim != 4 or len(image) != 1:
         raise ValueError(f"`image` must be [1, H, W, 3]; got {image.shape}.")
     check_sides(image.shape[1:3])
-    blend = network.blend(style)
     layers = {layer.name: layer for layer in network.graph.layers}
 
     def convolved(x: Map, name: str, stride: int = 1, enlarged: bool = False) -> Map:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ from keras import layers, ops
 
 from stylize_tf.errors import ConfigError
 from stylize_tf.feedforward.layers import ConditionalInstanceNormalization, Enlarged, ReflectPadding
+from stylize_tf.feedforward.styles import LARGEST_WIDTH, Style, shares_of
 
 MARGIN = 8
 """Pixels that are mirrored beyond each border, painted and cut away: what is seen on one side only
@@ -20,11 +21,6 @@ is not painted as well. Of a size that four does not divide, three of them make 
 
 SMALLEST_SIDE = MARGIN + 1
 """Pixels of a side of the smallest picture, which has as many to mirror."""
-
-LARGEST_WIDTH = 2.0
-
-Style = str | int | Mapping[str, float] | Sequence[float] | np.ndarray | None
-"""A style by its name or number, or how much of each; None is the first."""
 
 
 @keras.saving.register_keras_serializable(package="stylize_tf")
@@ -110,46 +106,8 @@ class Network(keras.Model):
         return self.graph([image, ops.tile(blend, [ops.shape(image)[0], 1])])
 
     def blend(self, style: Style) -> np.ndarray:
-        """How much of each style that is: float32, `[S]`, adding up to 1.
-
-        Raises:
-            ConfigError: if there is no such style, or shares are no shares.
-        """
-        count = len(self.styles)
-        shares = np.zeros(count)
-        if style is None or isinstance(style, (str, int, np.integer)):
-            shares[0 if style is None else self._number(style)] = 1.0
-            return shares.astype(np.float32)
-        try:
-            if isinstance(style, Mapping):
-                for name, share in style.items():
-                    shares[self._number(name)] += float(share)
-            else:
-                shares = np.array(style, np.float64)
-        except (TypeError, ValueError) as error:
-            if isinstance(error, ConfigError):
-                raise
-            shares = np.full(count, np.nan)
-        if shares.shape != (count,):
-            raise ConfigError(
-                f"`style` must have a share for each of {count} styles; got {style!r}."
-            )
-        if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
-            raise ConfigError(
-                f"`style` must have shares of at least 0, one of them more; got {style!r}."
-            )
-        return (shares / shares.sum()).astype(np.float32)
-
-    def _number(self, style: Any) -> int:
-        if isinstance(style, str) and style in self.styles:
-            return self.styles.index(style)
-        is_number = isinstance(style, (int, np.integer)) and not isinstance(style, bool)
-        if is_number and 0 <= style < len(self.styles):
-            return int(style)
-        raise ConfigError(
-            f"`style` must be one of {', '.join(self.styles)}, or a number below "
-            f"{len(self.styles)}; got {style!r}."
-        )
+        """How much of each style that is: float32, `[S]`, adding up to 1; see `shares_of`."""
+        return shares_of(style, self.styles)
 
     def get_config(self) -> dict[str, Any]:
         """What it takes to build it again."""

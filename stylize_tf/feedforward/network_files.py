@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from stylize_tf.errors import ConfigError, WeightsError
-from stylize_tf.feedforward.network import LARGEST_WIDTH, Network
+from stylize_tf.feedforward.styles import LARGEST_WIDTH
 from stylize_tf.machine.atomic_files import replacing
+
+if TYPE_CHECKING:
+    from stylize_tf.feedforward.network import Network
+
+SHIPPED = Path(__file__).with_name("shipped.keras")
+"""The network that comes with the package."""
 
 SUFFIX = ".keras"
 """Of a file of Keras, which finds by it what the file is."""
@@ -84,15 +91,35 @@ def load(path: str | os.PathLike[str]) -> Network:
     Raises:
         WeightsError: if there is no such file, or it is cut, changed, or of something else.
     """
+    from stylize_tf.feedforward.network import Network
+
+    with _opened(path) as archive:
+        config = _config(archive)
+        network = Network(config["styles"], config["width"], config["blocks"])
+        with tempfile.TemporaryDirectory() as folder:
+            network.load_weights(archive.extract(archive.getinfo(_WEIGHTS), folder))
+        if not all(np.isfinite(x).all() for x in network.get_weights()):
+            raise ValueError("not all of its weights are numbers")
+    return network
+
+
+def styles_in(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The names of the styles of a network in a file, which is not loaded.
+
+    Raises:
+        WeightsError: as `load` does.
+    """
+    with _opened(path) as archive:
+        return tuple(_config(archive)["styles"])
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+    """The archive that a network is; whatever is wrong with it is a `WeightsError`."""
     label = os.fspath(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            config = _config(archive)
-            network = Network(config["styles"], config["width"], config["blocks"])
-            with tempfile.TemporaryDirectory() as folder:
-                network.load_weights(archive.extract(archive.getinfo(_WEIGHTS), folder))
-            if not all(np.isfinite(x).all() for x in network.get_weights()):
-                raise ValueError("not all of its weights are numbers")
+            yield archive
     except FileNotFoundError as error:
         raise WeightsError(
             f"{label!r} is not there: `network` must be a file by `train`."
@@ -103,7 +130,6 @@ def load(path: str | os.PathLike[str]) -> Network:
         raise _no_network(label, error) from error
     except Exception as error:  # Readers of such files raise many kinds.
         raise _no_network(label, error) from error
-    return network
 
 
 def _no_network(label: str, error: Exception) -> WeightsError:
@@ -130,4 +156,6 @@ def _config(archive: zipfile.ZipFile) -> Mapping[str, Any]:
     blocks_bytes = 4 * config["blocks"] * 2 * 9 * (128 * config["width"]) ** 2
     if not 0.9 * blocks_bytes < archive.getinfo(_WEIGHTS).file_size < 2**30:
         raise ValueError(f"{_WEIGHTS} is of another size")
+    if not all(isinstance(name, str) for name in config["styles"]):
+        raise ValueError("its styles have no names")
     return config

@@ -17,14 +17,12 @@ from stylize_tf.errors import ConfigError
 from stylize_tf.feedforward.network import Network
 from stylize_tf.feedforward.photographs import Photographs
 from stylize_tf.feedforward.schedule import Schedule
+from stylize_tf.feedforward.styles import PHOTOGRAPH
 from stylize_tf.images import image_io
 from stylize_tf.objective.balance import balanced_weights
 from stylize_tf.objective.objective import Objective
 from stylize_tf.objective.targets import Losses, OfTerms, Targets
 from stylize_tf.objective.term import WHOLE_WEIGHT_SIDE
-
-PHOTOGRAPH = "photograph"
-"""Name of the style that leaves pictures as they are."""
 
 PHOTOGRAPH_EVERY = 8
 """Steps of which one is for that style."""

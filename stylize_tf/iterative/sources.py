@@ -66,8 +66,15 @@ class Sources:
             None if fine_style is None else image_io.plain(fine_style, "fine_style"),
         )
 
-    def check(self, config: StyleTransferConfig) -> None:
-        """Raises a `ConfigError` unless they go together, and with the configuration."""
+    def check(self, config: StyleTransferConfig, *, has_styles: bool = True) -> None:
+        """Raises a `ConfigError` unless they go together, and with the configuration.
+
+        Args:
+            config: how it is painted.
+            has_styles: whether it takes paintings; a network has styles of its own.
+        """
+        if not has_styles:
+            return
         if not self.styles:
             raise ConfigError("`style` must have at least one picture.")
         styles, content_masks, style_masks = (

@@ -24,6 +24,8 @@ from stylize_tf.jobs import inputs, plan
 from stylize_tf.jobs.folder.finding import is_pattern
 from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.listener import Listener
+from stylize_tf.jobs.networks import painting as networks
+from stylize_tf.jobs.networks.painting import NetworkFile
 from stylize_tf.jobs.options.checks import check_format, check_modes, check_needs, holds_alpha
 from stylize_tf.jobs.options.common import MachineOptions
 from stylize_tf.jobs.options.painting import Given, Options
@@ -72,7 +74,7 @@ class Job:
         sources: what it is made from, as arrays.
         inputs: their roles, paths and hashes.
         output: where the picture goes.
-        weights: of VGG19.
+        weights: of VGG19, or the network that paints in its place.
         named: the styles as they were given, which may be folders; empty if a recipe gave them.
         alpha: how opaque the photograph is, float32 `[1, H, W, 1]`, where that is kept.
     """
@@ -82,7 +84,7 @@ class Job:
     sources: Sources
     inputs: tuple[Input, ...]
     output: Output
-    weights: Weights
+    weights: Weights | NetworkFile
     named: tuple[str, ...] = ()
     alpha: np.ndarray | None = None
 
@@ -138,9 +140,12 @@ def draft(given: Given, listener: Listener, variants: Variants | None = None) ->
     _check_one(given.options)
     base = PRESETS[options.preset] if recipe is None else StyleTransferConfig(**recipe.config)
     config = configured(given, base)
+    has_styles = options.network is None
+    if not has_styles:
+        networks.check(given.options, given.config)
     wanted = inputs.wanted(config, options, recipe, given.standard_input)
-    check_given([item.role for item in wanted], "`content` PHOTO `style` PAINTING")
-    named = options.style
+    check_given([item.role for item in wanted], "`content` PHOTO `style` PAINTING", has_styles)
+    named = options.style if has_styles else networks.labels(options)
     if any(map(styles.is_folder, named)):
         recorded = config.style_blend_weights
         config = config.replace(style_blend_weights=given.config.get("style_blend_weights", ()))
@@ -148,13 +153,13 @@ def draft(given: Given, listener: Listener, variants: Variants | None = None) ->
         config, options = _expanded(config, options, recorded)
         wanted = inputs.wanted(config, options, recipe, given.standard_input)
     sources = inputs.paths_of(wanted)
-    sources.check(config)
+    sources.check(config, has_styles=has_styles)
     cells = variants.configs(config, named) if variants else []
     roles = {item.role for item in wanted}
     present = {role: role in roles for role in ROLES}
     check_needs(given, options, cells or [config], present=present, warn=listener.warning)
     for cell in cells:
-        starting(cell, sources).check(cell)
+        starting(cell, sources).check(cell, has_styles=has_styles)
     files = [item for item in wanted if not item.is_alpha]
     output = find_output(options, files, named)
     is_chosen = options.output is not None and output.derived
@@ -163,7 +168,8 @@ def draft(given: Given, listener: Listener, variants: Variants | None = None) ->
     sizes = [image_io.size_of(item.found, max_pixels=options.max_pixels) for item in files]
     for each in (config, *cells):
         inputs.check_sizes(each, files, sizes)
-        plan.check_memory(each, options, files, sizes)
+        if has_styles:
+            plan.check_memory(each, options, files, sizes)
     painted = [pyramid.final_size(each, *sizes[0]) for each in cells or [config]]
     image_io.check_side(output.path, *(variants.size(painted, files) if variants else painted[0]))
     pictures = tuple(wanted), tuple(files), tuple(sizes)
@@ -192,7 +198,7 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
     inputs.warn_of(sources, wanted, options, alpha, listener)
     if recipe and {x.sha256 for x in recipe.inputs} != {x.sha256 for x in read}:
         listener.warning("other pictures than those the recipe names: the result will differ.")
-    found = find_weights(options, listener)
+    found = find_painter(options, listener)
     if recipe and recipe.weights.get("sha256") not in (None, found.sha256):
         listener.warning("other weights than those the picture was made with: pixels will differ.")
     return Job(config, options, sources, read, drawn.output, found, drawn.named, alpha)
@@ -214,6 +220,18 @@ def configured(given: Given, base: StyleTransferConfig) -> StyleTransferConfig:
     return base.replace(**changes) if changes else base
 
 
+def find_painter(options: Options, listener: Listener) -> Weights | NetworkFile:
+    """What pictures are painted with: the weights of VGG19, or a network.
+
+    Raises:
+        StylizationError, WeightsError, ConfigError: if it cannot be had.
+    """
+    if options.network is None:
+        return find_weights(options, listener)
+    tensorflow_runtime.check_installed(listener.warning)
+    return networks.find(options)
+
+
 def find_weights(options: MachineOptions, listener: Listener) -> Weights:
     """The weights of VGG19, after a look whether TensorFlow is there.
 
@@ -230,7 +248,9 @@ def find_weights(options: MachineOptions, listener: Listener) -> Weights:
 
 def check_weights(options: Options) -> None:
     """Raises a `WeightsError` if the file of `weights` is none that could be taken."""
-    if options.weights is not None:
+    if options.network is not None:
+        networks.find(options)
+    elif options.weights is not None:
         weight_files.read(Path(options.weights).expanduser())
 
 
@@ -239,9 +259,11 @@ def unfollowable(picture: str, why: object) -> ImageError:
     return ImageError(f"the recipe in {picture!r} cannot be followed: {why}")
 
 
-def check_given(given: Sequence[str], example: str) -> None:
-    """Raises a `ConfigError` unless `content` and `style` are among the given."""
-    missing = [f"`{name}`" for name in ("content", "style") if name not in given]
+def check_given(given: Sequence[str], example: str, has_styles: bool = True) -> None:
+    """Raises a `ConfigError` unless `content`, and `style` unless a network has some, are given."""
+    needed = ("content", "style") if has_styles else ("content",)
+    example = example if has_styles else "`content` PHOTO `network`"
+    missing = [f"`{name}`" for name in needed if name not in given]
     if missing:
         raise ConfigError(f"{' and '.join(missing)} must be given: {example}.")
 

@@ -16,6 +16,7 @@ from stylize_tf.images.timelapse import Timelapse
 from stylize_tf.iterative.pictures import cropped
 from stylize_tf.jobs.job import Job
 from stylize_tf.jobs.listener import Listener
+from stylize_tf.jobs.networks.painting import NetworkFile, NetworkStylizer
 from stylize_tf.jobs.outputs import Output, new_folder
 from stylize_tf.jobs.plan import left_of_budget, remember
 
@@ -28,8 +29,13 @@ if TYPE_CHECKING:
     from stylize_tf.network.weights import Weights
 
 
-def make_stylizer(config: StyleTransferConfig, weights: Weights) -> Stylizer:
-    """A stylizer on the device that was chosen; a program loads TensorFlow itself before."""
+def make_stylizer(config: StyleTransferConfig, weights: Weights | NetworkFile) -> Stylizer:
+    """A stylizer on the device that was chosen; a program loads TensorFlow itself before.
+
+    Of a network it is what paints in its place, see `NetworkStylizer`.
+    """
+    if isinstance(weights, NetworkFile):
+        return NetworkStylizer(config, weights)  # type: ignore[return-value]
     from stylize_tf.iterative.stylizer import Stylizer
 
     return Stylizer(config, weights=weights)

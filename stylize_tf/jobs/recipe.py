@@ -21,16 +21,19 @@ from stylize_tf.jobs.options.painting import Options
 MASK_ROLES = ("content_mask", "style_mask")
 ROLES = ("content", "style", "init_image", "fine_style", *MASK_ROLES)
 
-REPEATED_OPTIONS = ("background", "device", "keep_alpha", "quality", "threads")
+REPEATED_OPTIONS = (
+    *("background", "device", "keep_alpha", "network", "network_style", "quality", "threads"),
+)
 """Options beside the configuration that decide the bytes of the picture."""
 
-_TOLD_IF_ASKED_FOR = ("keep_alpha",)
+_TOLD_IF_ASKED_FOR = ("keep_alpha", "network", "network_style")
 """Those that came later: pictures made without have the metadata, and so the bytes, of before."""
 
 
 def repeated_options(options: Options) -> dict[str, Any]:
     """What a recipe tells of the options."""
     values = {name: getattr(options, name) for name in REPEATED_OPTIONS}
+    values = {x: list(y) if isinstance(y, tuple) else y for x, y in values.items()}
     return {x: y for x, y in values.items() if y or x not in _TOLD_IF_ASKED_FOR}
 
 
@@ -115,7 +118,8 @@ class Recipe:
             raise RecipeError("it names no inputs")
         inputs = tuple(_input(item) for item in items)
         roles = [item.role for item in inputs]
-        if roles.count("content") != 1 or "style" not in roles:
+        has_style = "style" in roles or "network" in options
+        if roles.count("content") != 1 or not has_style:
             raise RecipeError("its inputs are not one photograph and at least one painting")
         for role in ("init_image", "fine_style"):
             if roles.count(role) > 1:
@@ -176,7 +180,8 @@ def _options(values: Mapping[str, Any]) -> dict[str, Any]:
     for field in dataclasses.fields(Options):
         if field.name in REPEATED_OPTIONS and field.name in values:
             value = values[field.name]
-            if checked(field, value) != value:
+            plain = checked(field, value)
+            if (list(plain) if isinstance(plain, tuple) else plain) != value:
                 raise ConfigError(f"`{field.name}` is not written as we write it; got {value!r}")
             known[field.name] = value
     return known

@@ -142,12 +142,12 @@ def _fill_folder(given: Given, console: Console, interrupts: Interrupts) -> int:
     from stylize_tf.cli.terminal.report import Report
     from stylize_tf.jobs.folder import tasks
     from stylize_tf.jobs.folder.run import FolderRun
-    from stylize_tf.jobs.job import find_weights
+    from stylize_tf.jobs.job import find_painter
 
     report = Report(console, interrupts)
     prepared = tasks.prepare(given, report)
     if prepared.tasks:
-        weights = find_weights(prepared.options, report)
+        weights = find_painter(prepared.options, report)
         runtime = _load(prepared.options, console)
         run = FolderRun(prepared, weights, runtime, report)
         try:

@@ -17,7 +17,7 @@ from stylize_tf.jobs.options.training import TrainingOptions
 
 if TYPE_CHECKING:
     from stylize_tf.cli.flags import CommandLine
-    from stylize_tf.jobs.training import Training
+    from stylize_tf.jobs.networks.training import Training
 
 SUMMARY = "Trains a network that paints at once in the manner of a painting."
 
@@ -34,7 +34,7 @@ MATTERS = (
 def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
     """Trains as the flags ask for; the exit code."""
     from stylize_tf.cli.terminal.listener import Terminal
-    from stylize_tf.jobs import training
+    from stylize_tf.jobs.networks import training
     from stylize_tf.machine import tensorflow_runtime
 
     started = time.monotonic()

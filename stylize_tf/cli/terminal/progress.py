@@ -112,7 +112,8 @@ def step_fields(iterate: Iterate) -> dict[str, Any]:
 def plain_line(iterate: Iterate, pace: float | None) -> str:
     """Everything there is to say about an iterate; `pace` is seconds a step, None if not known."""
     time_left = [] if pace is None else [_pace(pace), _left(iterate)]
-    return "  ".join([*_place(iterate), _loss(iterate, terms=True), *time_left])
+    parts = [*_place(iterate), _loss(iterate, terms=True), *time_left]
+    return "  ".join(part for part in parts if part)
 
 
 def live_line(iterate: Iterate, pace: float | None, width: int) -> str:
@@ -169,8 +170,10 @@ def _place(iterate: Iterate) -> tuple[str, str, str]:
 
 
 def _loss(iterate: Iterate, *, terms: bool) -> str:
+    if not iterate.losses:  # A network's.
+        return ""
     line = f"loss {iterate.loss:.3g}"
-    if not terms or not iterate.losses:
+    if not terms:
         return line
     parts = (f"{name.replace('_', ' ')} {value:.3g}" for name, value in iterate.losses.items())
     return f"{line} = {' + '.join(parts)}"

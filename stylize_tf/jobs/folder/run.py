@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from stylize_tf import Stylizer
+    from stylize_tf.jobs.networks.painting import NetworkFile
     from stylize_tf.machine.tensorflow_runtime import Runtime
     from stylize_tf.network.weights import Weights
 
@@ -47,7 +48,7 @@ class FolderRun:
     """
 
     def __init__(
-        self, folder: Folder, weights: Weights, runtime: Runtime, listener: Listener
+        self, folder: Folder, weights: Weights | NetworkFile, runtime: Runtime, listener: Listener
     ) -> None:
         self._folder = folder
         self._weights = weights
@@ -204,7 +205,7 @@ class _Worker:
             while (task := self._run.next_task()) is not None:
                 self._run.paint(task, self)
 
-    def job(self, task: Task, folder: Folder, weights: Weights) -> Job:
+    def job(self, task: Task, folder: Folder, weights: Weights | NetworkFile) -> Job:
         """The task with its pictures decoded; paintings are kept for the next one."""
         wanted, options = task.wanted(), folder.options
         images: list[np.ndarray] = []

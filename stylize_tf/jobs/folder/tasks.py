@@ -25,6 +25,7 @@ from stylize_tf.jobs.folder.masks import Masks, check_counts
 from stylize_tf.jobs.inputs import NONE, Wanted
 from stylize_tf.jobs.job import check_given, configured
 from stylize_tf.jobs.listener import Listener
+from stylize_tf.jobs.networks import painting as networks
 from stylize_tf.jobs.options.checks import check_format, check_modes, check_needs
 from stylize_tf.jobs.options.painting import PNG, Given, Options
 from stylize_tf.jobs.outputs import Output, check_folders, distinct_names, make_folder
@@ -156,6 +157,8 @@ def prepare(given: Given, listener: Listener) -> Folder:
     options = Options(**given.options)
     config = configured(given, PRESETS[options.preset])
     check_needs(given, options, [config], warn=listener.warning)
+    if options.network is not None:
+        networks.check(given.options, given.config)
     check_format(given, options, f".{options.output_format or PNG}", True, listener.warning)
     target = str(options.output_dir)
     if os.path.lexists(target) and not Path(target).is_dir():
@@ -166,8 +169,11 @@ def prepare(given: Given, listener: Listener) -> Folder:
     # One painting after the other, because what was computed of it is kept only so long.
     blended = bool(config.style_blend_weights)
     groups: list[tuple[str, ...]] = [tuple(styles)] if blended else [(x,) for x in styles]
+    if options.network is not None:
+        groups = [()]
     candidates = _candidates(options, contents, groups)
-    inputs.paths_of(candidates[0].wanted()).check(config)
+    has_styles = options.network is None
+    inputs.paths_of(candidates[0].wanted()).check(config, has_styles=has_styles)
     files = [item.found for task in candidates for item in task.files()]
     sizes = inputs.sizes_of(files, options, listener)
     for path in _needed_by_all(candidates):  # Without one of these no picture can be made.
@@ -193,7 +199,9 @@ def _candidates(options: Options, contents: list[str], groups: list[tuple[str, .
     of_style = Masks("style_mask", options.style_mask)
     check_counts(of_content, of_style, sum(map(len, groups)))
     pairs = [(content, styles) for styles in groups for content in contents]
-    names = distinct_names(pairs, f".{options.output_format or PNG}")
+    of_network = () if options.network is None else networks.labels(options)
+    named = [(content, styles or of_network) for content, styles in pairs]
+    names = distinct_names(named, f".{options.output_format or PNG}")
     return [
         Task(
             number=0,
@@ -228,7 +236,8 @@ def _must_be_painted(
         known = {item.found: _unless_broken(sizes[item.found]) for item in files}
         found = [known[item.found] for item in files]
         inputs.check_sizes(folder.config, files, found)
-        plan.check_memory(folder.config, folder.options, files, found)
+        if folder.options.network is None:
+            plan.check_memory(folder.config, folder.options, files, found)
         image_io.check_side(task.path, *pyramid.final_size(folder.config, *found[0]))
         inputs.check_masks(task.wanted(), known)
         blamed = task.path
@@ -245,7 +254,7 @@ def _must_be_painted(
 def _inputs(options: Options, listener: Listener) -> tuple[list[str], list[str]]:
     """The photographs and the paintings."""
     given = [name for name in ("content", "style") if getattr(options, name)]
-    check_given(given, "`content` 'photos/*' `style` 'paintings/*'")
+    check_given(given, "`content` 'photos/*' `style` 'paintings/*'", options.network is None)
     contents = find_files("content", options.content, listener.warning)
     styles = find_files("style", options.style, listener.warning)
     # The folder may be that of the photographs, or in it: what was painted is not painted again.

@@ -26,6 +26,9 @@ FILES = "Pictures in and out"
 MODES = {"picture": "one picture", "folder": "many pictures", "sheet": "a sheet"}
 """What a run makes, and what messages call it."""
 
+SHIPPED = "shipped"
+"""The network that comes with the package."""
+
 PNG = "png"
 """The format of a picture of which nothing else is said."""
 
@@ -94,6 +97,20 @@ class Options(MachineOptions):
         None,
         "A painting that lends its fine strokes: `style` then gives the forms and the colors. "
         "none drops that of `from_picture`.",
+    )
+    network: str | None = file_option(
+        None,
+        "Paint at once with a network, of `train` or, by --network alone, the one that comes with "
+        "the program. It has styles of its own, in place of `style`.",
+        alone=SHIPPED,
+    )
+    network_style: tuple[str, ...] = option(
+        (),
+        "Which style of the network: its name, its number from 0, or a mix as one=.7,other=.3; of "
+        "several `content_mask` one for each, or one for all.",
+        placeholder="STYLE",
+        shown="the first",
+        needs={"network": ()},
     )
     content_mask: tuple[str, ...] = file_option(
         (),

@@ -1,0 +1,1 @@
+"""Networks that paint at once: trained from files, and what pictures are painted with."""

@@ -1,0 +1,239 @@
+"""Pictures by a network in the optimizer's place, with all that is done around a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control import masks
+from stylize_tf.control.color_modes import MODES
+from stylize_tf.errors import ConfigError, WeightsError
+from stylize_tf.feedforward import network_files
+from stylize_tf.feedforward.styles import PHOTOGRAPH, Style, shares_of, style_of
+from stylize_tf.images import image_io
+from stylize_tf.images.files import sha256
+from stylize_tf.iterative import pyramid
+from stylize_tf.iterative.pictures import cropped
+from stylize_tf.iterative.sources import Sources
+from stylize_tf.jobs.options.painting import SHIPPED, Options
+
+if TYPE_CHECKING:
+    from stylize_tf.iterative.run import Iterate
+
+WHOLE_PIXELS = 2_000_000
+"""Of a picture that is painted as a whole; larger ones go in bands, which take less memory."""
+
+OPTIONS = (
+    *("content", "content_mask", "output", "output_dir", "output_format", "skip_existing"),
+    *("from_picture", "compare", "sheet", "quality", "background", "keep_alpha", "max_pixels"),
+    *("show", "device", "threads", "progress", "quiet", "offline", "network", "network_style"),
+)
+"""Those that have an effect with a network, of `Options`."""
+
+CONFIG = (
+    *("size", "size_of", "crop", "strength", "color", "color_space", "color_amount"),
+    "mask_feather",
+)
+"""Likewise of `StyleTransferConfig`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkFile:
+    """What pictures are painted with, in the place of `Weights`.
+
+    Attributes:
+        path: of the network's file.
+        styles: names of those that it has.
+        asked: which of them, as it was given; one, or one for each region.
+        sha256: of the file.
+        source: what it is called.
+        kind: of what it is.
+    """
+
+    path: Path
+    styles: tuple[str, ...]
+    asked: tuple[Style, ...]
+    sha256: str
+    source: str
+    kind: str = "network"
+
+    @property
+    def label(self) -> str:
+        """What names of pictures tell of the styles."""
+        shares = [shares_of(style, self.styles) for style in self.asked]
+        used = [name for own in shares for name, x in zip(self.styles, own, strict=True) if x]
+        return "_".join(dict.fromkeys(used))
+
+
+def find(options: Options) -> NetworkFile:
+    """The network that is asked for; its header is read, and the network is not loaded.
+
+    Raises:
+        WeightsError: if there is none.
+        ConfigError: if it has no such style, or not one for each region.
+    """
+    assert options.network is not None
+    is_shipped = options.network == SHIPPED
+    path = network_files.SHIPPED if is_shipped else Path(options.network).expanduser()
+    if is_shipped and not path.exists():
+        raise WeightsError(
+            "no network comes with this version: name one by `network` FILE. `train` makes it of "
+            "a painting."
+        )
+    styles = network_files.styles_in(path)
+    texts = options.network_style
+    regions = max(1, len(options.content_mask))
+    if len(texts) not in (0, 1, regions):
+        raise ConfigError(
+            f"`network_style` must be given once, or once for each `content_mask`; got "
+            f"{len(texts)} for {regions}."
+        )
+    asked = tuple(style_of(text, styles) for text in texts) or (None,)
+    for style in asked:
+        try:
+            shares_of(style, styles)
+        except ConfigError as error:
+            raise ConfigError(str(error).replace("`style`", "`network_style`")) from error
+    name = "the one that comes with stylize_tf" if is_shipped else repr(options.network)
+    return NetworkFile(path, styles, asked, sha256(path), f"network {name}")
+
+
+def check(options: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raises a `ConfigError` for an option that has no effect with a network.
+
+    Args:
+        options, config: fields of `Options` and `StyleTransferConfig` that were given.
+    """
+    if "style" in options:
+        raise ConfigError(
+            "`style` and `network` exclude each other: a network has styles of its own, which "
+            "`network_style` names. `train` makes one of a painting."
+        )
+    for name in (*options, *config):
+        if name not in (*OPTIONS, *CONFIG):
+            raise ConfigError(f"`{name}` has no effect with `network`: leave one of them out.")
+    if config.get("color") == "match":
+        raise ConfigError(
+            "`color` match changes the painting, which a network has learned as it is. Give "
+            "`color` content or luminance."
+        )
+
+
+class NetworkStylizer:
+    """Paints like a `Stylizer`, in one step and with a network.
+
+    Args:
+        config: of which `CONFIG` counts.
+        file: the network.
+        network: that of the file, if it is loaded already.
+
+    Raises:
+        WeightsError: if the network cannot be read.
+    """
+
+    def __init__(self, config: StyleTransferConfig, file: NetworkFile, network: Any = None) -> None:
+        self.config = config.replace(precision="float32")
+        self.engine = SimpleNamespace(samples={})
+        self._file = file
+        self._network = network_files.load(file.path) if network is None else network
+
+    def replace(self, **changes: Any) -> NetworkStylizer:
+        """Another one of the same network, with some options changed."""
+        return NetworkStylizer(self.config.replace(**changes), self._file, self._network)
+
+    def final_size(self, content: np.ndarray) -> tuple[int, int]:
+        """Height and width of the finished picture for a photograph `[1, H, W, 3]`."""
+        return pyramid.final_size(self.config, *content.shape[1:3])
+
+    def iterate(self, sources: Sources, **unused: Any) -> Iterator[Iterate]:
+        """The only step of a picture.
+
+        Args:
+            sources: of which the photograph and the masks count.
+            unused: what else a `Stylizer` is given.
+        """
+        from stylize_tf.iterative.run import Iterate
+
+        started = time.perf_counter()
+        image = self._painted(sources)
+        height, width = image.shape[1:3]
+        yield Iterate(
+            *(1, 1, 1, 1, 1, 1, (1,)),
+            *(height, width, {}, {}, time.perf_counter() - started, 0.0, ()),
+            picture=SimpleNamespace(numpy=lambda: image),
+        )
+
+    def _painted(self, sources: Sources) -> np.ndarray:
+        config = self.config
+        photograph = image_io.read(sources.content, name="content")
+        size = self.final_size(photograph)
+        of_regions = [
+            masks.read(mask, sources.content, photograph.shape[1:3], "content_mask")
+            for mask in sources.content_masks
+        ]
+        if config.crop == "square":
+            photograph, *of_regions = (cropped(x, 1.0) for x in (photograph, *of_regions))
+        photograph = image_io.resize(photograph, *size).clip(0, 1)
+        if not config.strength:
+            return photograph
+        mode = MODES[config.color]
+        seen = photograph
+        if config.color == "luminance":
+            from stylize_tf.control import color
+
+            seen = color.luminance(photograph, config.color_space).clip(0, 1)
+        painted = [self._in_style(seen, style) for style in self._file.asked]
+        covers = masks.covers_all(of_regions) or not of_regions
+        if len(painted) == 1 and covers:
+            image = painted[0]
+        else:
+            weights = masks.joined(of_regions, *size, config.mask_feather)
+            total = weights.sum(axis=3, keepdims=True)
+            several = painted * weights.shape[3] if len(painted) == 1 else painted
+            parts = (x * weights[..., n : n + 1] for n, x in enumerate(several))
+            image = sum(parts) / np.maximum(total, 1e-6)
+        if mode.finish is not None:
+            image = mode.finish(image, photograph, config)
+        if not covers:
+            image = masks.shown(image, photograph, total)
+        return np.asarray(image, np.float32)
+
+    def _in_style(self, image: np.ndarray, style: Style) -> np.ndarray:
+        """In a style as strongly as is asked for.
+
+        Below 1 the style's parameters are on the way to those of the photograph's style (Dumoulin
+        et al. 2017, blends of styles), and what that style loses of a photograph is given back in
+        the same share, so that a strength of 0 is the photograph. Beyond 1 they are as far away
+        on the other side.
+        """
+        shares = shares_of(style, self._file.styles)
+        strength = self.config.strength
+        if strength == 1 or PHOTOGRAPH not in self._file.styles:
+            painted = self._run(image, shares)
+            return painted if strength == 1 else (image + strength * (painted - image)).clip(0, 1)
+        kept = shares_of(PHOTOGRAPH, self._file.styles)
+        painted = self._run(image, strength * shares + (1 - strength) * kept)
+        if strength < 1:
+            painted = painted + (1 - strength) * (image - self._run(image, kept))
+        return painted.clip(0, 1)
+
+    def _run(self, image: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """What the network paints by shares of its styles, which may be below 0."""
+        from stylize_tf.feedforward import bands
+
+        shares = np.asarray(shares, np.float32)
+        if image.shape[1] * image.shape[2] > WHOLE_PIXELS:
+            return bands.paint_shares(self._network, image, shares)
+        return np.asarray(self._network.graph([image, shares[np.newaxis]]))
+
+
+def labels(options: Options) -> tuple[str, ...]:
+    """What derived names of pictures tell in the place of paintings."""
+    return (find(options).label,)

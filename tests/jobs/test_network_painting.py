@@ -1,0 +1,159 @@
+"""Pictures by a network in the optimizer's place, with a network of random weights."""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylize_tf.cli.exits import Exit
+from stylize_tf.cli.main import main_with
+from stylize_tf.feedforward import network_files
+from stylize_tf.feedforward.network import Network
+from stylize_tf.feedforward.training import is_of_styles
+from stylize_tf.images import image_io
+from stylize_tf.machine import tensorflow_runtime
+from tests.fakes.cli_fakes import digest, draw, names
+
+NETWORK = ("--network=net.keras", "--content=photo.png")
+
+
+@pytest.fixture(scope="module")
+def network():
+    """One of three styles, with scales and offsets that differ."""
+    made = Network(["sea", "sky", "photograph"], 0.125, blocks=1)
+    generator = np.random.default_rng(0)
+    for weight in made.trainable_variables:
+        if is_of_styles(weight):
+            weight.assign(generator.uniform(0.5, 1.5, weight.shape))
+    return made
+
+
+@pytest.fixture
+def paint(folder, monkeypatch, network):
+    """Runs the command in a folder with the network."""
+    network_files.save(network, "net.keras")
+    runtime = tensorflow_runtime.Runtime(lambda name: contextlib.nullcontext(), ("auto",))
+    monkeypatch.setattr(tensorflow_runtime, "load", lambda *arguments, **options: runtime)
+    return lambda *arguments: main_with(["main.py", *arguments])
+
+
+def pixels(path):
+    return np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
+
+
+def photograph(network, size=512):
+    image = image_io.read("photo.png")
+    height, width = image.shape[1:3]
+    scale = size / max(height, width)
+    return image_io.resize(image, round(height * scale), round(width * scale)).clip(0, 1)
+
+
+def test_a_picture_is_what_the_network_paints_in_the_style(paint, network, capsys):
+    for arguments, style in (
+        ((), "sea"),
+        (("--network_style=sky",), "sky"),
+        (("--network_style=1",), "sky"),
+        (("--network_style=sea=1,sky=3",), {"sea": 0.25, "sky": 0.75}),
+    ):
+        assert paint(*NETWORK, *arguments, "--output=out.png") == 0
+        expected = network(photograph(network), style=style).numpy()[0]
+        assert np.abs(pixels("out.png") - expected).max() < 0.6 / 255
+    assert "loss" not in capsys.readouterr().err
+
+
+def test_a_derived_name_has_the_styles_and_metadata_make_the_picture_again(paint, capsys):
+    mix = ("--network_style=sea=1,sky=3", "--size=64", "--strength=.5")
+    assert paint(*NETWORK, *mix) == 0
+    assert capsys.readouterr().out == "photo_sea_sky.png\n"
+    assert paint("--from_picture=photo_sea_sky.png", "--output=again.png") == 0
+    assert digest("again.png") == digest("photo_sea_sky.png")
+
+
+def test_strength_goes_from_the_photograph_to_the_style_and_beyond(paint, network):
+    pictures = []
+    for strength in (0, 0.01, 0.5, 1, 1.5):
+        assert paint(*NETWORK, f"--strength={strength}", "--output=out.png") == 0
+        pictures.append(pixels("out.png"))
+    own = photograph(network)[0]
+    distances = [np.abs(picture - own).mean() for picture in pictures]
+    assert distances[0] < 0.5 / 255
+    assert distances[1] < 0.02
+    assert distances == sorted(distances)
+    assert np.abs(pictures[3] - network(own[None]).numpy()[0]).max() < 0.6 / 255
+
+
+def test_strength_of_a_network_without_the_photographs_style_mixes_pictures(paint, network):
+    network_files.save(Network(["sea"], 0.125, blocks=1), "net.keras")
+    assert paint(*NETWORK, "--strength=.5", "--output=half.png") == 0
+    assert paint(*NETWORK, "--output=whole.png") == 0
+    expected = (photograph(network)[0] + pixels("whole.png")) / 2
+    assert np.abs(pixels("half.png") - expected).max() < 1.1 / 255
+
+
+def test_colors_of_the_photograph_and_masks_are_kept(paint, network):
+    mask = np.zeros([40, 60], np.uint8)
+    mask[:, 30:] = 255
+    Image.fromarray(mask).save("right.png")
+    Image.fromarray(255 - mask).save("left.png")
+    assert paint(*NETWORK, "--content_mask=right.png", "--output=half.png") == 0
+    own = photograph(network)[0]
+    half = pixels("half.png")
+    assert np.abs(half - own)[:, :200].max() < 0.6 / 255
+    assert np.abs(half - own)[:, 400:].mean() > 0.05
+
+    masks = ("--content_mask=left.png", "--content_mask=right.png")
+    styles = ("--network_style=sea", "--network_style=sky")
+    assert paint(*NETWORK, *masks, *styles, "--output=two.png") == 0
+    two = pixels("two.png")
+    for name, part in (("sea", np.s_[:, :200]), ("sky", np.s_[:, 400:])):
+        expected = network(own[None], style=name).numpy()[0]
+        assert np.abs(two - expected)[part].max() < 0.6 / 255
+
+    for color in ("content", "luminance"):
+        assert paint(*NETWORK, f"--color={color}", "--output=colors.png") == 0
+        kept = pixels("colors.png")
+        assert np.abs(kept - half)[:, 400:].mean() > 0.02
+
+
+def test_folders_and_sheets_are_painted(paint, capsys):
+    for name in ("cat", "dog"):
+        draw(f"photos/{name}.png")
+    many = ("--network=net.keras", "--content=photos", "--output_dir=out", "--size=48")
+    assert paint(*many, "--network_style=sky") == 0
+    assert names("out") == ["cat_sky.png", "dog_sky.png"]
+    assert paint(*many, "--network_style=sky", "--skip_existing") == 0
+    assert paint(*NETWORK, "--sheet=strength=.5,1", "--output=sheet.png") == 0
+    assert Path("sheet.png").exists()
+
+
+def test_network_alone_is_the_one_that_comes_with_the_program(paint, network, monkeypatch):
+    monkeypatch.setattr(network_files, "SHIPPED", Path("net.keras"))
+    assert paint("--content=photo.png", "--output=out.png", "--network") == 0
+    assert paint("--network", "--content=photo.png", "--output=other.png") == 0
+    assert digest("out.png") == digest("other.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((*NETWORK, "--style=painting.png"), Exit.USAGE, "--style and --network exclude"),
+        ((*NETWORK, "--steps=3"), Exit.USAGE, "--steps has no effect with --network"),
+        ((*NETWORK, "--fine_style=other.png"), Exit.USAGE, "--fine_style has no effect with"),
+        ((*NETWORK, "--color=match"), Exit.USAGE, "--color match changes the painting"),
+        ((*NETWORK, "--network_style=pear"), Exit.USAGE, "--network_style must be one of sea, sky"),
+        ((*NETWORK, "--network_style=3"), Exit.USAGE, "or a number below 3; got 3"),
+        ((*NETWORK, "--network_style=sea=x"), Exit.USAGE, "a mix such as sea=.7,photograph=.3"),
+        ((*NETWORK, "--network_style=sea", "--network_style=sky"), Exit.USAGE, "got 2 for 1"),
+        ((NETWORK[1], "--network=photo.png"), Exit.WEIGHTS, "'photo.png' is no network"),
+        ((NETWORK[1], "--network=no.keras"), Exit.WEIGHTS, "'no.keras' is not there"),
+        ((NETWORK[0],), Exit.USAGE, "--content must be given: --content PHOTO --network"),
+        ((NETWORK[1], "--network_style=sea"), Exit.USAGE, "--style must be given"),
+    ],
+)
+def test_what_cannot_be_painted_is_told_in_a_line(paint, capsys, arguments, code, said):
+    assert paint(*arguments, "--output=out.png") == code
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert said in line
+    assert not Path("out.png").exists()
