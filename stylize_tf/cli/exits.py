@@ -17,6 +17,7 @@ from stylize_tf.errors import (
     StylizationError,
     WeightsError,
 )
+from stylize_tf.jobs.options.export import ExportOptions
 from stylize_tf.jobs.options.painting import Options
 from stylize_tf.jobs.options.training import TrainingOptions
 
@@ -66,7 +67,7 @@ Where many pictures were asked for and all failed, the code is that of the first
 _FLAGS = {
     **{
         x.name: x.name
-        for kind in (StyleTransferConfig, TrainingConfig, TrainingOptions, Options)
+        for kind in (StyleTransferConfig, TrainingConfig, TrainingOptions, ExportOptions, Options)
         for x in dataclasses.fields(kind)
     },
     **{f"no{x.name}": f"no{x.name}" for x in dataclasses.fields(Options) if type_of(x) is bool},

@@ -75,11 +75,13 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
         """
         features, blend = inputs
         mean = ops.mean(features, axis=(1, 2), keepdims=True)
-        variance = ops.mean(ops.square(features - mean), axis=(1, 2), keepdims=True)
+        centred = features - mean
+        # Not `square`: it becomes an operation that LiteRT has in float32 alone.
+        variance = ops.mean(centred * centred, axis=(1, 2), keepdims=True)
         scale, offset = (
             ops.matmul(blend, weight)[:, None, None, :] for weight in (self.scale, self.offset)
         )
-        return (features - mean) * (scale * ops.rsqrt(variance + EPSILON)) + offset
+        return centred * (scale * ops.rsqrt(variance + EPSILON)) + offset
 
     def compute_output_shape(self, shapes: Sequence[Sequence[int | None]]) -> Any:
         """That of the features."""

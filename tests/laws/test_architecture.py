@@ -31,9 +31,14 @@ TABLE = {
         " | tensorflow keras numpy"
     ),
     "feedforward": "config errors images machine objective | tensorflow keras numpy",
+    "export": (
+        "errors feedforward machine"
+        " | tensorflow keras numpy onnx onnxruntime tf2onnx ai_edge_litert"
+    ),
     "integrations": "config errors iterative feedforward machine | tensorflow numpy",
     "jobs": (
-        "config errors machine images network evaluation control iterative feedforward integrations"
+        "config errors machine images network evaluation control iterative feedforward export"
+        " integrations"
         " | numpy PIL"
     ),
     "cli": "config errors machine network feedforward jobs | absl",

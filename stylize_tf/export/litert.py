@@ -1,0 +1,80 @@
+"""LiteRT, once TensorFlow Lite: networks on phones."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from stylize_tf.errors import StylizationError
+from stylize_tf.export.comparison import Run
+from stylize_tf.export.painter import Painter
+from stylize_tf.machine.extras import require
+
+
+def check() -> None:
+    """Raises a `ConfigError` if its run time is not installed."""
+    require("ai_edge_litert", "export", "format")
+
+
+def convert(painter: Painter, quantize: str, photographs: Sequence[np.ndarray]) -> bytes:
+    """The model of a `.tflite` file, of built-in operations.
+
+    Args:
+        painter: the network.
+        quantize: numbers of the weights, and for "int8" and "int16x8" of the
+            maps, too, whose ranges are those of the photographs; image and picture stay float.
+        photographs: float32 `[1, H, W, 3]` in [0, 1].
+
+    Raises:
+        StylizationError: if it cannot be converted.
+    """
+    converter = tf.lite.TFLiteConverter.from_keras_model(painter.model)
+    if quantize != "none":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    elif quantize in ("int8", "int16x8"):
+
+        def ranges() -> Iterator[list[np.ndarray]]:
+            for number, image in enumerate(photographs):
+                yield painter.inputs(image, number)
+
+        converter.representative_dataset = ranges
+        if quantize == "int16x8":
+            kinds = [
+                tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+                tf.lite.OpsSet.TFLITE_BUILTINS,
+            ]
+            converter.target_spec.supported_ops = kinds
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # It tells of files that are ours alone.
+            return bytes(converter.convert())
+    except Exception as error:  # Of many kinds.
+        reason = " ".join(str(error).split())[:200]
+        raise StylizationError(f"LiteRT cannot take the network: {reason}.") from error
+
+
+def opened(model: bytes) -> Run:
+    """The model as its own run time runs it: the inputs of `Painter.inputs` -> the picture."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=model)
+
+    def run(inputs: Sequence[np.ndarray]) -> np.ndarray:
+        details = interpreter.get_input_details()
+        # By their rank: names and order are the converter's.
+        for own in inputs:
+            [place] = [each["index"] for each in details if len(each["shape"]) == own.ndim]
+            interpreter.resize_tensor_input(place, own.shape)
+        interpreter.allocate_tensors()
+        for own in inputs:
+            [place] = [each["index"] for each in details if len(each["shape"]) == own.ndim]
+            interpreter.set_tensor(place, own)
+        interpreter.invoke()
+        return np.array(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+
+    return run
