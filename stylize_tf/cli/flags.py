@@ -115,7 +115,7 @@ def _with_values(arguments: Sequence[str], kinds: Sequence[type]) -> list[str]:
         for field in dataclasses.fields(kind)
         if field.metadata["alone"] is not None
     }
-    following = [*arguments[1:], "--"]
+    following = [*arguments, "--"][1:]
     return [
         f"{argument}={alone[argument]}"
         if argument in alone and after.startswith("--")

@@ -12,8 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf.feedforward.layers import EPSILON
-from stylize_tf.feedforward.network import MARGIN, Network, check_sides
+from stylize_tf.feedforward.network import COARSEST, MARGIN, Network, check_sides
 from stylize_tf.feedforward.styles import Style
 
 ROWS = 128
@@ -59,20 +58,31 @@ def paint_shares(
 
     def normalized(x: Map, name: str) -> Map:
         norm = layers[f"{name}_norm"]
-        _normalize(x, blend @ norm.scale.numpy(), blend @ norm.offset.numpy(), rows)
+        scale, offset = (blend @ each.numpy() for each in (norm.scale, norm.offset))
+        _normalize(x, scale, offset, norm.epsilon, rows)
         return x
 
     def activated(x: Map, name: str) -> Map:
         return np.maximum(normalized(x, name), 0, out=x)
 
     height, width = image.shape[1:3]
+
+    def block(x: Map, name: str) -> Map:
+        first, second = (f"{name}_conv{index}" for index in (1, 2))
+        x += normalized(convolved(activated(convolved(x, first), first), second), second)
+        return x
+
     x = np.pad(image[0], ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), mode="reflect")
+    x = x[tuple(slice(COARSEST * (side // COARSEST)) for side in x.shape[:2])]
     x = activated(convolved(x, "first"), "first")
     for number in (1, 2):
         x = activated(convolved(x, f"down{number}", stride=2), f"down{number}")
+    fine = block(x, "fine1")
+    x = activated(convolved(fine, "down3", stride=2), "down3")
     for number in range(1, network.blocks + 1):
-        first, second = (f"block{number}_conv{index}" for index in (1, 2))
-        x += normalized(convolved(activated(convolved(x, first), first), second), second)
+        x = block(x, f"block{number}")
+    fine += normalized(convolved(x, "up0", enlarged=True), "up0")
+    x = block(fine, "fine2")
     for number in (1, 2):
         x = activated(convolved(x, f"up{number}", enlarged=True), f"up{number}")
     x = convolved(x, "last")[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
@@ -118,14 +128,14 @@ def _convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
     return tf.nn.conv2d(x, kernel, stride, "VALID")
 
 
-def _normalize(x: Map, scale: np.ndarray, offset: np.ndarray, rows: int) -> None:
+def _normalize(x: Map, scale: np.ndarray, offset: np.ndarray, epsilon: float, rows: int) -> None:
     """`layers.ConditionalInstanceNormalization` in place, the sums in float64."""
     bands = [x[start : start + rows] for start in range(0, len(x), rows)]
     count = x.shape[0] * x.shape[1]
     mean = sum(band.sum(axis=(0, 1), dtype=np.float64) for band in bands) / count
     mean = np.float32(mean)
     squares = sum(np.square(band - mean).sum(axis=(0, 1), dtype=np.float64) for band in bands)
-    factor = np.float32(scale / np.sqrt(squares / count + EPSILON))
+    factor = np.float32(scale / np.sqrt(squares / count + epsilon))
     for band in bands:
         band -= mean
         band *= factor

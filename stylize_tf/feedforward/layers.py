@@ -9,9 +9,11 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-EPSILON = 1e-3
-"""Added to variances. A flat region is amplified 30 times, not 300 as by the usual 1e-5, of which
-several in a row have gradients without end."""
+EPSILON_OF_IMAGE, EPSILON = 1e-3, 0.1
+"""Added to variances, of what is made of the image, and of maps of normalized ones, whose variances
+are near 1. Where a map is flat its noise is amplified 30 times at first and 3 times each time after
+that: with the usual 1e-5 it is 300 times each, and rounding becomes a picture, or the gradients of
+several in a row have no end."""
 
 _registered = keras.saving.register_keras_serializable(package="stylize_tf")
 
@@ -48,18 +50,20 @@ class ReflectPadding(keras.layers.Layer):
 class ConditionalInstanceNormalization(keras.layers.Layer):
     """Each channel of each picture in its own deviations, then as the style wants it.
 
-    `y = scale * (x - mean) / sqrt(variance + EPSILON) + offset`, mean and variance over the
+    `y = scale * (x - mean) / sqrt(variance + epsilon) + offset`, mean and variance over the
     positions of one picture: Dumoulin, Shlens & Kudlur (2017), "A Learned Representation for
     Artistic Style", Eq. (5). All that differs between styles are `scale` and `offset`, so styles
     blend as these do.
 
     Args:
         styles: how many.
+        epsilon: added to variances.
     """
 
-    def __init__(self, styles: int, **options: Any):
+    def __init__(self, styles: int, epsilon: float = EPSILON, **options: Any):
         super().__init__(**options)
         self.styles = styles
+        self.epsilon = epsilon
 
     def build(self, shapes: Sequence[Sequence[int | None]]) -> None:
         """Scales of 1 and offsets of 0: `[styles, C]`."""
@@ -81,7 +85,7 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
         scale, offset = (
             ops.matmul(blend, weight)[:, None, None, :] for weight in (self.scale, self.offset)
         )
-        return centred * (scale * ops.rsqrt(variance + EPSILON)) + offset
+        return centred * (scale * ops.rsqrt(variance + self.epsilon)) + offset
 
     def compute_output_shape(self, shapes: Sequence[Sequence[int | None]]) -> Any:
         """That of the features."""
@@ -89,7 +93,7 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What it takes to build it again."""
-        return {**super().get_config(), "styles": self.styles}
+        return {**super().get_config(), "styles": self.styles, "epsilon": self.epsilon}
 
 
 @_registered

@@ -12,12 +12,22 @@ import tensorflow as tf
 from keras import layers, ops
 
 from stylize_tf.errors import ConfigError
-from stylize_tf.feedforward.layers import ConditionalInstanceNormalization, Enlarged, ReflectPadding
+from stylize_tf.feedforward.layers import (
+    EPSILON,
+    EPSILON_OF_IMAGE,
+    ConditionalInstanceNormalization,
+    Enlarged,
+    ReflectPadding,
+)
 from stylize_tf.feedforward.styles import LARGEST_WIDTH, Style, shares_of
 
 MARGIN = 8
 """Pixels that are mirrored beyond each border, painted and cut away: what is seen on one side only
-is not painted as well. Of a size that four does not divide, three of them make up for the rest."""
+is not painted as well. Of a size that eight does not divide, up to seven at the right and at the
+bottom are left out, so that maps of an eighth are halves of those of a quarter."""
+
+COARSEST = 8
+"""Sides of a picture over those of the smallest maps."""
 
 SMALLEST_SIDE = MARGIN + 1
 """Pixels of a side of the smallest picture, which has as many to mirror."""
@@ -39,13 +49,15 @@ class Network(keras.Model):
 
     - maps are halved by convolutions of 4x4, under which every position counts alike, and enlarged
       by `Enlarged`: neither prefers some positions to others, of which grids come;
+    - most blocks are at an eighth of the sides, not at a quarter, where they see twice as far:
+      great forms want room. What is finer goes round them, through a block before and one after;
     - borders are mirrored everywhere, and painted `MARGIN` pixels beyond, which are cut away;
     - the output is a sigmoid, so that colors are in range without being cut.
 
     Args:
         styles: their names.
         width: .25 for phones, .5, or 1; 32 times that are the channels at full size.
-        blocks: residual blocks at a quarter of the sides.
+        blocks: residual blocks at an eighth of the sides.
         seed: of the first weights.
         options: those of `keras.Model`.
 
@@ -57,7 +69,7 @@ class Network(keras.Model):
         self,
         styles: Sequence[str],
         width: float = 0.5,
-        blocks: int = 5,
+        blocks: int = 4,
         *,
         seed: int = 0,
         **options: Any,
@@ -141,22 +153,33 @@ def _graph(styles: int, channels: int, blocks: int, seed: int) -> keras.Model:
         return convolution(count, size, name, strides=stride, use_bias=False)(x)
 
     def normalized(x: Any, name: str) -> Any:
-        norm = ConditionalInstanceNormalization(styles, name=f"{name}_norm", dtype="float32")
+        epsilon = EPSILON_OF_IMAGE if name == "first" else EPSILON
+        fixed = {"name": f"{name}_norm", "dtype": "float32"}
+        norm = ConditionalInstanceNormalization(styles, epsilon, **fixed)
         return norm([x, blend])
 
     def activated(x: Any, name: str) -> Any:
         return layers.ReLU(name=f"{name}_relu", dtype="float32")(normalized(x, name))
 
+    def block(x: Any, name: str) -> Any:
+        y = activated(convolved(x, channels * 4, 3, f"{name}_conv1"), f"{name}_conv1")
+        y = normalized(convolved(y, channels * 4, 3, f"{name}_conv2"), f"{name}_conv2")
+        return layers.Add(name=f"{name}_sum", dtype="float32")([x, y])
+
     x = ReflectPadding(MARGIN, name="margin", dtype="float32")(image)
+    x = Divisible(COARSEST, name="divisible", dtype="float32")(x)
     x = activated(convolved(x, channels, 9, "first"), "first")
     for number in (1, 2):
         name = f"down{number}"
         x = activated(convolved(x, channels * 2**number, 4, name, stride=2), name)
+    x = fine = block(x, "fine1")
+    x = activated(convolved(x, channels * 4, 4, "down3", stride=2), "down3")
     for number in range(1, blocks + 1):
-        name = f"block{number}"
-        y = activated(convolved(x, channels * 4, 3, f"{name}_conv1"), f"{name}_conv1")
-        y = normalized(convolved(y, channels * 4, 3, f"{name}_conv2"), f"{name}_conv2")
-        x = layers.Add(name=f"{name}_sum", dtype="float32")([x, y])
+        x = block(x, f"block{number}")
+    x = Enlarged(name="up0_enlarged", dtype="float32")(x)
+    x = normalized(convolved(x, channels * 4, 3, "up0"), "up0")
+    x = layers.Add(name="up0_sum", dtype="float32")([fine, x])
+    x = block(x, "fine2")
     for number in (1, 2):
         name = f"up{number}"
         x = Enlarged(name=f"{name}_enlarged", dtype="float32")(x)
@@ -167,6 +190,35 @@ def _graph(styles: int, channels: int, blocks: int, seed: int) -> keras.Model:
     return keras.Model(
         [image, blend], Cut(MARGIN, name="cut", dtype="float32")([x, image]), name="graph"
     )
+
+
+@keras.saving.register_keras_serializable(package="stylize_tf")
+class Divisible(layers.Layer):
+    """The largest part of a map, from the top and the left, whose sides a number divides.
+
+    Args:
+        number: that divides them.
+    """
+
+    def __init__(self, number: int, **options: Any):
+        super().__init__(**options)
+        self.number = number
+
+    def call(self, inputs: Any) -> Any:
+        """`[N, H, W, C]` -> `[N, number * (H // number), number * (W // number), C]`."""
+        shape = ops.shape(inputs)
+        height, width = (self.number * (side // self.number) for side in shape[1:3])
+        return inputs[:, :height, :width]
+
+    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of what `call` gives back."""
+        batch, *sides, channels = shape
+        high, wide = (side and self.number * (side // self.number) for side in sides)
+        return batch, high, wide, channels
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build it again."""
+        return {**super().get_config(), "number": self.number}
 
 
 @keras.saving.register_keras_serializable(package="stylize_tf")

@@ -35,7 +35,7 @@ def test_pictures_of_a_batch_do_not_see_each_other(network, rng):
     together = network(images, style="b")
     for number in range(3):
         np.testing.assert_allclose(
-            together[number], network(images[number : number + 1], style="b")[0], atol=2e-6
+            together[number], network(images[number : number + 1], style="b")[0], atol=5e-6
         )
 
 
@@ -53,9 +53,9 @@ def test_every_picture_of_a_batch_may_have_a_blend_of_its_own(network, rng):
     image = tf.constant(rng.uniform(size=(1, 20, 20, 3)), tf.float32)
     blends = tf.constant([[1.0, 0.0, 0.0], [0.5, 0.25, 0.25]])
     both = network(tf.repeat(image, 2, axis=0), style=blends)
-    np.testing.assert_allclose(both[0], network(image, style="a")[0], atol=2e-6)
+    np.testing.assert_allclose(both[0], network(image, style="a")[0], atol=5e-6)
     mix = network(image, style={"a": 2, "b": 1, "c": 1})
-    np.testing.assert_allclose(both[1], mix[0], atol=2e-6)
+    np.testing.assert_allclose(both[1], mix[0], atol=5e-6)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +159,10 @@ def test_enlarging_keeps_even_maps_even_and_means_as_they_are(rng):
     np.testing.assert_allclose(Enlarged()(np.ones_like(x)), 1, atol=1e-6)
 
 
-def test_an_even_picture_is_painted_evenly_to_its_borders(network):
+def test_an_even_picture_is_painted_evenly_to_its_borders(rng):
+    network = Network(["a"], width=0.125, blocks=1)
+    for weight in network.trainable_variables:
+        if weight.name in ("scale", "offset"):
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
     painted = network(tf.fill([1, 40, 56, 3], 0.4)).numpy()
     assert np.ptp(painted, axis=(1, 2)).max() < 1e-5
