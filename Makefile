@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup demo photographs test test-fast check format lint types wheel-check \
+.PHONY: help setup demo photographs networks test test-fast check format lint types wheel-check \
 	bench bench-all bench-quick clean
 
 help:
 	@echo "make demo      set up, then stylize the example pair and print the picture's path"
 	@echo "make photographs  fetch some 40 free ones for python main.py train: Debian, Ubuntu"
+	@echo "make networks  train the network of the package anew, an hour; ARGUMENTS=... are of train"
 	@echo "make test      set up, then run every test (make test-fast: those without VGG19)"
 	@echo "make check     what CI runs: format, lint, types, tests, a picture by the installed wheel"
 	@echo "make format    rewrite the code in the project's format"
@@ -43,6 +44,16 @@ build/photographs/.fetched:
 	cp -r build/wallpapers/usr/share/doc build/photographs/licences
 	rm -r build/wallpapers
 	@touch $@
+
+# The network that comes with the package, by its model card: examples/README.md tells of the paintings.
+PAINTINGS := swirls dots glass harvesters
+
+networks: setup photographs
+	@mkdir -p build/paintings
+	cp examples/style.jpg build/paintings/swirls.jpg
+	cp examples/dots.jpg examples/glass.jpg examples/harvesters.jpg build/paintings
+	$(BIN)/python main.py train $(PAINTINGS:%=--style build/paintings/%.jpg) --photos build/photographs \
+		--output stylize_tf/feedforward/shipped.keras --compact --samples build/samples $(ARGUMENTS)
 
 # Two processes: most of the time is TensorFlow tracing, by one core each. A module stays in one.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile

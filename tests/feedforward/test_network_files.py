@@ -42,6 +42,18 @@ def changed(path, **files):
     path.write_bytes(target.getvalue())
 
 
+def test_a_compact_file_is_half_as_large_and_loaded_likewise(network, tmp_path):
+    for name, compact in (("whole", False), ("half", True)):
+        network_files.save(network, tmp_path / f"{name}.keras", compact=compact)
+    sizes = [(tmp_path / f"{name}.keras").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.75 * sizes[0]  # Of a small network much is not weights.
+    own = [x.astype(np.float16).astype(np.float32) for x in network.get_weights()]
+    loaded = (network_files.load, keras.saving.load_model)
+    for load in loaded:
+        for one, other in zip(load(tmp_path / "half.keras").get_weights(), own, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_what_is_saved_is_loaded_by_us_and_by_keras(network, path, rng):
     image = rng.uniform(size=(1, 20, 24, 3)).astype(np.float32)
     for again in (network_files.load(path), keras.saving.load_model(path)):

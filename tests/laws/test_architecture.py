@@ -30,7 +30,7 @@ TABLE = {
         "config errors machine images network objective optimizers evaluation control"
         " | tensorflow keras numpy"
     ),
-    "feedforward": "config errors images machine objective | tensorflow keras numpy",
+    "feedforward": "config errors images machine objective | tensorflow keras numpy h5py",
     "export": (
         "errors feedforward machine"
         " | tensorflow keras numpy onnx onnxruntime tf2onnx ai_edge_litert"

@@ -207,7 +207,12 @@ class Training:
 
         assert self._trainer is not None
         try:
-            network_files.save(self._trainer.averaged(), self.job.output, self._about())
+            network_files.save(
+                self._trainer.averaged(),
+                self.job.output,
+                self._about(),
+                compact=self.job.options.compact,
+            )
         except OSError as error:
             raise _unwritable(self.job.output, error) from error
         if finished:

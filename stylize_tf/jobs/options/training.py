@@ -38,6 +38,9 @@ class TrainingOptions(MachineOptions):
         "A network to begin with, of the same width: a painting is learned in a fraction of the "
         "time.",
     )
+    compact: bool = option(
+        False, "Weights of 16 bits in the file, which is half as large; pictures hardly differ."
+    )
     samples: str | None = folder_option(
         None,
         "Also write what the network paints at every tenth of the training, as pictures into this "
