@@ -85,7 +85,7 @@ def _write_without_dates(
                 data = _halved(data)
             if name == _METADATA:
                 data = json.dumps({**json.loads(data), "date_saved": ""}).encode()
-            target.writestr(zipfile.ZipInfo(name), data)
+            target.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
 
 
 def _halved(data: bytes) -> bytes:
@@ -95,7 +95,7 @@ def _halved(data: bytes) -> bytes:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
-                own = target.create_dataset(name, data=np.asarray(item, np.float16))
+                own = target.create_dataset(name, data=item[()].astype(np.float16))
             else:
                 own = target.require_group(name)
             own.attrs.update(item.attrs)
