@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from stylize_tf.errors import ConfigError
+from stylize_tf.feedforward import network_files
 from stylize_tf.feedforward.layers import (
     EPSILON,
     EPSILON_OF_IMAGE,
@@ -37,7 +39,7 @@ SMALLEST_SIDE = MARGIN + 1
 class Network(keras.Model):
     """Paints pictures in the manner of the paintings that it was trained with.
 
-        network = network_files.load("network.keras")
+        network = Network.load("network.keras")
         picture = network(photograph[np.newaxis], style="starry_night")
 
     `keras.saving.load_model` opens the file, too, once this module is imported. Its numbers are
@@ -91,6 +93,11 @@ class Network(keras.Model):
         self.blocks = blocks
         self.graph = _graph(len(names), round(32 * width), blocks, seed)
         self.built = True  # All weights are there before the first picture is.
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """The network of a file, see `network_files.load`."""
+        return network_files.load(path)
 
     def call(self, image: Any, style: Style | tf.Tensor = None) -> Any:
         """The painted pictures.
