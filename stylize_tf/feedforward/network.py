@@ -96,8 +96,17 @@ class Network(keras.Model):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
-        """The network of a file, see `network_files.load`."""
-        return network_files.load(path)
+        """The network of a file by `network_files.save`, or by `save`.
+
+        Raises:
+            WeightsError: if there is no such file, or it is cut, changed, or of something else.
+        """
+        with network_files.opened(path) as (config, weights):
+            network = cls(config["styles"], config["width"], config["blocks"])
+            network.load_weights(weights)
+            if not all(np.isfinite(x).all() for x in network.get_weights()):
+                raise ValueError("not all of its weights are numbers")
+        return network
 
     def call(self, image: Any, style: Style | tf.Tensor = None) -> Any:
         """The painted pictures.

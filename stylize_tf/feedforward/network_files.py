@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import h5py
 import numpy as np
 
 from stylize_tf.errors import ConfigError, WeightsError
@@ -42,7 +41,7 @@ def save(
     *,
     compact: bool = False,
 ) -> None:
-    """Writes the file that `load` reads, and `keras.saving.load_model`.
+    """Writes the file that `Network.load` reads, and `keras.saving.load_model`.
 
     Args:
         network: to write.
@@ -65,7 +64,7 @@ def save(
 
 
 def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a file that `load` takes tells of its making; nothing if it tells nothing."""
+    """What a file that `opened` takes tells of its making; nothing if it tells nothing."""
     with zipfile.ZipFile(path) as archive:
         if _ABOUT not in archive.namelist() or archive.getinfo(_ABOUT).file_size > _MOST_TEXT_BYTES:
             return {}
@@ -90,6 +89,8 @@ def _write_without_dates(
 
 def _halved(data: bytes) -> bytes:
     """A file of weights with 16 bits for each."""
+    import h5py
+
     halved = io.BytesIO()
     with h5py.File(io.BytesIO(data)) as source, h5py.File(halved, "w") as target:
 
@@ -105,11 +106,12 @@ def _halved(data: bytes) -> bytes:
     return halved.getvalue()
 
 
-def load(path: str | os.PathLike[str]) -> Network:
-    """The network of a file.
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[tuple[Mapping[str, Any], Path]]:
+    """What a network is built by, and a file of its weights, for as long as that is needed.
 
-    Of a file only numbers and names are taken: the network is built by this program, whatever code
-    or layers the file may name.
+    Of a file only numbers and names are taken: who builds the network is this program, whatever
+    code or layers the file may name. What goes wrong within is a `WeightsError`, too.
 
     Args:
         path: of a file by `save`, or by `network.save`.
@@ -117,30 +119,23 @@ def load(path: str | os.PathLike[str]) -> Network:
     Raises:
         WeightsError: if there is no such file, or it is cut, changed, or of something else.
     """
-    from stylize_tf.feedforward.network import Network
-
-    with _opened(path) as archive:
+    with _archive(path) as archive, tempfile.TemporaryDirectory() as folder:
         config = _config(archive)
-        network = Network(config["styles"], config["width"], config["blocks"])
-        with tempfile.TemporaryDirectory() as folder:
-            network.load_weights(archive.extract(archive.getinfo(_WEIGHTS), folder))
-        if not all(np.isfinite(x).all() for x in network.get_weights()):
-            raise ValueError("not all of its weights are numbers")
-    return network
+        yield config, Path(archive.extract(archive.getinfo(_WEIGHTS), folder))
 
 
 def styles_in(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """The names of the styles of a network in a file, which is not loaded.
 
     Raises:
-        WeightsError: as `load` does.
+        WeightsError: as `opened` does.
     """
-    with _opened(path) as archive:
+    with _archive(path) as archive:
         return tuple(_config(archive)["styles"])
 
 
 @contextlib.contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+def _archive(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
     """The archive that a network is; whatever is wrong with it is a `WeightsError`."""
     label = os.fspath(path)
     try:

@@ -48,7 +48,7 @@ def test_a_compact_file_is_half_as_large_and_loaded_likewise(network, tmp_path):
     sizes = [(tmp_path / f"{name}.keras").stat().st_size for name in ("whole", "half")]
     assert sizes[1] < 0.75 * sizes[0]  # Of a small network much is not weights.
     own = [x.astype(np.float16).astype(np.float32) for x in network.get_weights()]
-    loaded = (network_files.load, keras.saving.load_model)
+    loaded = (Network.load, keras.saving.load_model)
     for load in loaded:
         for one, other in zip(load(tmp_path / "half.keras").get_weights(), own, strict=True):
             np.testing.assert_array_equal(one, other)
@@ -56,13 +56,13 @@ def test_a_compact_file_is_half_as_large_and_loaded_likewise(network, tmp_path):
 
 def test_what_is_saved_is_loaded_by_us_and_by_keras(network, path, rng):
     image = rng.uniform(size=(1, 20, 24, 3)).astype(np.float32)
-    for again in (network_files.load(path), keras.saving.load_model(path)):
+    for again in (Network.load(path), keras.saving.load_model(path)):
         assert (again.styles, again.width, again.blocks) == (("a", "b"), 0.125, 1)
         np.testing.assert_array_equal(again(image, style="b"), network(image, style="b"))
 
 
 def test_equal_networks_are_equal_files(network, path, monkeypatch):
-    again = network_files.load(path)
+    again = Network.load(path)
     monkeypatch.setattr(time, "time", lambda: 1e9)
     network_files.save(again, path.with_name("again.keras"))
     assert path.with_name("again.keras").read_bytes() == path.read_bytes()
@@ -91,7 +91,7 @@ def test_a_failed_writing_leaves_the_file_that_was_there(network, path, monkeypa
 
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(WeightsError, match="is not there"):
-        network_files.load(tmp_path / "none.keras")
+        Network.load(tmp_path / "none.keras")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
@@ -99,7 +99,7 @@ def test_a_file_that_is_cut_is_refused(path, share):
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(WeightsError, match="no network of this program, or not all of one"):
-        network_files.load(path)
+        Network.load(path)
 
 
 @pytest.mark.parametrize("part", ["config", "model"])
@@ -107,7 +107,7 @@ def test_a_file_with_a_part_missing_or_changed_is_refused(path, part):
     for data in (b"{}", None):
         changed(path, **{part: data})
         with pytest.raises(WeightsError, match="no network of this program"):
-            network_files.load(path)
+            Network.load(path)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_network_that_cannot_be_is_refused(path, change):
     config["config"].update(change)
     changed(path, config=json.dumps(config))
     with pytest.raises(WeightsError, match="no network of this program"):
-        network_files.load(path)
+        Network.load(path)
 
 
 def test_a_model_of_others_is_refused_and_none_of_it_runs(tmp_path):
@@ -138,7 +138,7 @@ def test_a_model_of_others_is_refused_and_none_of_it_runs(tmp_path):
     keras.Model(inputs, outputs).save(tmp_path / "other.keras")
     ran.clear()
     with pytest.raises(WeightsError, match="it holds a Functional"):
-        network_files.load(tmp_path / "other.keras")
+        Network.load(tmp_path / "other.keras")
     assert not ran
 
 
@@ -147,4 +147,4 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path):
     network.weights[0].assign(np.nan * network.weights[0])
     network_files.save(network, tmp_path / "network.keras")
     with pytest.raises(WeightsError, match="not all of its weights are numbers"):
-        network_files.load(tmp_path / "network.keras")
+        Network.load(tmp_path / "network.keras")

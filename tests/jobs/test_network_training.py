@@ -12,6 +12,7 @@ from stylize_tf.cli.main import main_with
 from stylize_tf.cli.terminal.listener import Terminal
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.feedforward import network_files
+from stylize_tf.feedforward.network import Network
 from stylize_tf.feedforward.training import Trainer
 from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
@@ -50,7 +51,7 @@ def at(step, act):
 def test_a_network_is_written_with_what_it_is_made_of_and_its_path_printed(train, capsys):
     assert train(*ALL, *SHORT, "--samples=samples") == 0
     assert capsys.readouterr().out == "net.keras\n"
-    network = network_files.load("net.keras")
+    network = Network.load("net.keras")
     assert network.styles == ("painting", "other", "photograph")
     about = network_files.read_about("net.keras")
     assert about["steps"] == 6
@@ -88,10 +89,10 @@ def test_a_state_of_another_training_is_left_and_told(train, capsys):
 
 def test_a_painting_is_added_to_a_network(train):
     assert train(*ALL, *SHORT) == 0
-    first = network_files.load("net.keras")
+    first = Network.load("net.keras")
     more = ("--style=photo.png", "--photos=photos", "--output=more.keras", "--start=net.keras")
     assert train(*more, *SHORT, "--trained=styles") == 0
-    second = network_files.load("more.keras")
+    second = Network.load("more.keras")
     assert second.styles == ("painting", "other", "photograph", "photo")
     image = np.random.default_rng(0).random((1, 24, 24, 3), np.float32)
     for style in first.styles:

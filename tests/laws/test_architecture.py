@@ -49,8 +49,17 @@ MOST_MODULES = 9
 MOST_LINES = {"module": 400, "function": 60}
 
 # Import name -> why it may be missing from requirements.txt.
-NOT_REQUIRED = {"h5py": "keras requires it", "pillow_heif": "the extra heic brings it"}
-DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl-py", "pillow_heif": "pillow-heif"}
+NOT_REQUIRED = {
+    "h5py": "keras requires it",
+    "pillow_heif": "the extra heic brings it",
+    **dict.fromkeys(("ai_edge_litert", "onnx", "onnxruntime", "tf2onnx"), "the extra export does"),
+}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "absl": "absl-py",
+    "pillow_heif": "pillow-heif",
+    "ai_edge_litert": "ai-edge-litert",
+}
 
 
 @dataclass(frozen=True)
@@ -245,6 +254,8 @@ def test_what_is_imported_without_being_required_comes_late_and_with_something_e
     ]
     assert "h5py" in keras_needs
     assert "pillow-heif" in requirements(extras["heic"])
+    of_export = {DISTRIBUTIONS.get(x, x) for x, y in NOT_REQUIRED.items() if "export" in y}
+    assert of_export == set(requirements(extras["export"]))
 
 
 def test_nothing_is_required_that_is_not_imported():

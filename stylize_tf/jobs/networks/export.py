@@ -137,13 +137,14 @@ def export(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
 def _exported(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
     from stylize_tf.export.comparison import compare
     from stylize_tf.export.painter import Painter
+    from stylize_tf.feedforward.network import Network
 
     options = job.options
     assert options.network is not None
     assert options.output is not None
     form = _module(job)
     form.check()
-    network = network_files.load(Path(options.network).expanduser())
+    network = Network.load(Path(options.network).expanduser())
     painter = Painter(network, job.blend, job.size)
     photographs = _photographs(job, listener)
     assert options.format is not None

@@ -142,7 +142,9 @@ class NetworkStylizer:
         self.config = config.replace(precision="float32")
         self.engine = SimpleNamespace(samples={})
         self._file = file
-        self._network = network_files.load(file.path) if network is None else network
+        from stylize_tf.feedforward.network import Network
+
+        self._network = Network.load(file.path) if network is None else network
 
     def replace(self, **changes: Any) -> NetworkStylizer:
         """Another one of the same network, with some options changed."""

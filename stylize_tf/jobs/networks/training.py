@@ -27,7 +27,6 @@ from stylize_tf.machine.tensorflow_runtime import versions
 if TYPE_CHECKING:
     import numpy as np
 
-    from stylize_tf.feedforward.network import Network
     from stylize_tf.feedforward.training import Progress, Trainer
     from stylize_tf.network.weights import Weights
 
@@ -238,15 +237,13 @@ class Training:
 
     def _made(self) -> Trainer:
         from stylize_tf.evaluation.engine import Engine
-        from stylize_tf.feedforward import network_files
+        from stylize_tf.feedforward.network import Network
         from stylize_tf.feedforward.photographs import Photographs
         from stylize_tf.feedforward.training import Trainer, objective_config
         from stylize_tf.iterative.stylizer import Stylizer
 
         job, config = self.job, self.job.config
-        start: Network | None = None
-        if job.options.start is not None:
-            start = network_files.load(job.options.start)
+        start = None if job.options.start is None else Network.load(job.options.start)
         self._photographs = Photographs(job.photos)
         self._photographs.crops(config.seed, 0, 1, config.crop)  # That there is one.
         asked = objective_config(config).replace(precision=config.precision)
