@@ -19,7 +19,7 @@ from stylize_tf.feedforward.styles import LARGEST_WIDTH
 from stylize_tf.machine.atomic_files import replacing
 
 if TYPE_CHECKING:
-    from stylize_tf.feedforward.network import Network
+    import keras
 
 SHIPPED = Path(__file__).with_name("shipped.keras")
 """The network that comes with the package."""
@@ -35,7 +35,7 @@ _MOST = {"styles": 1000, "width": LARGEST_WIDTH, "blocks": 64}
 
 
 def save(
-    network: Network,
+    network: keras.Model,
     path: str | os.PathLike[str],
     about: Mapping[str, Any] | None = None,
     *,
