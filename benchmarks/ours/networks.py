@@ -3,8 +3,8 @@
     python -m benchmarks.ours.networks --network NET.keras --pictures FOLDER
         --styles FOLDER [--quick]
 
-Photographs are the pictures of a folder; of each style of the network that a file of the other folder
-is named like, every photograph is painted at 512 pixels and judged (`benchmarks.judge`). Beside the
+Photographs are the pictures of a folder; of each style that a painting of the other folder
+is named like, every photograph is painted at 512 pixels and judged by `benchmarks.judge`. Beside the
 judge's columns there are, each the mean over the pictures:
 
 lattice  largest peak of the spectrum at periods 2, 4, 8 along an axis, over the median around it,
