@@ -4,8 +4,8 @@
         --styles FOLDER [--quick]
 
 Photographs are the pictures of a folder; of each style that a painting of the other folder
-is named like, every photograph is painted at 512 pixels and judged by `benchmarks.judge`. Beside the
-judge's columns there are, each the mean over the pictures:
+is named like every photograph is painted at 512 pixels and judged by `benchmarks.judge`. Beside
+the columns of the judge there are, each the mean over the pictures:
 
 lattice  largest peak of the spectrum at periods 2, 4, 8 along an axis, over the median around it,
          divided by the same of the photograph: above 1 there is a grid.

@@ -11,6 +11,8 @@ from stylize_tf.cli.terminal.interrupts import Interrupts
 from stylize_tf.cli.terminal.listener import Terminal
 from stylize_tf.cli.terminal.progress import duration
 from stylize_tf.cli.terminal.standard_streams import print_line
+from stylize_tf.errors import ConfigError
+from stylize_tf.iterative import pyramid
 from stylize_tf.jobs import job, sheet
 from stylize_tf.jobs.folder import tasks
 from stylize_tf.jobs.options.painting import Given, Options
@@ -39,6 +41,9 @@ class _Looking(Terminal):
 def tell(given: Given, console: Console, interrupts: Interrupts) -> int:
     """Prints what would be done; the exit code. What the run would be refused for is raised."""
     terminal = Terminal(console, interrupts)
+    is_one = not sheet.asked_for(given.options) and "output_dir" not in given.options
+    if "network" in given.options and not is_one:
+        raise ConfigError("`dry_run` tells of one picture with `network`. Leave it out.")
     if sheet.asked_for(given.options):
         text = _of_sheet(*sheet.draft(given, terminal))
     elif "output_dir" in given.options:
@@ -51,6 +56,9 @@ def tell(given: Given, console: Console, interrupts: Interrupts) -> int:
 
 def _of_picture(draft: job.Draft) -> str:
     _check(draft.options)
+    if draft.options.network is not None:
+        height, width = pyramid.final_size(draft.config, *draft.sizes[0])
+        return f"{_where(draft.output)}, {width}x{height} pixels: at once, by a network."
     plan = plan_of(draft.config, draft.options, draft.files, draft.sizes, is_alone=True)
     lines = [f"{_where(draft.output)}, {_summary(plan)}.", *_others(draft.options, draft.output)]
     return "\n".join([*lines, str(plan)])

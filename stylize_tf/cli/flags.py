@@ -117,9 +117,7 @@ def _with_values(arguments: Sequence[str], kinds: Sequence[type]) -> list[str]:
     }
     following = [*arguments, "--"][1:]
     return [
-        f"{argument}={alone[argument]}"
-        if argument in alone and after.startswith("--")
-        else argument
+        f"{argument}={alone[argument]}" if argument in alone and after.startswith("-") else argument
         for argument, after in zip(arguments, following, strict=True)
     ]
 

@@ -52,9 +52,17 @@ def compare(painter: Painter, run: Run, images: Sequence[np.ndarray], quantize: 
         StylizationError: if that is too far.
     """
     largest, means = 0.0, []
-    for number, image in enumerate(images):
-        inputs = painter.inputs(image, number)
-        apart = np.abs(run(inputs) - painter(inputs)) * 255
+    styles = 1 if painter.blend is not None else len(painter.styles)
+    for number in range(max(len(images), styles)):
+        inputs = painter.inputs(images[number % len(images)], number)
+        try:
+            picture = run(inputs)
+        except Exception as error:  # Of many kinds.
+            reason = " ".join(str(error).split())[:200]
+            raise StylizationError(
+                f"the export does not run: {reason}. Nothing was written."
+            ) from error
+        apart = np.abs(picture - painter(inputs)) * 255
         # A comparison with what is no number is false.
         largest = max(largest, float(apart.max()) if np.isfinite(apart).all() else np.inf)
         means.append(float(apart.mean()))

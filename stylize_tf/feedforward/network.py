@@ -123,7 +123,10 @@ class Network(keras.Model):
             ConfigError: if there is no such style, or a side is known to be too short.
         """
         check_sides(image.shape[1:3])
-        if isinstance(style, (tf.Tensor, keras.KerasTensor)):  # So do arrays come in, too.
+        if isinstance(style, tf.Tensor) and len(style.shape) < 2 and hasattr(style, "numpy"):
+            given = style.numpy()  # So do arrays come in, too, and numbers of NumPy.
+            style = int(given) if given.ndim == 0 else given
+        if isinstance(style, (tf.Tensor, keras.KerasTensor)):
             if len(style.shape) == 2:
                 return self.graph([image, style])
             is_number = len(style.shape) == 0

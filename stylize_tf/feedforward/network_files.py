@@ -21,8 +21,10 @@ from stylize_tf.machine.atomic_files import replacing
 if TYPE_CHECKING:
     import keras
 
-SHIPPED = Path(__file__).with_name("shipped.keras")
-"""The network that comes with the package."""
+SHIPPED = "shipped"
+"""What the network that comes with the package is called."""
+
+SHIPPED_FILE = Path(__file__).with_name("shipped.keras")
 
 SUFFIX = ".keras"
 """Of a file of Keras, which finds by it what the file is."""
@@ -56,7 +58,8 @@ def save(
     target = Path(path)
     if target.suffix != SUFFIX:
         raise ConfigError(f"`output` must end in {SUFFIX}; got {str(path)!r}.")
-    with tempfile.TemporaryDirectory() as folder:
+    # Beside the file, so that a full disk is that of the file.
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
         whole = Path(folder, "network" + SUFFIX)
         network.save(whole)
         with zipfile.ZipFile(whole) as archive, replacing(target) as file:
@@ -124,14 +127,30 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[Mapping[str, Any], Pa
         yield config, Path(archive.extract(archive.getinfo(_WEIGHTS), folder))
 
 
-def styles_in(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The names of the styles of a network in a file, which is not loaded.
+def config_in(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+    """What the network in a file is built by, `styles` among it; it is not loaded.
 
     Raises:
         WeightsError: as `opened` does.
     """
     with _archive(path) as archive:
-        return tuple(_config(archive)["styles"])
+        return _config(archive)
+
+
+def path_of(name: str) -> Path:
+    """The file of a network as people name it: a path, or `SHIPPED`.
+
+    Raises:
+        WeightsError: if none comes with the package.
+    """
+    if name != SHIPPED:
+        return Path(name).expanduser()
+    if not SHIPPED_FILE.exists():
+        raise WeightsError(
+            "no network comes with this version: name the file of one. `train` makes it of a "
+            "painting."
+        )
+    return SHIPPED_FILE
 
 
 @contextlib.contextmanager

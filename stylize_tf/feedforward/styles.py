@@ -73,11 +73,13 @@ def style_of(text: str, styles: Sequence[str]) -> Style:
     for part in text.split(","):
         name, _, share = part.rpartition("=")
         try:
+            if name.strip() in mix:
+                raise ValueError
             mix[name.strip()] = float(share)
         except ValueError:
             raise ConfigError(
-                f"`network_style` must be a name, a number, or a mix such as "
-                f"{styles[0]}=.7,{styles[-1]}=.3; got {text!r}."
+                f"`network_style` must be a name, a number, or a mix that has each style once, "
+                f"such as {styles[0]}=.7,{styles[-1]}=.3; got {text!r}."
             ) from None
     return mix
 

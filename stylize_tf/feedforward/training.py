@@ -30,6 +30,10 @@ PHOTOGRAPH_EVERY = 8
 LIKENESS_WEIGHT = 50.0
 """What the mean squared difference from the photograph counts in it."""
 
+STYLE_RATE = 5.0
+"""Learning rate of the weights that each style has of its own, over that of all others: of several
+styles a step teaches one."""
+
 LARGEST_GRADIENT = 1.0
 """Norm to which the gradient of a step is brought, if it is larger."""
 
@@ -70,6 +74,21 @@ class Progress(NamedTuple):
     losses: dict[str, float]
     left_out: int
     remaining: float
+
+
+class _Optimizer:
+    """Adam for some of the weights.
+
+    Attributes:
+        variables: that it moves.
+        factor: of the learning rate.
+        adam: the optimizer.
+    """
+
+    def __init__(self, variables: Sequence[keras.Variable], factor: float):
+        self.variables, self.factor = list(variables), factor
+        self.adam = keras.optimizers.Adam()
+        self.adam.build(self.variables)
 
 
 class StyleTargets(NamedTuple):
@@ -124,12 +143,11 @@ class Trainer:
         self._photographs = photographs
         if start is None and config.trained != "all":
             raise ConfigError(f"`trained` {config.trained} goes with `start`: name a network.")
-        if PHOTOGRAPH in paintings:
-            raise ConfigError(
-                f"`style` must not be named {PHOTOGRAPH}: that is a style of its own."
-            )
         kept = start.styles if start is not None and config.trained == "styles" else ()
-        learned = [*paintings, *([PHOTOGRAPH] if config.photograph else [])]
+        has_photograph = config.photograph and PHOTOGRAPH not in kept
+        learned = [*paintings, *([PHOTOGRAPH] if has_photograph else [])]
+        for name in {PHOTOGRAPH, *kept} & {*paintings}:
+            raise ConfigError(f"`style` must not be named {name}: there is such a style already.")
         styles = [*kept, *(name for name in learned if name not in kept)]
         self.network = Network(styles, config.width, seed=config.seed)
         if start is not None:
@@ -138,14 +156,16 @@ class Trainer:
         if config.trained == "styles":
             self._trained = [x for x in self._trained if is_of_styles(x)]
         self.average = [tf.Variable(x) for x in self._trained]
-        self.optimizer = keras.optimizers.Adam(config.learning_rate)
-        self.optimizer.build(self._trained)
+        self._optimizers = [
+            _Optimizer([x for x in self._trained if is_of_styles(x) == of_styles], factor)
+            for of_styles, factor in ((False, 1.0), (True, STYLE_RATE))
+        ]
         self._styles = {
             styles.index(name): self._style(painting) for name, painting in paintings.items()
         }
         self._paintings = list(self._styles)
         self._photograph: int | None = None
-        if config.photograph:
+        if has_photograph:
             self._photograph = styles.index(PHOTOGRAPH)
             self._styles[self._photograph] = self._likeness(self._styles[self._paintings[0]])
         self._done = self._left_out = 0
@@ -183,6 +203,13 @@ class Trainer:
         """Steps so far."""
         return self._done
 
+    @property
+    def standing(self) -> Progress:
+        """Where it stands between two steps; what losses there were is not kept."""
+        schedule = Schedule(self.config, self._seconds)
+        share, left = schedule.share(self._done), schedule.remaining(self._done)
+        return Progress(self._done, min(share, 1.0), {}, self._left_out, left)
+
     def state(self) -> list[np.ndarray]:
         """All that decides how it goes on, taken between two steps; the seconds so far are last."""
         return [*self._values(), np.array([self._done, self._left_out]), np.array(self._seconds)]
@@ -207,7 +234,8 @@ class Trainer:
 
     @property
     def _variables(self) -> list[Any]:
-        return [*self.network.variables, *self.average, *self.optimizer.variables]
+        own = [x for each in self._optimizers for x in each.adam.variables]
+        return [*self.network.variables, *self.average, *own]
 
     def steps(self) -> Iterator[Progress]:
         """Takes the steps that are left, each for the next style in turn."""
@@ -217,7 +245,9 @@ class Trainer:
         batches = self._photographs.batches(config.seed, self._done, sides, config.batch)
         with contextlib.closing(batches):
             for step, crops in enumerate(batches, self._done):
-                self.optimizer.learning_rate = schedule.learning_rate(step, schedule.share(step))
+                rate = schedule.learning_rate(step, schedule.share(step))
+                for optimizer in self._optimizers:
+                    optimizer.adam.learning_rate = rate * optimizer.factor
                 generator = np.random.default_rng([config.seed, step, 1])
                 noise = generator.standard_normal(crops.shape, np.float32)
                 number = self._style_of(step)
@@ -270,7 +300,11 @@ class Trainer:
         gradients, norm = tf.clip_by_global_norm(gradients, LARGEST_GRADIENT)
 
         def apply() -> tf.Tensor:
-            self.optimizer.apply(gradients, variables)
+            by_name = dict(zip([x.path for x in variables], gradients, strict=True))
+            for optimizer in self._optimizers:
+                own = optimizer.variables
+                if own:
+                    optimizer.adam.apply([by_name[x.path] for x in own], own)
             for mean, variable in zip(self.average, variables, strict=True):
                 mean.assign(kept * mean + (1 - kept) * variable)
             return norm
@@ -299,7 +333,7 @@ def _take(start: Network, network: Network) -> None:
     if (start.width, start.blocks) != (network.width, network.blocks):
         raise ConfigError(
             f"`start` must be a network of width {network.width:g} and {network.blocks} blocks; "
-            f"got one of width {start.width:g} and {start.blocks}. Give its `width`."
+            f"got one of width {start.width:g} and {start.blocks}."
         )
     for own, other in zip(network.trainable_variables, start.trainable_variables, strict=True):
         values = other.numpy()

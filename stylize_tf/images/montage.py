@@ -117,18 +117,16 @@ def comparison(
 
     Args:
         content: the photograph, of any size.
-        style: a painting, or a list or tuple of some, of any size.
+        style: a painting, or a list or tuple of some, or of none, of any size.
         picture: the result.
 
     Returns:
         `[1, H, W, 3]`, float32, in [0, 1], where `H` is the height of the result.
 
     Raises:
-        ValueError: if one is not a picture, or there is no painting.
+        ValueError: if one is not a picture.
     """
     styles = style if isinstance(style, list | tuple) else [style]
-    if not styles:
-        raise ValueError("`style` must have at least one painting; got none.")
     photograph, result = read(content, name="content"), read(picture, name="picture")
     paintings = [read(each, name=f"style[{index}]") for index, each in enumerate(styles)]
     height, width = result.shape[1:3]

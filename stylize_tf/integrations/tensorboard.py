@@ -65,13 +65,14 @@ def logged_training(
 
     Raises:
         ConfigError: if TensorBoard is not installed.
-        OSError: if nothing can be written there.
     """
     require("tensorboard", "tensorboard", "tensorboard_dir")
     writer = tf.summary.create_file_writer(os.fspath(folder))
-    with contextlib.closing(writer):
+    with contextlib.ExitStack() as closing:
+        closing.callback(_close, writer)
         for progress in steps:
-            with writer.as_default(step=progress.step):
+            # The network is what counts: what a full disk loses of the log is lost.
+            with contextlib.suppress(OSError, tf.errors.OpError), writer.as_default(progress.step):
                 tf.summary.scalar("loss", sum(progress.losses.values()))
                 for name, loss in progress.losses.items():
                     tf.summary.scalar(f"losses/{name}", loss)

@@ -117,10 +117,10 @@ class Pictures:
         if masks.covers_all(of_content):
             of_content = []
         if self._config.crop == "square":
-            of_content = [_cropped_mask(mask, 1.0, "content_mask") for mask in of_content]
+            of_content = [cropped_mask(mask, 1.0, "content_mask") for mask in of_content]
         if self._config.style_fit == "crop":
             for mask in of_styles:
-                _cropped_mask(mask, seen.shape[2] / seen.shape[1], "style_mask")
+                cropped_mask(mask, seen.shape[2] / seen.shape[1], "style_mask")
         return of_content
 
     @property
@@ -295,7 +295,8 @@ def _all_of(image: np.ndarray) -> np.ndarray:
     return np.ones_like(image[..., :1])
 
 
-def _cropped_mask(mask: np.ndarray, aspect: float, name: str) -> np.ndarray:
+def cropped_mask(mask: np.ndarray, aspect: float, name: str) -> np.ndarray:
+    """As `cropped`; raises an `ImageError` if nothing of the region is left."""
     mask = cropped(mask, aspect)
     if mask.max() < 1 / 255:
         raise ImageError(

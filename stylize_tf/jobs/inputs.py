@@ -90,6 +90,8 @@ def wanted(
     """
     found = []
     for role in ROLES:
+        if options.network is not None and role not in ("content", "content_mask"):
+            continue  # Of a recipe that had no network.
         given = getattr(options, role)
         paths = (given,) if isinstance(given, str) else given or ()
         if role == "init_image" and config.init != "picture" and not paths:

@@ -26,7 +26,13 @@ from stylize_tf.jobs.inputs import Wanted
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.networks import painting as networks
 from stylize_tf.jobs.networks.painting import NetworkFile
-from stylize_tf.jobs.options.checks import check_format, check_modes, check_needs, holds_alpha
+from stylize_tf.jobs.options.checks import (
+    check_format,
+    check_modes,
+    check_needs,
+    check_network,
+    holds_alpha,
+)
 from stylize_tf.jobs.options.common import MachineOptions
 from stylize_tf.jobs.options.painting import Given, Options
 from stylize_tf.jobs.outputs import Output, check_folders, find_output
@@ -142,10 +148,11 @@ def draft(given: Given, listener: Listener, variants: Variants | None = None) ->
     config = configured(given, base)
     has_styles = options.network is None
     if not has_styles:
-        networks.check(given.options, given.config)
+        check_network(given, listener.warning)
     wanted = inputs.wanted(config, options, recipe, given.standard_input)
     check_given([item.role for item in wanted], "`content` PHOTO `style` PAINTING", has_styles)
-    named = options.style if has_styles else networks.labels(options)
+    named = options.style
+    labels = named if has_styles else (networks.find(options).label,)
     if any(map(styles.is_folder, named)):
         recorded = config.style_blend_weights
         config = config.replace(style_blend_weights=given.config.get("style_blend_weights", ()))
@@ -155,13 +162,16 @@ def draft(given: Given, listener: Listener, variants: Variants | None = None) ->
     sources = inputs.paths_of(wanted)
     sources.check(config, has_styles=has_styles)
     cells = variants.configs(config, named) if variants else []
+    if not has_styles:
+        regions = [item.role for item in wanted].count("content_mask")
+        networks.check(options, cells or [config], regions)
     roles = {item.role for item in wanted}
     present = {role: role in roles for role in ROLES}
     check_needs(given, options, cells or [config], present=present, warn=listener.warning)
     for cell in cells:
         starting(cell, sources).check(cell, has_styles=has_styles)
     files = [item for item in wanted if not item.is_alpha]
-    output = find_output(options, files, named)
+    output = find_output(options, files, labels)
     is_chosen = options.output is not None and output.derived
     check_format(given, options, output.path, is_chosen, listener.warning)
     # All headers before the first pixels: a large photograph takes a second to decode.

@@ -214,17 +214,18 @@ def new_folder(path: str) -> str:
     return name
 
 
-def make_folder(target: str, *, is_dry: bool = False) -> None:
-    """Makes the folder of `output_dir` if it is missing, and sees whether it takes pictures.
+def make_folder(target: str, *, is_dry: bool = False, name: str = "output_dir") -> None:
+    """Makes the folder of an option if it is missing, and sees whether it takes pictures.
 
     Args:
         target: its path.
         is_dry: make nothing, and see whether it could be made.
+        name: of the option.
 
     Raises:
         OutputError: if it does not.
     """
-    elsewhere = "Choose another `output_dir`."
+    elsewhere = f"Choose another `{name}`."
     try:
         folder = _folder_of(target, is_dry=is_dry)
     except OSError as error:

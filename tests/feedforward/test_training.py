@@ -130,16 +130,17 @@ def test_another_network_is_a_start_style_by_style(make):
 def test_weights_of_styles_are_trained_alone_and_the_others_stay(make):
     first = make(steps=2)
     list(first.steps())
-    start = Network(["old", "light"], 0.125)
-    trainer = make(start=start, trained="styles", steps=3, averaging=0.5)
+    start = Network(["old", "photograph"], 0.125)
+    trainer = make(start=start, trained="styles", steps=16, averaging=0.5, photograph=True)
     list(trainer.steps())
     trained = trainer.averaged()
-    assert trained.styles == ("old", "light", "dark")
+    assert trained.styles == ("old", "photograph", "dark", "light")
     for own, old in zip(trained.trainable_variables, start.trainable_variables, strict=True):
         if is_of_styles(own):
-            np.testing.assert_array_equal(own[0], old[0])
-            assert np.abs(own[1] - old[1]).max() > 0
-            assert np.abs(own[2] - own[1]).max() > 0
+            np.testing.assert_array_equal(own[:2], old)
+            mean = np.mean(old, axis=0)
+            assert np.abs(own[2] - mean).max() > 0
+            assert np.abs(own[3] - own[2]).max() > 0
         else:
             np.testing.assert_array_equal(own, old)
 
@@ -151,15 +152,17 @@ def test_every_eighth_step_is_for_the_style_that_leaves_pictures_as_they_are(mak
     assert numbers == [0, 1, 0, 1, 0, 1, 0, 2, 1, 0, 1, 0, 1, 0, 1, 2]
     likeness = [each.losses["likeness"] for each in trainer.steps()]
     assert all((loss > 0) == (step % 8 == 7) for step, loss in enumerate(likeness))
-    assert np.mean(likeness[-80:]) < 0.4 * np.mean(likeness[:80])
+    assert np.mean(likeness[-80:]) < 0.75 * np.mean(likeness[:80])
     with pytest.raises(ConfigError, match="must not be named photograph"):
         make(paintings={"photograph": np.zeros([1, 64, 64, 3], np.float32)})
 
 
 def test_a_start_of_another_kind_is_refused(make):
-    for other in (Network(["a"], 0.25), Network(["a", "b"], 0.125, blocks=4)):
+    for other in (Network(["a"], 0.25), Network(["a", "b"], 0.125, blocks=3)):
         with pytest.raises(ConfigError, match=r"`start` must be a network of width 0\.125"):
             make(start=other)
+    with pytest.raises(ConfigError, match="must not be named dark: there is such"):
+        make(start=Network(["dark"], 0.125), trained="styles")
     with pytest.raises(ConfigError, match=r"`trained` styles goes with `start`"):
         make(trained="styles")
 

@@ -112,10 +112,18 @@ def test_colors_of_the_photograph_and_masks_are_kept(paint, network):
         expected = network(own[None], style=name).numpy()[0]
         assert np.abs(two - expected)[part].max() < 0.6 / 255
 
+    assert paint("--from_picture=two.png", "--output=again.png") == 0
+    assert digest("again.png") == digest("two.png")
+
     for color in ("content", "luminance"):
         assert paint(*NETWORK, f"--color={color}", "--output=colors.png") == 0
-        kept = pixels("colors.png")
-        assert np.abs(kept - half)[:, 400:].mean() > 0.02
+        kept, plain = pixels("colors.png"), network(own[None]).numpy()[0]
+
+        def chroma(image):
+            return image - image.mean(axis=-1, keepdims=True)
+
+        apart = [np.abs(chroma(x) - chroma(own)).mean() for x in (kept, plain)]
+        assert apart[0] < 0.6 * apart[1]
 
 
 def test_folders_and_sheets_are_painted(paint, capsys):
@@ -124,13 +132,35 @@ def test_folders_and_sheets_are_painted(paint, capsys):
     many = ("--network=net.keras", "--content=photos", "--output_dir=out", "--size=48")
     assert paint(*many, "--network_style=sky") == 0
     assert names("out") == ["cat_sky.png", "dog_sky.png"]
+    capsys.readouterr()
     assert paint(*many, "--network_style=sky", "--skip_existing") == 0
+    assert capsys.readouterr().out == ""
+    for mix, code in (("sea=9,sky=1", 0), ("sea=9,sky=1", 0), ("sea=1,sky=9", Exit.OUTPUT)):
+        assert paint(*many, f"--network_style={mix}") == code
+    assert "in another style of it" in capsys.readouterr().err
     assert paint(*NETWORK, "--sheet=strength=.5,1", "--output=sheet.png") == 0
-    assert Path("sheet.png").exists()
+    assert image_io.size_of("sheet.png")[1] > 512  # Two cells of 256.
+
+
+def test_what_is_around_a_picture_is_as_with_the_optimizer(paint, capsys):
+    assert paint(*NETWORK, "--size=64", "--output=out.png", "--compare=both.png") == 0
+    height, width = image_io.size_of("both.png")
+    assert width > 2 * 64 >= 2 * height
+    Path("sea").mkdir()  # A name of a style is no path.
+    assert paint(*NETWORK, "--size=64") == 0
+    capsys.readouterr()
+    assert paint(*NETWORK, "--size=64", "--dry_run") == 0
+    assert "64x43 pixels: at once, by a network" in capsys.readouterr().out
+
+
+def test_names_with_dots_are_not_cut(paint, capsys):
+    network_files.save(Network(["van.gogh.night"], 0.125, blocks=1), "net.keras")
+    assert paint(*NETWORK, "--size=64") == 0
+    assert capsys.readouterr().out == "photo_van-gogh-night.png\n"
 
 
 def test_network_alone_is_the_one_that_comes_with_the_program(paint, network, monkeypatch):
-    monkeypatch.setattr(network_files, "SHIPPED", Path("net.keras"))
+    monkeypatch.setattr(network_files, "SHIPPED_FILE", Path("net.keras"))
     assert paint("--content=photo.png", "--output=out.png", "--network") == 0
     assert paint("--network", "--content=photo.png", "--output=other.png") == 0
     assert digest("out.png") == digest("other.png")
@@ -140,12 +170,16 @@ def test_network_alone_is_the_one_that_comes_with_the_program(paint, network, mo
     ("arguments", "code", "said"),
     [
         ((*NETWORK, "--style=painting.png"), Exit.USAGE, "--style and --network exclude"),
-        ((*NETWORK, "--steps=3"), Exit.USAGE, "--steps has no effect with --network"),
-        ((*NETWORK, "--fine_style=other.png"), Exit.USAGE, "--fine_style has no effect with"),
+        ((*NETWORK, "--steps=3"), Exit.USAGE, "--steps has no effect here: a network paints"),
+        ((*NETWORK, "--fine_style=other.png"), Exit.USAGE, "--fine_style has no effect here"),
         ((*NETWORK, "--color=match"), Exit.USAGE, "--color match changes the painting"),
         ((*NETWORK, "--network_style=pear"), Exit.USAGE, "--network_style must be one of sea, sky"),
         ((*NETWORK, "--network_style=3"), Exit.USAGE, "or a number below 3; got 3"),
-        ((*NETWORK, "--network_style=sea=x"), Exit.USAGE, "a mix such as sea=.7,photograph=.3"),
+        ((*NETWORK, "--network_style=sea=x"), Exit.USAGE, "such as sea=.7,photograph=.3"),
+        ((*NETWORK, "--network_style=sea=1,sea=2"), Exit.USAGE, "has each style once"),
+        ((*NETWORK, "--sheet=content_weight=1,2"), Exit.USAGE, "--content_weight has no effect"),
+        ((*NETWORK, "--sheet=color=style,match"), Exit.USAGE, "--color match changes"),
+        ((*NETWORK, "--crop=square", "--content_mask=edge.png"), Exit.PICTURE, "cut off by crop"),
         ((*NETWORK, "--network_style=sea", "--network_style=sky"), Exit.USAGE, "got 2 for 1"),
         ((NETWORK[1], "--network=photo.png"), Exit.WEIGHTS, "'photo.png' is no network"),
         ((NETWORK[1], "--network=no.keras"), Exit.WEIGHTS, "'no.keras' is not there"),
@@ -154,6 +188,9 @@ def test_network_alone_is_the_one_that_comes_with_the_program(paint, network, mo
     ],
 )
 def test_what_cannot_be_painted_is_told_in_a_line(paint, capsys, arguments, code, said):
+    edge = np.zeros([40, 60], np.uint8)
+    edge[:, :5] = 255
+    Image.fromarray(edge).save("edge.png")
     assert paint(*arguments, "--output=out.png") == code
     line = capsys.readouterr().err.splitlines()[-1]
     assert said in line

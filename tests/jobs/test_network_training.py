@@ -57,7 +57,7 @@ def test_a_network_is_written_with_what_it_is_made_of_and_its_path_printed(train
     assert about["steps"] == 6
     assert about["config"]["crop"] == 32
     assert about["paintings"]["other"] == cli_fakes.digest("other.png")
-    assert "net.keras.checkpoint" not in names()
+    assert names() == ["net.keras", "other.png", "painting.png", "photo.png", "photos", "samples"]
     assert names("samples") == [f"step-00000{step}.png" for step in (2, 3, 4, 5, 6)]
 
 
@@ -77,25 +77,69 @@ def test_a_training_that_was_interrupted_or_killed_goes_on_to_the_same_bytes(tra
     assert train(*ALL, *SHORT, hook=lambda progress: steps.append(progress.step)) == 0
     assert steps == [4, 5, 6]
     assert Path("net.keras").read_bytes() == whole
-    assert "net.keras.checkpoint" not in names()
+    assert not list(Path().glob("*.checkpoint"))
 
 
-def test_a_state_of_another_training_is_left_and_told(train, capsys):
+def test_a_state_of_another_training_to_the_same_file_is_left(train, capsys):
     interrupt = at(2, lambda: signal.raise_signal(signal.SIGINT))
     assert train(*ALL, *SHORT, hook=interrupt) == 130
+    [state] = Path().glob("net.keras.*.checkpoint")
+    before = state.read_bytes()
     assert train(*ALL, *SHORT, "--seed=1") == 0
-    assert "'net.keras.checkpoint' is not used: it is of a training" in capsys.readouterr().err
+    assert state.read_bytes() == before
+    assert train(*ALL, *SHORT) == 0
+    assert "Going on after step 2" in capsys.readouterr().err
+
+
+def test_a_state_that_is_cut_is_told_and_not_used(train, capsys):
+    assert train(*ALL, *SHORT, hook=at(2, lambda: signal.raise_signal(signal.SIGINT))) == 130
+    [state] = Path().glob("net.keras.*.checkpoint")
+    state.write_bytes(state.read_bytes()[:1000])
+    assert train(*ALL, *SHORT) == 0
+    assert "is not used: it is no checkpoint" in capsys.readouterr().err
+
+
+def test_a_training_whose_network_could_not_be_written_is_written_by_the_same_command(
+    train, monkeypatch, capsys
+):
+    killed = at(6, cli_fakes.throw(KeyboardInterrupt()))
+    assert train(*ALL, *SHORT, "--checkpoint_seconds=0") == 0
+    whole = Path("net.keras").read_bytes()
+    Path("net.keras").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(network_files, "save", cli_fakes.throw(OSError(28, "No space left")))
+        patch.setattr(Path, "unlink", lambda *arguments, **options: None)
+        assert train(*ALL, *SHORT, "--checkpoint_seconds=0") == Exit.OUTPUT
+    del killed
+    assert train(*ALL, *SHORT, "--checkpoint_seconds=0") == 0
+    assert Path("net.keras").read_bytes() == whole
+
+
+def test_an_unfinished_network_replaces_no_finished_one(train, capsys):
+    assert train(*ALL, *SHORT) == 0
+    whole = Path("net.keras").read_bytes()
+    interrupt = at(2, lambda: signal.raise_signal(signal.SIGINT))
+    assert train(*ALL, *SHORT, "--seed=1", hook=interrupt) == 130
+    assert Path("net.keras").read_bytes() == whole
+    assert network_files.read_about("net-unfinished.keras")["steps"] == 2
+
+
+def test_a_failure_keeps_the_network_before_it(train, capsys):
+    failing = at(3, cli_fakes.throw(RuntimeError("a cable")))
+    assert train(*ALL, *SHORT, hook=failing) == Exit.UNEXPECTED
+    assert "the network before the failure is 'net.keras'" in capsys.readouterr().err
+    assert network_files.read_about("net.keras")["steps"] == 3
 
 
 def test_a_painting_is_added_to_a_network(train):
     assert train(*ALL, *SHORT) == 0
     first = Network.load("net.keras")
     more = ("--style=photo.png", "--photos=photos", "--output=more.keras", "--start=net.keras")
-    assert train(*more, *SHORT, "--trained=styles") == 0
+    assert train(*more, *SHORT, "--steps=9", "--trained=styles") == 0
     second = Network.load("more.keras")
     assert second.styles == ("painting", "other", "photograph", "photo")
     image = np.random.default_rng(0).random((1, 24, 24, 3), np.float32)
-    for style in first.styles:
+    for style in first.styles:  # The style of the photograph among them.
         own, other = (network(image, style=style) for network in (first, second))
         np.testing.assert_allclose(own, other, atol=1e-5)
 
@@ -130,9 +174,15 @@ def test_photographs_that_are_of_no_use_are_left_out_and_told(train, capsys):
         ((*ALL, "--start=painting.png"), Exit.WEIGHTS, "is no network of this program"),
         ((*ALL, "--crop=64", "--draft_share=0"), Exit.PICTURE, "photograph of 64 pixels or more"),
         ((*ALL[:2], "--photos=nowhere/*", ALL[3]), Exit.PICTURE, "no picture matches"),
+        ((*ALL[:2], "--photos=nowhere", ALL[3]), Exit.PICTURE, "'nowhere' is not there"),
+        ((*ALL, "--start=nowhere.keras"), Exit.WEIGHTS, "'nowhere.keras' is not there"),
+        ((*ALL, "--samples=photo.png"), Exit.OUTPUT, "Choose another --samples"),
+        ((*ALL, "--style=photos/thin.png"), Exit.PICTURE, "is too small or too thin"),
+        ((*ALL, "--style=photos/photograph.png"), Exit.USAGE, "must not be named photograph"),
     ],
 )
 def test_what_cannot_be_trained_is_told_in_a_line(train, capsys, arguments, code, said):
+    draw("photos/thin.png", (16, 200))
     assert train("--width=.125", *arguments) == code
     lines = capsys.readouterr().err.splitlines()
     assert said in lines[-1]
@@ -140,12 +190,22 @@ def test_what_cannot_be_trained_is_told_in_a_line(train, capsys, arguments, code
     assert "net.keras" not in names()
 
 
-def test_a_disk_that_is_full_at_the_end_costs_no_training(train, monkeypatch, capsys):
-    monkeypatch.setattr("os.fsync", full_disk)
-    code = train(*ALL, *SHORT)
-    assert code == Exit.OUTPUT
-    assert "cannot be written: No space left on device" in capsys.readouterr().err
-    assert "net.keras" not in names()
+def test_a_disk_that_is_full_at_the_end_costs_no_training(train, tmp_path, monkeypatch, capsys):
+    save, other = network_files.save, tmp_path / "elsewhere"
+    other.mkdir()
+
+    def refuse(network, path, *arguments, **options):
+        if Path(path).parent != other:
+            full_disk(0)
+        save(network, path, *arguments, **options)
+
+    monkeypatch.setattr(network_files, "save", refuse)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(other))
+    assert train(*ALL, *SHORT) == Exit.OUTPUT
+    said = capsys.readouterr().err
+    assert "cannot be written: No space left on device" in said
+    assert f"The network is in {str(other / 'net.keras')!r}" in said
+    assert network_files.read_about(other / "net.keras")["finished"] is True
 
 
 def test_a_training_without_finite_gradients_ends(train, monkeypatch, capsys):
@@ -156,4 +216,4 @@ def test_a_training_without_finite_gradients_ends(train, monkeypatch, capsys):
 
     monkeypatch.setattr(Trainer, "_taken", broken)
     assert train(*ALL, *SHORT, "--steps=40") == Exit.FAILED
-    assert "of 20 steps were not finite" in capsys.readouterr().err
+    assert "of the last 20 steps were not finite" in capsys.readouterr().err

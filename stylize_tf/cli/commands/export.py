@@ -46,7 +46,7 @@ def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
         before_replay=console.clear,
     )
     quiet = contextlib.nullcontext() if console.verbose else tensorflow_runtime.quiet_stderr()
-    with runtime.placement(job.options.device), quiet:
+    with runtime.placement(job.options.device.split(",")[0]), quiet:
         path, difference = export.export(job, terminal)
     seconds = time.monotonic() - started
     text = f"Wrote {path!r}, {difference} from the network, in {duration(seconds)}."

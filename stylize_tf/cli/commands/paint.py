@@ -42,7 +42,7 @@ USAGE = (
 
 MATTERS = (
     *("content", "style", "output", "size", "strength", "color", "content_mask", "style_scale"),
-    *("steps", "preset", "init", "output_dir", "device"),
+    *("steps", "preset", "init", "network", "network_style", "output_dir", "device"),
 )
 """What --help shows, as the table of README does."""
 

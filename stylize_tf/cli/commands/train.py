@@ -34,13 +34,13 @@ MATTERS = (
 def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
     """Trains as the flags ask for; the exit code."""
     from stylize_tf.cli.terminal.listener import Terminal
-    from stylize_tf.jobs.networks import training
+    from stylize_tf.jobs.networks import training, training_job
     from stylize_tf.machine import tensorflow_runtime
 
     started = time.monotonic()
     options, config = line.given
     terminal = Terminal(console, interrupts)
-    job = training.prepare(options, config, terminal)
+    job = training_job.prepare(options, config, terminal)
     console.info("Loading TensorFlow ...")
     asked = job.options
     runtime = tensorflow_runtime.load(
@@ -69,9 +69,7 @@ def _train(run: Training, console: Console, interrupts: Interrupts, started: flo
     seconds = time.monotonic() - started
     text = f"Wrote {path!r}, {size}, in {duration(seconds)}."
     if not finished:
-        text = (
-            f"Interrupted: wrote the network so far, {path!r}. The same command goes on from here."
-        )
+        text = f"Interrupted: wrote the network so far, {path!r}. {run.ending}"
     console.info(text, "written", path=path, finished=finished, seconds=seconds)
     if run.left_out:
         number, why = next(iter(run.left_out.items()))

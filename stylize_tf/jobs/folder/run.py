@@ -149,7 +149,8 @@ class FolderRun:
             image_io.check_output(task.path)
             options, may_keep = self._folder.options, holds_alpha(task.path)
             inputs.tell_of_transparency(task.wanted(), options, self.listener, may_keep=may_keep)
-            styles = ", ".join(map(repr, task.styles))
+            network = self._folder.network
+            styles = ", ".join(map(repr, task.styles)) if network is None else network.label
             self.listener.started(number, f"{task.content!r} as {styles}")
             current = Painting(worker.job(task, self._folder, self._weights), worker.stylizer)
             self._under_way[number] = current

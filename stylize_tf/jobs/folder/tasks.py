@@ -26,7 +26,13 @@ from stylize_tf.jobs.inputs import NONE, Wanted
 from stylize_tf.jobs.job import check_given, configured
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.networks import painting as networks
-from stylize_tf.jobs.options.checks import check_format, check_modes, check_needs
+from stylize_tf.jobs.networks.painting import NetworkFile
+from stylize_tf.jobs.options.checks import (
+    check_format,
+    check_modes,
+    check_needs,
+    check_network,
+)
 from stylize_tf.jobs.options.painting import PNG, Given, Options
 from stylize_tf.jobs.outputs import Output, check_folders, distinct_names, make_folder
 from stylize_tf.jobs.recipe import Recipe, RecipeError
@@ -82,12 +88,14 @@ class Folder:
         options: all else that was asked for.
         tasks: the pictures that are not there yet, in their order.
         inputs: what `identity` says of all photographs, paintings and masks.
+        network: what they are painted with, if it is one.
     """
 
     config: StyleTransferConfig
     options: Options
     tasks: tuple[Task, ...]
     inputs: frozenset[object]
+    network: NetworkFile | None = None
 
     def must_paint(self, task: Task) -> bool:
         """Whether a picture has to be painted: it is not there, or not to be left as it is.
@@ -124,6 +132,13 @@ class Folder:
         ]
         if [(item.role, item.sha256) for item in recipe.inputs] != expected:
             raise OutputError(f"{path!r} is there already, made from other pictures. {elsewhere}")
+        if self.network is not None:
+            own = self.network.sha256, list(self.options.network_style)
+            if (recipe.weights.get("sha256"), recipe.options.get("network_style", [])) != own:
+                raise OutputError(
+                    f"{path!r} is there already, by another network or in another style of it. "
+                    f"{elsewhere}"
+                )
         return not (skip_existing and _is_finished(metadata))
 
     def is_done(self, task: Task) -> bool:
@@ -157,8 +172,11 @@ def prepare(given: Given, listener: Listener) -> Folder:
     options = Options(**given.options)
     config = configured(given, PRESETS[options.preset])
     check_needs(given, options, [config], warn=listener.warning)
+    network = None
     if options.network is not None:
-        networks.check(given.options, given.config)
+        check_network(given, listener.warning)
+        networks.check(options, [config], max(1, len(options.content_mask)))
+        network = networks.find(options)
     check_format(given, options, f".{options.output_format or PNG}", True, listener.warning)
     target = str(options.output_dir)
     if os.path.lexists(target) and not Path(target).is_dir():
@@ -179,7 +197,7 @@ def prepare(given: Given, listener: Listener) -> Folder:
     for path in _needed_by_all(candidates):  # Without one of these no picture can be made.
         _unless_broken(sizes[path])
 
-    folder = Folder(config, options, (), frozenset(map(identity, sizes)))
+    folder = Folder(config, options, (), frozenset(map(identity, sizes)), network)
     tasks: list[Task] = []
     for task in candidates:
         if _must_be_painted(task, folder, sizes, listener):
@@ -199,7 +217,7 @@ def _candidates(options: Options, contents: list[str], groups: list[tuple[str, .
     of_style = Masks("style_mask", options.style_mask)
     check_counts(of_content, of_style, sum(map(len, groups)))
     pairs = [(content, styles) for styles in groups for content in contents]
-    of_network = () if options.network is None else networks.labels(options)
+    of_network = () if options.network is None else (networks.find(options).label,)
     named = [(content, styles or of_network) for content, styles in pairs]
     names = distinct_names(named, f".{options.output_format or PNG}")
     return [

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stylize_tf.control.initial import pink_noise
-from stylize_tf.errors import ConfigError, ImageError, OutputError
+from stylize_tf.errors import (
+    ConfigError,
+    ImageError,
+    OutputError,
+    StylizationError,
+    WeightsError,
+)
 from stylize_tf.feedforward import network_files
 from stylize_tf.feedforward.styles import shares_of, style_of
 from stylize_tf.images import image_io
@@ -98,7 +104,7 @@ def prepare(options: Mapping[str, Any], listener: Listener) -> ExportJob:
         raise ConfigError(
             f"`photos` must be given for `quantize` {asked.quantize}: ranges are fitted to them."
         )
-    styles = network_files.styles_in(Path(asked.network).expanduser())
+    styles = tuple(network_files.config_in(network_files.path_of(asked.network))["styles"])
     job = ExportJob(asked, styles, tuple(find_files("photos", asked.photos, listener.warning)))
     _ = job.blend  # Whether there is such a style.
     _check_output(asked.output, is_folder=not suffix)
@@ -130,8 +136,19 @@ def export(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
         StylizationError: if it cannot be converted, or is too far from the network.
         OutputError: if it cannot be written.
     """
-    with _quietly():
-        return _exported(job, listener)
+    try:
+        with _quietly():
+            return _exported(job, listener)
+    except (ConfigError, ImageError, StylizationError, WeightsError):
+        raise
+    except Exception as error:
+        full = isinstance(error, OSError) or "No space left" in str(error)
+        if not full or isinstance(error, ImportError):
+            raise
+        why = reason(error) if isinstance(error, OSError) else "no space left on the device"
+        raise OutputError(
+            f"{label_of(str(job.options.output))} cannot be written: {why}. Choose another place."
+        ) from error
 
 
 def _exported(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
@@ -144,7 +161,7 @@ def _exported(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
     assert options.output is not None
     form = _module(job)
     form.check()
-    network = Network.load(Path(options.network).expanduser())
+    network = Network.load(network_files.path_of(options.network))
     painter = Painter(network, job.blend, job.size)
     photographs = _photographs(job, listener)
     assert options.format is not None
@@ -186,8 +203,9 @@ def _photographs(job: ExportJob, listener: Listener) -> Sequence[np.ndarray]:
     """Those that were given, at the size of the export; or a made-up picture."""
     images: list[np.ndarray] = []
     left_out: list[str] = []
+    wanted = FITTED if job.options.quantize in ("int8", "int16x8") else COMPARED
     for path in job.photos:
-        if len(images) == FITTED:
+        if len(images) == wanted:
             break
         try:
             images.append(_at_size(image_io.read(path), job.size))
@@ -199,7 +217,8 @@ def _photographs(job: ExportJob, listener: Listener) -> Sequence[np.ndarray]:
         raise ImageError(f"`photos`: no picture can be read: {left_out[0]}")
     if not images:
         shape = (1, *(job.size or (SIDE // 2, SIDE // 2 + 31)), 3)
-        images.append(pink_noise(shape, np.random.default_rng(0)).astype(np.float32))
+        noise = pink_noise(shape, np.random.default_rng(0))
+        images.append((0.5 + 0.15 * noise).clip(0, 1).astype(np.float32))
     return images
 
 

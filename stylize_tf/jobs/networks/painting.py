@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,16 @@ import numpy as np
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import masks
 from stylize_tf.control.color_modes import MODES
-from stylize_tf.errors import ConfigError, WeightsError
+from stylize_tf.errors import ConfigError, StylizationError
 from stylize_tf.feedforward import network_files
 from stylize_tf.feedforward.styles import PHOTOGRAPH, Style, shares_of, style_of
 from stylize_tf.images import image_io
 from stylize_tf.images.files import sha256
 from stylize_tf.iterative import pyramid
-from stylize_tf.iterative.pictures import cropped
+from stylize_tf.iterative.pictures import cropped, cropped_mask
 from stylize_tf.iterative.sources import Sources
-from stylize_tf.jobs.options.painting import SHIPPED, Options
+from stylize_tf.jobs.options.painting import Options
+from stylize_tf.machine import memory
 
 if TYPE_CHECKING:
     from stylize_tf.iterative.run import Iterate
@@ -30,18 +32,8 @@ if TYPE_CHECKING:
 WHOLE_PIXELS = 2_000_000
 """Of a picture that is painted as a whole; larger ones go in bands, which take less memory."""
 
-OPTIONS = (
-    *("content", "content_mask", "output", "output_dir", "output_format", "skip_existing"),
-    *("from_picture", "compare", "sheet", "quality", "background", "keep_alpha", "max_pixels"),
-    *("show", "device", "threads", "progress", "quiet", "offline", "network", "network_style"),
-)
-"""Those that have an effect with a network, of `Options`."""
-
-CONFIG = (
-    *("size", "size_of", "crop", "strength", "color", "color_space", "color_amount"),
-    "mask_feather",
-)
-"""Likewise of `StyleTransferConfig`."""
+BAND_BYTES = 300
+"""That a pixel takes in bands at a width of 1, with the picture and what is around it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +61,7 @@ class NetworkFile:
         """What names of pictures tell of the styles."""
         shares = [shares_of(style, self.styles) for style in self.asked]
         used = [name for own in shares for name, x in zip(self.styles, own, strict=True) if x]
-        return "_".join(dict.fromkeys(used))
+        return re.sub(r"[^\w-]+", "-", "_".join(dict.fromkeys(used)))
 
 
 def find(options: Options) -> NetworkFile:
@@ -77,49 +69,37 @@ def find(options: Options) -> NetworkFile:
 
     Raises:
         WeightsError: if there is none.
-        ConfigError: if it has no such style, or not one for each region.
+        ConfigError: if it has no such style.
     """
     assert options.network is not None
-    is_shipped = options.network == SHIPPED
-    path = network_files.SHIPPED if is_shipped else Path(options.network).expanduser()
-    if is_shipped and not path.exists():
-        raise WeightsError(
-            "no network comes with this version: name one by `network` FILE. `train` makes it of "
-            "a painting."
-        )
-    styles = network_files.styles_in(path)
-    texts = options.network_style
-    regions = max(1, len(options.content_mask))
-    if len(texts) not in (0, 1, regions):
-        raise ConfigError(
-            f"`network_style` must be given once, or once for each `content_mask`; got "
-            f"{len(texts)} for {regions}."
-        )
-    asked = tuple(style_of(text, styles) for text in texts) or (None,)
+    path = network_files.path_of(options.network)
+    styles = tuple(network_files.config_in(path)["styles"])
+    asked = tuple(style_of(text, styles) for text in options.network_style) or (None,)
     for style in asked:
         try:
             shares_of(style, styles)
         except ConfigError as error:
             raise ConfigError(str(error).replace("`style`", "`network_style`")) from error
+    is_shipped = options.network == network_files.SHIPPED
     name = "the one that comes with stylize_tf" if is_shipped else repr(options.network)
     return NetworkFile(path, styles, asked, sha256(path), f"network {name}")
 
 
-def check(options: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Raises a `ConfigError` for an option that has no effect with a network.
+def check(options: Options, configs: Sequence[StyleTransferConfig], regions: int) -> None:
+    """Raises a `ConfigError` if a network cannot paint what is asked for.
 
     Args:
-        options, config: fields of `Options` and `StyleTransferConfig` that were given.
+        options: of the run.
+        configs: of all that is made, several for a sheet.
+        regions: masks of the photograph.
     """
-    if "style" in options:
+    styles = len(options.network_style)
+    if styles not in (0, 1, max(1, regions)):
         raise ConfigError(
-            "`style` and `network` exclude each other: a network has styles of its own, which "
-            "`network_style` names. `train` makes one of a painting."
+            f"`network_style` must be given once, or once for each `content_mask`; got {styles} "
+            f"for {max(1, regions)}."
         )
-    for name in (*options, *config):
-        if name not in (*OPTIONS, *CONFIG):
-            raise ConfigError(f"`{name}` has no effect with `network`: leave one of them out.")
-    if config.get("color") == "match":
+    if any(config.color == "match" for config in configs):
         raise ConfigError(
             "`color` match changes the painting, which a network has learned as it is. Give "
             "`color` content or luminance."
@@ -130,7 +110,7 @@ class NetworkStylizer:
     """Paints like a `Stylizer`, in one step and with a network.
 
     Args:
-        config: of which `CONFIG` counts.
+        config: of which those options count that `checks.WITH_NETWORK` names.
         file: the network.
         network: that of the file, if it is loaded already.
 
@@ -181,7 +161,8 @@ class NetworkStylizer:
             for mask in sources.content_masks
         ]
         if config.crop == "square":
-            photograph, *of_regions = (cropped(x, 1.0) for x in (photograph, *of_regions))
+            photograph = cropped(photograph, 1.0)
+            of_regions = [cropped_mask(mask, 1.0, "content_mask") for mask in of_regions]
         photograph = image_io.resize(photograph, *size).clip(0, 1)
         if not config.strength:
             return photograph
@@ -231,11 +212,13 @@ class NetworkStylizer:
         from stylize_tf.feedforward import bands
 
         shares = np.asarray(shares, np.float32)
-        if image.shape[1] * image.shape[2] > WHOLE_PIXELS:
+        pixels = image.shape[1] * image.shape[2]
+        needed, limit = BAND_BYTES * self._network.width * pixels, memory.limit(0)
+        if pixels > WHOLE_PIXELS and needed > limit:
+            raise StylizationError(
+                f"{image.shape[2]}x{image.shape[1]} pixels want about {needed / 1e9:.1f} GB, more "
+                f"than the {limit / 1e9:.1f} GB that may be used. Ask for a smaller `size`."
+            )
+        if pixels > WHOLE_PIXELS:
             return bands.paint_shares(self._network, image, shares)
         return np.asarray(self._network.graph([image, shares[np.newaxis]]))
-
-
-def labels(options: Options) -> tuple[str, ...]:
-    """What derived names of pictures tell in the place of paintings."""
-    return (find(options).label,)

@@ -1,42 +1,31 @@
-"""A network trained from files, and written to one: everything that can be checked first is."""
+"""A network trained from files, and written to one."""
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import hashlib
 import json
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from stylize_tf.config.training import TrainingConfig
-from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationError
+from stylize_tf.errors import ImageError, OutputError, StylizationError
+from stylize_tf.feedforward import network_files
 from stylize_tf.images import image_io, montage
-from stylize_tf.images.files import label_of, reason, sha256
-from stylize_tf.jobs.folder.finding import find_files
-from stylize_tf.jobs.job import find_weights
+from stylize_tf.images.files import reason
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options.training import TrainingOptions
-from stylize_tf.jobs.outputs import make_folder, new_folder, stem_of
-from stylize_tf.machine.atomic_files import try_replacing
-from stylize_tf.machine.extras import require
-from stylize_tf.machine.tensorflow_runtime import versions
+from stylize_tf.jobs.networks.training_job import TrainingJob, unwritable
+from stylize_tf.jobs.outputs import free_name, new_folder, stem_of, with_suffix
 
 if TYPE_CHECKING:
     import numpy as np
 
     from stylize_tf.feedforward.training import Progress, Trainer
-    from stylize_tf.network.weights import Weights
-
-SUFFIX = ".keras"
-"""Of files of networks."""
-
-WHERE_PHOTOGRAPHS_ARE = (
-    "`photos` must be given: a folder of photographs, a few dozen of any kind. Have you none? "
-    "`make photographs` fetches 40 free ones into build/photographs."
-)
 
 SAMPLES, SAMPLE_SIDE = 3, 384
 """Photographs of a sample, and pixels of their long side."""
@@ -44,108 +33,8 @@ SAMPLES, SAMPLE_SIDE = 3, 384
 _AROUND_SECONDS = 3.0
 """Of a time budget, to write the network."""
 
-_SEEN, _LEFT_OUT = 20, 0.5
-"""Steps after which a training ends of which this share was left out."""
-
-
-class TrainingJob(NamedTuple):
-    """A training whose every input was looked at and whose output can be written.
-
-    Attributes:
-        config: how it is trained.
-        options: all else.
-        paintings: name of a style -> float32 `[1, H, W, 3]`.
-        photos: files of photographs; whether each can be read is seen as it is met.
-        weights: of VGG19.
-    """
-
-    config: TrainingConfig
-    options: TrainingOptions
-    paintings: Mapping[str, np.ndarray]
-    photos: tuple[str, ...]
-    weights: Weights
-
-    @property
-    def output(self) -> str:
-        """The file of the network."""
-        assert self.options.output is not None
-        return self.options.output
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """All that decides the network, as plain data."""
-        options = self.options
-        photos = [[Path(x).name, Path(x).stat().st_size] for x in self.photos]
-        paintings = {stem_of(path): sha256(path) for path in options.style}
-        return {
-            "config": {**self.config.to_dict(), "time_budget": bool(self.config.time_budget)},
-            "paintings": paintings,
-            "photos": hashlib.sha256(json.dumps(photos).encode()).hexdigest(),
-            "start": None if options.start is None else sha256(options.start),
-            "weights": self.weights.sha256,
-            "versions": versions(),
-        }
-
-
-def prepare(
-    options: Mapping[str, Any], config: Mapping[str, Any], listener: Listener
-) -> TrainingJob:
-    """Reads and checks all that a training needs, cheapest first.
-
-    Args:
-        options: fields of `TrainingOptions` that were given.
-        config: fields of `TrainingConfig` that were given.
-        listener: told of what is odd.
-
-    Raises:
-        ConfigError, ImageError, OutputError, WeightsError, StylizationError: saying which of it
-            cannot be had.
-    """
-    asked, how = TrainingOptions(**options), TrainingConfig(**config)
-    if not asked.style:
-        raise ConfigError("`style` must be given: a painting to learn from.")
-    if not asked.photos:
-        raise ConfigError(WHERE_PHOTOGRAPHS_ARE)
-    if how.trained != "all" and asked.start is None:
-        raise ConfigError(f"`trained` {how.trained} goes with `start`: name a network.")
-    if how.time_budget and "steps" in config:
-        raise ConfigError("`steps` and `time_budget` exclude each other: leave one out.")
-    names = [stem_of(path) for path in asked.style]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(
-                f"`style` must be of different names, as the styles have them; got {name!r} "
-                f"{names.count(name)} times. Rename a file."
-            )
-    _check_outputs(asked)
-    photos = find_files("photos", asked.photos, listener.warning)
-    paintings = {name: image_io.read(path) for name, path in zip(names, asked.style, strict=True)}
-    return TrainingJob(how, asked, paintings, tuple(photos), find_weights(asked, listener))
-
-
-def _check_outputs(options: TrainingOptions) -> None:
-    """Raises an error unless everything can be written where it is to go."""
-    path = options.output
-    if path is None or Path(path).suffix != SUFFIX:
-        got = "" if path is None else f"; got {path!r}"
-        raise ConfigError(f"`output` must be given, a file that ends in {SUFFIX}{got}.")
-    if Path(path).is_dir():
-        raise OutputError(f"{label_of(path)} is a folder. Name a file in it.")
-    try:
-        try_replacing(Path(path))
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    if options.tensorboard_dir is not None:
-        require("tensorboard", "tensorboard", "tensorboard_dir")
-    for folder in (options.samples, options.tensorboard_dir):
-        if folder is not None:
-            make_folder(folder)
-
-
-def _unwritable(path: str, error: OSError) -> OutputError:
-    return OutputError(
-        f"{label_of(path)} cannot be written: {reason(error)}. Choose another place."
-    )
+_SEEN = 20
+"""Steps of which half were left out end a training."""
 
 
 class Training:
@@ -167,8 +56,11 @@ class Training:
         self._started = started
         self._trainer: Trainer | None = None
         self._photographs: Any = None
-        self._checkpoint = Path(job.output + ".checkpoint")
         self._recipe = job.recipe
+        digest = hashlib.sha256(json.dumps(self._recipe, sort_keys=True).encode()).hexdigest()
+        # Of another training to the same file it must not be lost for a forgotten flag.
+        self._checkpoint = Path(f"{job.output}.{digest[:8]}.checkpoint")
+        self._saved: int | None = None
 
     def make(self) -> bool:
         """Trains to the end, or until it is stopped between two steps; whether it came to its end.
@@ -180,11 +72,23 @@ class Training:
         """
         trainer = self._trainer = self._made()
         self._go_on(trainer)
+        try:
+            return self._train(trainer)
+        except Exception:
+            if self.last is not None:
+                with self._listener.shielded(), contextlib.suppress(OutputError):
+                    path, _ = self.save(finished=False)
+                    self._listener.warning(f"the network before the failure is {path!r}.")
+            raise
+
+    def _train(self, trainer: Trainer) -> bool:
         saved, tenth = time.monotonic(), None
+        left_out = collections.deque([0], _SEEN + 1)
         for progress in self._logged(trainer.steps()):
             self.last = progress
             self._listener.trained(progress)
-            _check_left_out(progress)
+            left_out.append(progress.left_out)
+            _check_left_out(left_out)
             if tenth is not None and int(progress.share * 10) > tenth:
                 self._write_sample(progress)
             tenth = int(progress.share * 10)
@@ -199,26 +103,43 @@ class Training:
     def save(self, *, finished: bool) -> tuple[str, str]:
         """Writes the network as it is; its path, and how large it is.
 
-        Raises:
-            OutputError: if it cannot be written; what it had come to is kept.
-        """
-        from stylize_tf.feedforward import network_files
+        One that is not finished replaces none that is.
 
-        assert self._trainer is not None
+        Raises:
+            OutputError: if it cannot be written; it says in which other file it is, if it is.
+        """
+        path = self.job.output
+        if not finished and Path(path).exists() and not _is_unfinished(path):
+            path = with_suffix(path, "-unfinished")
         try:
-            network_files.save(
-                self._trainer.averaged(),
-                self.job.output,
-                self._about(),
-                compact=self.job.options.compact,
-            )
+            size = self._write(path, finished=finished)
         except OSError as error:
-            raise _unwritable(self.job.output, error) from error
+            refused = unwritable(path, error)
+            for place in (Path(), Path(tempfile.gettempdir())):
+                other = free_name(str(place / Path(path).name))
+                with contextlib.suppress(OSError):
+                    self._write(other, finished=finished)
+                    raise OutputError(f"{refused} The network is in {other!r}.") from error
+            raise refused from error
         if finished:
             with contextlib.suppress(OSError):
                 self._checkpoint.unlink()
-        size = Path(self.job.output).stat().st_size
-        return self.job.output, f"{size / 1e6:.1f} MB"
+        return path, f"{size / 1e6:.1f} MB"
+
+    def _write(self, path: str, *, finished: bool) -> int:
+        assert self._trainer is not None
+        compact, about = self.job.options.compact, self._about(finished=finished)
+        network_files.save(self._trainer.averaged(), path, about, compact=compact)
+        return Path(path).stat().st_size
+
+    @property
+    def ending(self) -> str:
+        """How an interrupted training goes on."""
+        if self._saved is None:
+            return "There is no state to go on from."
+        last = self.last.step if self.last is not None else 0
+        here = "here" if self._saved == last else f"step {self._saved}"
+        return f"The same command goes on from {here}."
 
     @property
     def is_empty(self) -> bool:
@@ -230,10 +151,11 @@ class Training:
         """Number of a photograph -> why it was left out."""
         return {} if self._photographs is None else self._photographs.refused
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self, *, finished: bool) -> dict[str, Any]:
         """What the file tells of its making."""
         assert self.last is not None
-        return {**self._recipe, "config": self.job.config.to_dict(), "steps": self.last.step}
+        own = {"config": self.job.config.to_dict(), "steps": self.last.step, "finished": finished}
+        return {**self._recipe, **own}
 
     def _made(self) -> Trainer:
         from stylize_tf.evaluation.engine import Engine
@@ -243,7 +165,8 @@ class Training:
         from stylize_tf.iterative.stylizer import Stylizer
 
         job, config = self.job, self.job.config
-        start = None if job.options.start is None else Network.load(job.options.start)
+        start = job.options.start
+        network = None if start is None else Network.load(network_files.path_of(start))
         self._photographs = Photographs(job.photos)
         self._photographs.crops(config.seed, 0, 1, config.crop)  # That there is one.
         asked = objective_config(config).replace(precision=config.precision)
@@ -259,7 +182,7 @@ class Training:
             engine.objective(asked),
             job.paintings,
             self._photographs,
-            start,
+            network,
         )
 
     def _go_on(self, trainer: Trainer) -> None:
@@ -275,6 +198,7 @@ class Training:
                 f"{str(self._checkpoint)!r} is not used: {error}. The training begins anew."
             )
             return
+        self.last, self._saved = trainer.standing, trainer.done
         self._listener.info(f"Going on after step {trainer.done}.")
 
     def _save_state(self, trainer: Trainer) -> None:
@@ -283,6 +207,7 @@ class Training:
         with self._listener.shielded():
             try:
                 training_checkpoint.save(self._checkpoint, self._recipe, trainer.state())
+                self._saved = trainer.done
             except OSError as error:  # Room may be made before the end.
                 self._listener.warning(
                     f"{str(self._checkpoint)!r} cannot be written: {reason(error)}."
@@ -333,9 +258,19 @@ class Training:
         return images
 
 
-def _check_left_out(progress: Progress) -> None:
-    if progress.step >= _SEEN and progress.left_out > _LEFT_OUT * progress.step:
+def _check_left_out(left_out: Sequence[int]) -> None:
+    """Raises a `StylizationError` if too many of the newest steps were left out."""
+    newest = left_out[-1] - left_out[0]
+    if len(left_out) > _SEEN and newest > _SEEN / 2:
         raise StylizationError(
-            f"the gradients of {progress.left_out} of {progress.step} steps were not finite, so "
-            f"nothing is learned. Lower `learning_rate`, or give `precision` float32."
+            f"the gradients of {newest} of the last {_SEEN} steps were not finite, so nothing is "
+            f"learned. Lower `learning_rate`, or give `precision` float32."
         )
+
+
+def _is_unfinished(path: str) -> bool:
+    """Whether a file is a network that may be replaced by another that is not finished, either."""
+    try:
+        return network_files.read_about(path).get("finished") is False
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False

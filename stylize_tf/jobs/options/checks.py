@@ -58,6 +58,37 @@ def piped(given: Mapping[str, Any], mode: str) -> str | None:
     return names[0] if names else None
 
 
+WITH_NETWORK = (
+    *("content", "content_mask", "output", "output_dir", "output_format", "skip_existing"),
+    *("dry_run", "from_picture", "compare", "sheet", "quality", "background", "keep_alpha"),
+    *("max_pixels", "show", "device", "threads", "progress", "quiet", "offline"),
+    *("network", "network_style"),
+    *("size", "size_of", "crop", "strength", "color", "color_space", "color_amount"),
+    "mask_feather",
+)
+"""Options that have an effect with a network."""
+
+
+def check_network(given: Given, warn: Callable[[str], None]) -> None:
+    """Raises a `ConfigError` for an option that has no effect with a network.
+
+    Args:
+        given: what was asked for; of options that only a file of flags gave `warn` is told.
+        warn: called with a line.
+    """
+    if given.options.get("style"):
+        raise ConfigError(
+            "`style` and `network` exclude each other: a network has styles of its own, which "
+            "`network_style` names. `train` makes one of a painting."
+        )
+    axes = {str(axis).partition("=")[0].strip(): True for axis in given.options.get("sheet", ())}
+    asked = {**given.options, **given.config, **axes}
+    for field in (*dataclasses.fields(Options), *dataclasses.fields(StyleTransferConfig)):
+        name = field.name
+        if name in asked and name not in WITH_NETWORK and not _is_off(field, asked[name]):
+            _refuse(given, name, "a network paints. Leave out `network`", warn)
+
+
 def check_needs(
     given: Given,
     options: Options,

@@ -45,13 +45,12 @@ piped_out_option = functools.partial(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MachineOptions(Configuration):
-    """Where and with what a run works, and what it tells."""
+class ProgramOptions(Configuration):
+    """Where a run works, and what it tells."""
 
     device: str = option(
         "auto",
-        "Where TensorFlow works: auto leaves it the choice; /CPU:0, /GPU:0, /GPU:1, ... With "
-        "`output_dir` several, such as /GPU:0,/GPU:1, work on a picture each; auto takes all GPUs.",
+        "Where TensorFlow works: auto leaves it the choice; /CPU:0, /GPU:0, /GPU:1, ...",
         parse=parse_devices,
         section=MACHINE,
         placeholder="DEVICE",
@@ -61,14 +60,6 @@ class MachineOptions(Configuration):
         "Processor cores that TensorFlow uses; 0 leaves it the choice, all of them.",
         limits=(0, 4096),
     )
-    weights: str | None = file_option(
-        None,
-        "Weights of VGG19 (.h5 without top, .npz, .bin or .whl).",
-        shown="found in Keras' cache, or fetched",
-    )
-    offline: bool | None = option(
-        None, "Never use the network; STYLIZE_TF_OFFLINE=1 does the same.", shown="false"
-    )
     progress: str = option(
         "auto",
         "How standard error tells how far a run is: a live line on a terminal and a line now and "
@@ -77,3 +68,17 @@ class MachineOptions(Configuration):
         choices=("auto", "plain", "none", "json"),
     )
     quiet: bool = option(False, "No progress, only warnings and errors.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MachineOptions(ProgramOptions):
+    """Where and with what a run that takes VGG19 works, and what it tells."""
+
+    weights: str | None = file_option(
+        None,
+        "Weights of VGG19 (.h5 without top, .npz, .bin or .whl).",
+        shown="found in Keras' cache, or fetched",
+    )
+    offline: bool | None = option(
+        None, "Never use the network; STYLIZE_TF_OFFLINE=1 does the same.", shown="false"
+    )

@@ -6,7 +6,8 @@ import dataclasses
 import re
 
 from stylize_tf.config.fields import option
-from stylize_tf.jobs.options.common import MachineOptions, file_option, written_option
+from stylize_tf.feedforward.network_files import SHIPPED
+from stylize_tf.jobs.options.common import ProgramOptions, file_option, written_option
 
 NUMBERS = ("none", "float16", "dynamic", "int8", "int16x8")
 """What weights and maps may be in an export; none leaves them float32."""
@@ -28,11 +29,14 @@ def sides(value: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportOptions(MachineOptions):
+class ExportOptions(ProgramOptions):
     """Which network is exported, as what and where to."""
 
     network: str | None = file_option(
-        None, "The network, a .keras file by `train`.", section="The export"
+        None,
+        "The network, a .keras file by `train`; by --network alone the one of the program.",
+        section="The export",
+        alone=SHIPPED,
     )
     format: str | None = option(
         None,

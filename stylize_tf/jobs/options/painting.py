@@ -11,7 +11,9 @@ from typing import Any
 
 from stylize_tf.config.fields import option
 from stylize_tf.config.presets import PRESETS
+from stylize_tf.feedforward.network_files import SHIPPED
 from stylize_tf.jobs.options.common import (
+    MACHINE,
     MachineOptions,
     file_option,
     folder_option,
@@ -19,15 +21,13 @@ from stylize_tf.jobs.options.common import (
     piped_out_option,
     written_option,
 )
+from stylize_tf.machine.tensorflow_runtime import parse_devices
 
 FILES = "Pictures in and out"
 """Heading of these options."""
 
 MODES = {"picture": "one picture", "folder": "many pictures", "sheet": "a sheet"}
 """What a run makes, and what messages call it."""
-
-SHIPPED = "shipped"
-"""The network that comes with the package."""
 
 PNG = "png"
 """The format of a picture of which nothing else is said."""
@@ -79,6 +79,14 @@ def picture_format(value: str) -> str:
 class Options(MachineOptions):
     """What a run is asked for, beside how the picture is stylized."""
 
+    device: str = option(
+        "auto",
+        "Where TensorFlow works: auto leaves it the choice; /CPU:0, /GPU:0, /GPU:1, ... With "
+        "`output_dir` several, such as /GPU:0,/GPU:1, work on a picture each; auto takes all GPUs.",
+        parse=parse_devices,
+        section=MACHINE,
+        placeholder="DEVICE",
+    )
     content: tuple[str, ...] = piped_in_option(
         (),
         "The photograph; with `output_dir` also a folder or a pattern in quotes, such as "

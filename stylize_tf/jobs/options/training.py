@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from stylize_tf.config.fields import option
+from stylize_tf.feedforward.network_files import SHIPPED
 from stylize_tf.jobs.options.common import (
     MachineOptions,
     file_option,
@@ -35,8 +36,9 @@ class TrainingOptions(MachineOptions):
     )
     start: str | None = file_option(
         None,
-        "A network to begin with, of the same width: a painting is learned in a fraction of the "
-        "time.",
+        "A network to begin with, of the same width; by --start alone the one that comes with the "
+        "program. A painting is learned in a fraction of the time.",
+        alone=SHIPPED,
     )
     compact: bool = option(
         False, "Weights of 16 bits in the file, which is half as large; pictures hardly differ."
