@@ -12,7 +12,6 @@ from stylize_tf.cli.terminal.listener import Terminal
 from stylize_tf.cli.terminal.progress import duration
 from stylize_tf.cli.terminal.standard_streams import print_line
 from stylize_tf.errors import ConfigError
-from stylize_tf.iterative import pyramid
 from stylize_tf.jobs import job, sheet
 from stylize_tf.jobs.folder import tasks
 from stylize_tf.jobs.options.painting import Given, Options
@@ -57,7 +56,7 @@ def tell(given: Given, console: Console, interrupts: Interrupts) -> int:
 def _of_picture(draft: job.Draft) -> str:
     _check(draft.options)
     if draft.options.network is not None:
-        height, width = pyramid.final_size(draft.config, *draft.sizes[0])
+        height, width = draft.size
         return f"{_where(draft.output)}, {width}x{height} pixels: at once, by a network."
     plan = plan_of(draft.config, draft.options, draft.files, draft.sizes, is_alone=True)
     lines = [f"{_where(draft.output)}, {_summary(plan)}.", *_others(draft.options, draft.output)]

@@ -6,6 +6,9 @@ import dataclasses
 
 from stylize_tf.config.fields import Configuration, option
 
+SHIPPED = "shipped"
+"""What the network that comes with the package is called."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Configuration):
@@ -82,6 +85,12 @@ class TrainingConfig(Configuration):
         "Which weights: all; or, of a network that `start` gives, those of the styles alone, which "
         "leaves its other styles as they are.",
         choices=("all", "styles"),
+    )
+    pruned: float = option(
+        1.0,
+        "Share of the multiply-adds of `start` that are left: what says least of its channels is "
+        "left out, and the rest trained on.",
+        limits=(0.01, 1.0),
     )
     precision: str = option(
         "auto",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,8 @@ from keras import layers, ops
 
 from stylize_tf.errors import ConfigError
 from stylize_tf.feedforward import network_files
+from stylize_tf.feedforward.channels import channels_of, convolutions
+from stylize_tf.feedforward.channels import check as check_channels
 from stylize_tf.feedforward.layers import (
     EPSILON,
     EPSILON_OF_IMAGE,
@@ -33,6 +35,10 @@ COARSEST = 8
 
 SMALLEST_SIDE = MARGIN + 1
 """Pixels of a side of the smallest picture, which has as many to mirror."""
+
+
+BLOCKS = 4
+"""Residual blocks at an eighth of the sides."""
 
 
 @keras.saving.register_keras_serializable(package="stylize_tf")
@@ -60,6 +66,7 @@ class Network(keras.Model):
         styles: their names.
         width: .25 for phones, .5, or 1; 32 times that are the channels at full size.
         blocks: residual blocks at an eighth of the sides.
+        channels: of each group, see `channels.channels_of`; those of the width if None.
         seed: of the first weights.
         options: those of `keras.Model`.
 
@@ -71,8 +78,9 @@ class Network(keras.Model):
         self,
         styles: Sequence[str],
         width: float = 0.5,
-        blocks: int = 4,
+        blocks: int = BLOCKS,
         *,
+        channels: Mapping[str, int] | None = None,
         seed: int = 0,
         **options: Any,
     ):
@@ -91,7 +99,9 @@ class Network(keras.Model):
         self.styles = names
         self.width = width
         self.blocks = blocks
-        self.graph = _graph(len(names), round(32 * width), blocks, seed)
+        own = channels_of(width, blocks) if channels is None else channels
+        self.channels = check_channels(own, width, blocks)
+        self.graph = _graph(len(names), self.channels, blocks, seed)
         self.built = True  # All weights are there before the first picture is.
 
     @classmethod
@@ -102,7 +112,7 @@ class Network(keras.Model):
             WeightsError: if there is no such file, or it is cut, changed, or of something else.
         """
         with network_files.opened(path) as (config, weights):
-            network = cls(config["styles"], config["width"], config["blocks"])
+            network = cls(**config)
             network.load_weights(weights)
             if not all(np.isfinite(x).all() for x in network.get_weights()):
                 raise ValueError("not all of its weights are numbers")
@@ -143,6 +153,7 @@ class Network(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """What it takes to build it again."""
         own = {"styles": list(self.styles), "width": self.width, "blocks": self.blocks}
+        own["channels"] = dict(self.channels)
         return {**super().get_config(), **own}
 
 
@@ -156,18 +167,21 @@ def check_sides(sides: Sequence[int | None]) -> None:
         )
 
 
-def _graph(styles: int, channels: int, blocks: int, seed: int) -> keras.Model:
+def _graph(styles: int, channels: Mapping[str, int], blocks: int, seed: int) -> keras.Model:
     """From images `[N, H, W, 3]` and blends `[N, styles]` to painted images."""
     image = keras.Input([None, None, 3], name="image", dtype="float32")
     blend = keras.Input([styles], name="blend", dtype="float32")
     numbers = itertools.count(1000 * seed)
+
+    layout = {layer.name: layer for layer in convolutions(blocks)}
 
     def convolution(count: int, size: int, name: str, **options: Any) -> keras.layers.Layer:
         kernel = keras.initializers.GlorotUniform(next(numbers))
         fixed = {"data_format": "channels_last", "dtype": "float32", "name": name}
         return layers.Conv2D(count, size, kernel_initializer=kernel, **fixed, **options)
 
-    def convolved(x: Any, count: int, size: int, name: str, stride: int = 1) -> Any:
+    def convolved(x: Any, name: str, stride: int = 1) -> Any:
+        size, count = layout[name].size, channels[layout[name].target]
         x = ReflectPadding((size - 1) // 2, name=f"{name}_padding", dtype="float32")(x)
         return convolution(count, size, name, strides=stride, use_bias=False)(x)
 
@@ -181,28 +195,28 @@ def _graph(styles: int, channels: int, blocks: int, seed: int) -> keras.Model:
         return layers.ReLU(name=f"{name}_relu", dtype="float32")(normalized(x, name))
 
     def block(x: Any, name: str) -> Any:
-        y = activated(convolved(x, channels * 4, 3, f"{name}_conv1"), f"{name}_conv1")
-        y = normalized(convolved(y, channels * 4, 3, f"{name}_conv2"), f"{name}_conv2")
+        y = activated(convolved(x, f"{name}_conv1"), f"{name}_conv1")
+        y = normalized(convolved(y, f"{name}_conv2"), f"{name}_conv2")
         return layers.Add(name=f"{name}_sum", dtype="float32")([x, y])
 
     x = ReflectPadding(MARGIN, name="margin", dtype="float32")(image)
     x = Divisible(COARSEST, name="divisible", dtype="float32")(x)
-    x = activated(convolved(x, channels, 9, "first"), "first")
+    x = activated(convolved(x, "first"), "first")
     for number in (1, 2):
         name = f"down{number}"
-        x = activated(convolved(x, channels * 2**number, 4, name, stride=2), name)
+        x = activated(convolved(x, name, stride=2), name)
     x = fine = block(x, "fine1")
-    x = activated(convolved(x, channels * 4, 4, "down3", stride=2), "down3")
+    x = activated(convolved(x, "down3", stride=2), "down3")
     for number in range(1, blocks + 1):
         x = block(x, f"block{number}")
     x = Enlarged(name="up0_enlarged", dtype="float32")(x)
-    x = normalized(convolved(x, channels * 4, 3, "up0"), "up0")
+    x = normalized(convolved(x, "up0"), "up0")
     x = layers.Add(name="up0_sum", dtype="float32")([fine, x])
     x = block(x, "fine2")
     for number in (1, 2):
         name = f"up{number}"
         x = Enlarged(name=f"{name}_enlarged", dtype="float32")(x)
-        x = activated(convolved(x, channels * 4 // 2**number, 3, name), name)
+        x = activated(convolved(x, name), name)
     x = ReflectPadding(4, name="last_padding", dtype="float32")(x)
     x = convolution(3, 9, "last")(x)
     x = layers.Activation("sigmoid", name="color", dtype="float32")(x)

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from stylize_tf.config.training import SHIPPED
 from stylize_tf.errors import ConfigError, WeightsError
+from stylize_tf.feedforward.channels import channels_of, check
 from stylize_tf.feedforward.styles import LARGEST_WIDTH
 from stylize_tf.machine.atomic_files import replacing
 
 if TYPE_CHECKING:
     import keras
-
-SHIPPED = "shipped"
-"""What the network that comes with the package is called."""
 
 SHIPPED_FILE = Path(__file__).with_name("shipped.keras")
 
@@ -192,10 +191,12 @@ def _config(archive: zipfile.ZipFile) -> Mapping[str, Any]:
     for name, most in _MOST.items():
         if not 0 < sizes[name] <= most:
             raise ValueError(f"its {name} are {sizes[name]}")
-    # What it would be is not built before it is seen that there are as many numbers.
-    blocks_bytes = 2 * config["blocks"] * 2 * 9 * (128 * config["width"]) ** 2
-    if not 0.9 * blocks_bytes < archive.getinfo(_WEIGHTS).file_size < 2**30:
+    if archive.getinfo(_WEIGHTS).file_size > 2**30:
         raise ValueError(f"{_WEIGHTS} is of another size")
     if not all(isinstance(name, str) for name in config["styles"]):
         raise ValueError("its styles have no names")
-    return config
+    channels = whole["config"].get("channels")
+    config["channels"] = (
+        channels_of(config["width"], config["blocks"]) if channels is None else channels
+    )
+    return {**config, "channels": check(config["channels"], config["width"], config["blocks"])}

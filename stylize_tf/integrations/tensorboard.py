@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
-from stylize_tf.feedforward.training import Progress
+from stylize_tf.feedforward.training.trainer import Progress
 from stylize_tf.iterative.run import Iterate
 from stylize_tf.machine.extras import require
 

@@ -128,6 +128,11 @@ class Draft:
     sizes: tuple[tuple[int, int], ...]
     cells: tuple[StyleTransferConfig, ...]
 
+    @property
+    def size(self) -> Size:
+        """Of the picture."""
+        return pyramid.final_size(self.config, *self.sizes[0])
+
 
 def draft(given: Given, listener: Listener, variants: Variants | None = None) -> Draft:
     """Checks all that can be told from headers, cheapest first; writes and fetches nothing.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate
-    from stylize_tf.feedforward.training import Progress
+    from stylize_tf.feedforward.training.trainer import Progress
 
 
 class Listener:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stylize_tf.errors import ImageError
-from stylize_tf.feedforward.photographs import FLAT, LONGEST_SIDE, Photographs
+from stylize_tf.feedforward.training.photographs import FLAT, LONGEST_SIDE, Photographs
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stylize_tf.config.training import TrainingConfig
-from stylize_tf.feedforward.schedule import Schedule
+from stylize_tf.feedforward.training.schedule import Schedule
 
 
 class Clock:

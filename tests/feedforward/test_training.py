@@ -6,10 +6,10 @@ import pytest
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import TrainingConfig
 from stylize_tf.errors import ConfigError
-from stylize_tf.feedforward import training_checkpoint
 from stylize_tf.feedforward.network import Network
-from stylize_tf.feedforward.photographs import Photographs
-from stylize_tf.feedforward.training import Trainer, is_of_styles, objective_config
+from stylize_tf.feedforward.training import checkpoint
+from stylize_tf.feedforward.training.photographs import Photographs
+from stylize_tf.feedforward.training.trainer import Trainer, is_of_styles, objective_config
 from stylize_tf.network.features import build_extractor
 from stylize_tf.objective.balance import build_objective
 
@@ -163,7 +163,7 @@ def test_a_start_of_another_kind_is_refused(make):
             make(start=other)
     with pytest.raises(ConfigError, match="must not be named dark: there is such"):
         make(start=Network(["dark"], 0.125), trained="styles")
-    with pytest.raises(ConfigError, match=r"`trained` styles goes with `start`"):
+    with pytest.raises(ConfigError, match=r"`trained` goes with `start`"):
         make(trained="styles")
 
 
@@ -173,10 +173,10 @@ def test_a_training_that_was_killed_goes_on_to_the_same_network(make, tmp_path):
     killed = make(steps=6)
     for progress in killed.steps():
         if progress.step == 4:
-            training_checkpoint.save(tmp_path / "state", {"steps": 6}, killed.state())
+            checkpoint.save(tmp_path / "state", {"steps": 6}, killed.state())
             break
     again = make(steps=6)
-    again.restore(training_checkpoint.load(tmp_path / "state", {"steps": 6}))
+    again.restore(checkpoint.load(tmp_path / "state", {"steps": 6}))
     assert [each.step for each in again.steps()] == [5, 6]
     for one, other in zip(whole.state()[:-1], again.state()[:-1], strict=True):
         np.testing.assert_array_equal(one, other)
@@ -186,14 +186,14 @@ def test_a_training_that_was_killed_goes_on_to_the_same_network(make, tmp_path):
 def test_a_checkpoint_of_another_training_or_cut_is_refused(make, tmp_path):
     path, state = tmp_path / "state", [np.arange(3), np.ones([2, 2], np.float32)]
     with pytest.raises(FileNotFoundError):
-        training_checkpoint.load(path, {})
-    training_checkpoint.save(path, {"seed": 1}, state)
-    for one, other in zip(state, training_checkpoint.load(path, {"seed": 1}), strict=True):
+        checkpoint.load(path, {})
+    checkpoint.save(path, {"seed": 1}, state)
+    for one, other in zip(state, checkpoint.load(path, {"seed": 1}), strict=True):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match="other options"):
-        training_checkpoint.load(path, {"seed": 2})
+        checkpoint.load(path, {"seed": 2})
     with pytest.raises(ValueError, match="not one of this training"):
         make(steps=1).restore(state)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ValueError, match=r"zip|file"):
-        training_checkpoint.load(path, {"seed": 1})
+        checkpoint.load(path, {"seed": 1})

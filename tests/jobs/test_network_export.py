@@ -18,7 +18,7 @@ from stylize_tf.cli.main import main_with
 from stylize_tf.export import comparison, saved_model
 from stylize_tf.feedforward import network_files
 from stylize_tf.feedforward.network import Network
-from stylize_tf.feedforward.training import is_of_styles
+from stylize_tf.feedforward.training.trainer import is_of_styles
 from stylize_tf.machine import extras, tensorflow_runtime
 from tests.fakes.cli_fakes import draw, full_disk, names
 

@@ -11,7 +11,7 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
 from stylize_tf.feedforward import network_files
 from stylize_tf.feedforward.network import Network
-from stylize_tf.feedforward.training import is_of_styles
+from stylize_tf.feedforward.training.trainer import is_of_styles
 from stylize_tf.images import image_io
 from stylize_tf.machine import tensorflow_runtime
 from tests.fakes.cli_fakes import digest, draw, names

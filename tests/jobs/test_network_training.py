@@ -13,7 +13,7 @@ from stylize_tf.cli.terminal.listener import Terminal
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.feedforward import network_files
 from stylize_tf.feedforward.network import Network
-from stylize_tf.feedforward.training import Trainer
+from stylize_tf.feedforward.training.trainer import Trainer
 from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
 from tests.fakes import cli_fakes
@@ -170,7 +170,7 @@ def test_photographs_that_are_of_no_use_are_left_out_and_told(train, capsys):
         ((*ALL[:3], "--output=photos/no/net.keras"), Exit.OUTPUT, "cannot be written"),
         ((*ALL, "--style=photos/../other.png"), Exit.USAGE, "got 'other' 2 times. Rename"),
         ((*ALL, "--steps=3", "--time_budget=1min"), Exit.USAGE, "exclude each other"),
-        ((*ALL, "--trained=styles"), Exit.USAGE, "--trained styles goes with --start"),
+        ((*ALL, "--trained=styles"), Exit.USAGE, "--trained goes with --start"),
         ((*ALL, "--start=painting.png"), Exit.WEIGHTS, "is no network of this program"),
         ((*ALL, "--crop=64", "--draft_share=0"), Exit.PICTURE, "photograph of 64 pixels or more"),
         ((*ALL[:2], "--photos=nowhere/*", ALL[3]), Exit.PICTURE, "no picture matches"),

@@ -20,7 +20,7 @@ from stylize_tf.jobs.listener import Listener
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate
-    from stylize_tf.feedforward.training import Progress as TrainingProgress
+    from stylize_tf.feedforward.training.trainer import Progress as TrainingProgress
 
 
 class Terminal(Listener):

@@ -11,7 +11,7 @@ from stylize_tf.cli.terminal.console import Console
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate
-    from stylize_tf.feedforward.training import Progress as TrainingProgress
+    from stylize_tf.feedforward.training.trainer import Progress as TrainingProgress
 
 _BAR = 20
 REDRAW_SECONDS = 0.1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.config.training import SHIPPED
 from stylize_tf.control import masks
 from stylize_tf.control.color_modes import MODES
 from stylize_tf.errors import ConfigError, StylizationError
@@ -80,7 +81,7 @@ def find(options: Options) -> NetworkFile:
             shares_of(style, styles)
         except ConfigError as error:
             raise ConfigError(str(error).replace("`style`", "`network_style`")) from error
-    is_shipped = options.network == network_files.SHIPPED
+    is_shipped = options.network == SHIPPED
     name = "the one that comes with stylize_tf" if is_shipped else repr(options.network)
     return NetworkFile(path, styles, asked, sha256(path), f"network {name}")
 

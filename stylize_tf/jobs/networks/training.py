@@ -25,7 +25,7 @@ from stylize_tf.jobs.outputs import free_name, new_folder, stem_of, with_suffix
 if TYPE_CHECKING:
     import numpy as np
 
-    from stylize_tf.feedforward.training import Progress, Trainer
+    from stylize_tf.feedforward.training.trainer import Progress, Trainer
 
 SAMPLES, SAMPLE_SIDE = 3, 384
 """Photographs of a sample, and pixels of their long side."""
@@ -160,8 +160,8 @@ class Training:
     def _made(self) -> Trainer:
         from stylize_tf.evaluation.engine import Engine
         from stylize_tf.feedforward.network import Network
-        from stylize_tf.feedforward.photographs import Photographs
-        from stylize_tf.feedforward.training import Trainer, objective_config
+        from stylize_tf.feedforward.training.photographs import Photographs
+        from stylize_tf.feedforward.training.trainer import Trainer, objective_config
         from stylize_tf.iterative.stylizer import Stylizer
 
         job, config = self.job, self.job.config
@@ -187,10 +187,10 @@ class Training:
 
     def _go_on(self, trainer: Trainer) -> None:
         """Takes the state of an equal training that was killed, if there is one."""
-        from stylize_tf.feedforward import training_checkpoint
+        from stylize_tf.feedforward.training import checkpoint
 
         try:
-            trainer.restore(training_checkpoint.load(self._checkpoint, self._recipe))
+            trainer.restore(checkpoint.load(self._checkpoint, self._recipe))
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
@@ -202,11 +202,11 @@ class Training:
         self._listener.info(f"Going on after step {trainer.done}.")
 
     def _save_state(self, trainer: Trainer) -> None:
-        from stylize_tf.feedforward import training_checkpoint
+        from stylize_tf.feedforward.training import checkpoint
 
         with self._listener.shielded():
             try:
-                training_checkpoint.save(self._checkpoint, self._recipe, trainer.state())
+                checkpoint.save(self._checkpoint, self._recipe, trainer.state())
                 self._saved = trainer.done
             except OSError as error:  # Room may be made before the end.
                 self._listener.warning(

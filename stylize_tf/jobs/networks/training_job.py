@@ -100,8 +100,9 @@ def prepare(
         raise ConfigError("`style` must be given: a painting to learn from.")
     if not asked.photos:
         raise ConfigError(WHERE_PHOTOGRAPHS_ARE)
-    if how.trained != "all" and asked.start is None:
-        raise ConfigError(f"`trained` {how.trained} goes with `start`: name a network.")
+    if asked.start is None and (how.trained != "all" or how.pruned < 1):
+        name = "pruned" if how.trained == "all" else "trained"
+        raise ConfigError(f"`{name}` goes with `start`: name a network.")
     if how.time_budget and "steps" in config:
         raise ConfigError("`steps` and `time_budget` exclude each other: leave one out.")
     names = [stem_of(path) for path in asked.style]

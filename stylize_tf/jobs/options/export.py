@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 from stylize_tf.config.fields import option
-from stylize_tf.feedforward.network_files import SHIPPED
+from stylize_tf.config.training import SHIPPED
 from stylize_tf.jobs.options.common import ProgramOptions, file_option, written_option
 
 NUMBERS = ("none", "float16", "dynamic", "int8", "int16x8")

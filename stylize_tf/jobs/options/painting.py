@@ -11,7 +11,7 @@ from typing import Any
 
 from stylize_tf.config.fields import option
 from stylize_tf.config.presets import PRESETS
-from stylize_tf.feedforward.network_files import SHIPPED
+from stylize_tf.config.training import SHIPPED
 from stylize_tf.jobs.options.common import (
     MACHINE,
     MachineOptions,

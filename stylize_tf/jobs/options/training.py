@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from stylize_tf.config.fields import option
-from stylize_tf.feedforward.network_files import SHIPPED
+from stylize_tf.config.training import SHIPPED
 from stylize_tf.jobs.options.common import (
     MachineOptions,
     file_option,

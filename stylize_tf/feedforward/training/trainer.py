@@ -14,10 +14,11 @@ import tensorflow as tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import TrainingConfig
 from stylize_tf.errors import ConfigError
-from stylize_tf.feedforward.network import Network
-from stylize_tf.feedforward.photographs import Photographs
-from stylize_tf.feedforward.schedule import Schedule
+from stylize_tf.feedforward.network import BLOCKS, Network
 from stylize_tf.feedforward.styles import PHOTOGRAPH
+from stylize_tf.feedforward.training.photographs import Photographs
+from stylize_tf.feedforward.training.pruning import prune
+from stylize_tf.feedforward.training.schedule import Schedule
 from stylize_tf.images import image_io
 from stylize_tf.objective.balance import balanced_weights
 from stylize_tf.objective.objective import Objective
@@ -141,15 +142,24 @@ class Trainer:
         self._extract = extractor
         self._objective = objective
         self._photographs = photographs
-        if start is None and config.trained != "all":
-            raise ConfigError(f"`trained` {config.trained} goes with `start`: name a network.")
+        if start is None and (config.trained != "all" or config.pruned < 1):
+            name = "pruned" if config.trained == "all" else "trained"
+            raise ConfigError(f"`{name}` goes with `start`: name a network.")
+        if start is not None and (start.width, start.blocks) != (config.width, BLOCKS):
+            raise ConfigError(
+                f"`start` must be a network of width {config.width:g} and {BLOCKS} blocks; "
+                f"got one of width {start.width:g} and {start.blocks}."
+            )
         kept = start.styles if start is not None and config.trained == "styles" else ()
         has_photograph = config.photograph and PHOTOGRAPH not in kept
         learned = [*paintings, *([PHOTOGRAPH] if has_photograph else [])]
         for name in {PHOTOGRAPH, *kept} & {*paintings}:
             raise ConfigError(f"`style` must not be named {name}: there is such a style already.")
         styles = [*kept, *(name for name in learned if name not in kept)]
-        self.network = Network(styles, config.width, seed=config.seed)
+        if start is not None and config.pruned < 1:
+            start = prune(start, config.pruned)
+        channels = None if start is None else start.channels
+        self.network = Network(styles, config.width, channels=channels, seed=config.seed)
         if start is not None:
             _take(start, self.network)
         self._trained = self.network.trainable_variables
@@ -267,12 +277,13 @@ class Trainer:
 
     def averaged(self) -> Network:
         """A network of the averages of the weights of the steps."""
-        network = Network(self.network.styles, self.network.width, self.network.blocks)
-        network.set_weights(self.network.get_weights())
-        own = network.trainable_variables
+        own = self.network
+        network = Network(own.styles, own.width, own.blocks, channels=own.channels)
+        network.set_weights(own.get_weights())
+        variables = network.trainable_variables
         if self.config.trained == "styles":
-            own = [x for x in own if is_of_styles(x)]
-        for variable, mean in zip(own, self.average, strict=True):
+            variables = [x for x in variables if is_of_styles(x)]
+        for variable, mean in zip(variables, self.average, strict=True):
             variable.assign(mean)
         return network
 
@@ -330,11 +341,6 @@ def is_of_styles(variable: keras.Variable) -> bool:
 
 def _take(start: Network, network: Network) -> None:
     """Gives a network the weights of another one, style by style."""
-    if (start.width, start.blocks) != (network.width, network.blocks):
-        raise ConfigError(
-            f"`start` must be a network of width {network.width:g} and {network.blocks} blocks; "
-            f"got one of width {start.width:g} and {start.blocks}."
-        )
     for own, other in zip(network.trainable_variables, start.trainable_variables, strict=True):
         values = other.numpy()
         if is_of_styles(own):

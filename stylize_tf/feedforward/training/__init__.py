@@ -1,0 +1,1 @@
+"""Networks trained: on photographs, by the optimizer's objective."""
