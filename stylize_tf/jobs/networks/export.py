@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import logging
 import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from stylize_tf.control.initial import pink_noise
+from stylize_tf.config.exports import FORMATS
 from stylize_tf.errors import (
     ConfigError,
     ImageError,
     OutputError,
-    StylizationError,
-    WeightsError,
 )
 from stylize_tf.feedforward import network_files
 from stylize_tf.feedforward.styles import shares_of, style_of
 from stylize_tf.images import image_io
-from stylize_tf.images.files import label_of, reason, replace_file
+from stylize_tf.images.files import label_of, reason
 from stylize_tf.jobs.folder.finding import find_files
 from stylize_tf.jobs.listener import Listener
-from stylize_tf.jobs.options.export import FORMATS, ExportOptions
+from stylize_tf.jobs.options.export import ExportOptions
 from stylize_tf.machine.atomic_files import try_replacing
 
 if TYPE_CHECKING:
     from stylize_tf.export.comparison import Difference
 
-COMPARED = 4
-"""Photographs on which an export is compared with its network."""
-
 SIDE = 512
 """Long side in pixels of photographs, if exports take any size."""
 
-FITTED = 200
-"""Photographs, at most, by which ranges are fitted."""
+FITTED, FEW = 200, 4
+"""Photographs, at most, to which ranges are fitted, and on which exports are compared."""
 
 
 class ExportJob(NamedTuple):
@@ -126,84 +116,36 @@ def _check_output(output: str, *, is_folder: bool) -> None:
 
 
 def export(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
-    """Converts the network, compares it, and puts the export in its place.
-
-    Returns:
-        The path, and how far it is from the network.
+    """Exports the network of a job; the path, and how far the export is from the network.
 
     Raises:
-        ConfigError: if a package of the format is not installed.
-        StylizationError: if it cannot be converted, or is too far from the network.
-        OutputError: if it cannot be written.
+        ConfigError, ImageError, StylizationError, OutputError, WeightsError: as the parts do.
     """
-    try:
-        with _quietly():
-            return _exported(job, listener)
-    except (ConfigError, ImageError, StylizationError, WeightsError):
-        raise
-    except Exception as error:
-        full = isinstance(error, OSError) or "No space left" in str(error)
-        if not full or isinstance(error, ImportError):
-            raise
-        why = reason(error) if isinstance(error, OSError) else "no space left on the device"
-        raise OutputError(
-            f"{label_of(str(job.options.output))} cannot be written: {why}. Choose another place."
-        ) from error
-
-
-def _exported(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
-    from stylize_tf.export.comparison import compare
-    from stylize_tf.export.painter import Painter
+    from stylize_tf.export.exporting import export
     from stylize_tf.feedforward.network import Network
 
     options = job.options
     assert options.network is not None
-    assert options.output is not None
-    form = _module(job)
-    form.check()
-    network = Network.load(network_files.path_of(options.network))
-    painter = Painter(network, job.blend, job.size)
-    photographs = _photographs(job, listener)
     assert options.format is not None
-    if FORMATS[options.format][0]:
-        model = form.convert(painter, options.quantize, photographs)
-        found = compare(painter, form.opened(model), photographs[:COMPARED], options.quantize)
-        replace_file(options.output, model)
-        return options.output, found
-    target = Path(options.output)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-        made = Path(folder, "model")
-        form.write(painter, made)
-        found = compare(painter, form.opened(made), photographs[:COMPARED], options.quantize)
-        try:
-            made.rename(target)
-        except OSError as error:
-            raise OutputError(
-                f"{label_of(target)} cannot be written: {reason(error)}. Choose another place."
-            ) from error
+    assert options.output is not None
+    network = Network.load(network_files.path_of(options.network))
+    found = export(
+        network,
+        options.format,
+        options.output,
+        blend=job.blend,
+        size=job.size,
+        quantize=options.quantize,
+        photographs=_photographs(job, listener),
+    )
     return options.output, found
 
 
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """What converters log is of their own making, and nothing that users could do about."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-
-
-def _module(job: ExportJob) -> ModuleType:
-    return importlib.import_module(f"stylize_tf.export.{job.options.format}")
-
-
 def _photographs(job: ExportJob, listener: Listener) -> Sequence[np.ndarray]:
-    """Those that were given, at the size of the export; or a made-up picture."""
+    """Those that were given, at the size of the export."""
     images: list[np.ndarray] = []
     left_out: list[str] = []
-    wanted = FITTED if job.options.quantize in ("int8", "int16x8") else COMPARED
+    wanted = FITTED if job.options.quantize in ("int8", "int16x8") else FEW
     for path in job.photos:
         if len(images) == wanted:
             break
@@ -215,10 +157,6 @@ def _photographs(job: ExportJob, listener: Listener) -> Sequence[np.ndarray]:
         listener.warning(f"left out {len(left_out)} of {len(job.photos)} `photos`: {left_out[0]}")
     if job.photos and not images:
         raise ImageError(f"`photos`: no picture can be read: {left_out[0]}")
-    if not images:
-        shape = (1, *(job.size or (SIDE // 2, SIDE // 2 + 31)), 3)
-        noise = pink_noise(shape, np.random.default_rng(0))
-        images.append((0.5 + 0.15 * noise).clip(0, 1).astype(np.float32))
     return images
 
 

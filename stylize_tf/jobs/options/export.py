@@ -5,19 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from stylize_tf.config.exports import FORMATS, NUMBERS
 from stylize_tf.config.fields import option
 from stylize_tf.config.training import SHIPPED
 from stylize_tf.jobs.options.common import ProgramOptions, file_option, written_option
-
-NUMBERS = ("none", "float16", "dynamic", "int8", "int16x8")
-"""What weights and maps may be in an export; none leaves them float32."""
-
-FORMATS = {
-    "litert": (".tflite", NUMBERS),
-    "onnx": (".onnx", ("none", "int8")),
-    "saved_model": ("", ("none",)),
-}
-"""How the name of a file of a format ends, empty for a folder, and its `NUMBERS`."""
 
 
 def sides(value: str) -> str:
