@@ -9,5 +9,6 @@ FORMATS = {
     "litert": (".tflite", NUMBERS),
     "onnx": (".onnx", ("none", "int8")),
     "saved_model": ("", ("none",)),
+    "triton": ("", ("none",)),
 }
 """How the name of a file of a format ends, empty for a folder, and its `NUMBERS`."""

@@ -121,6 +121,20 @@ def test_onnx_of_8_bits_has_quantized_convolutions(export, monkeypatch):
     assert kinds.count("QuantizeLinear") >= kinds.count("Conv") > 0
 
 
+def test_a_repository_for_triton_says_what_the_model_takes(export, network):
+    import onnxruntime
+
+    assert export("triton", "served", "--fixed_size=48x36") == 0
+    config = Path("served/config.pbtxt").read_text()
+    assert 'platform: "onnxruntime_onnx"' in config
+    assert '{ name: "image" data_type: TYPE_FP32 dims: [1, 36, 48, 3] }' in config
+    session = onnxruntime.InferenceSession("served/1/model.onnx")
+    for each in (*session.get_inputs(), *session.get_outputs()):
+        assert f'{{ name: "{each.name}" data_type: TYPE_FP32 dims: {each.shape} }}' in config
+    assert export("triton", "any") == 0
+    assert "dims: [1, -1, -1, 3]" in Path("any/config.pbtxt").read_text()
+
+
 def encoded(image, form):
     file = io.BytesIO()
     Image.fromarray((image[0] * 255).round().astype(np.uint8)).save(file, form, quality=95)
@@ -197,7 +211,13 @@ def test_protocol_buffers_are_encoded_as_tensorflow_reads_them():
     ("form", "output", "arguments", "code", "said"),
     [
         ("onnx", "net.tflite", (), Exit.USAGE, "--output must end in .onnx for onnx"),
-        ("torch", "net.pt", (), Exit.USAGE, "--format must be one of litert, onnx, saved_model"),
+        (
+            "torch",
+            "net.pt",
+            (),
+            Exit.USAGE,
+            "--format must be one of litert, onnx",
+        ),
         ("onnx", "net.onnx", ("--quantize=float16",), Exit.USAGE, "must be none or int8 for onnx"),
         ("litert", "n.tflite", ("--quantize=int8",), Exit.USAGE, "--photos must be given"),
         ("litert", "n.tflite", ("--fixed_size=5x5",), Exit.USAGE, "width and height in pixels"),

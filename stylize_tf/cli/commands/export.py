@@ -18,11 +18,11 @@ from stylize_tf.jobs.options.export import ExportOptions
 if TYPE_CHECKING:
     from stylize_tf.cli.flags import CommandLine
 
-SUMMARY = "Exports a network for LiteRT, ONNX Runtime or TensorFlow Serving."
+SUMMARY = "Exports a network for LiteRT, ONNX Runtime, TensorFlow Serving or Triton."
 
 FLAGS = (ExportOptions,)
 
-USAGE = ("--network NETWORK.keras --format litert|onnx|saved_model --output FILE",)
+USAGE = ("--network NETWORK.keras --format litert|onnx|saved_model|triton --output FILE",)
 
 MATTERS = ("network", "format", "output", "network_style", "fixed_size", "quantize", "photos")
 

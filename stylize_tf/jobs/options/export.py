@@ -32,7 +32,7 @@ class ExportOptions(ProgramOptions):
     format: str | None = option(
         None,
         "For which run time: litert on phones, onnx in other frameworks, browsers and servers, "
-        "saved_model in TensorFlow Serving and programs without stylize_tf.",
+        "saved_model in TensorFlow Serving and programs without stylize_tf, triton on that server.",
         choices=FORMATS,
     )
     output: str | None = written_option(
