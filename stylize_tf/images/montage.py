@@ -131,7 +131,8 @@ def comparison(
     paintings = [read(each, name=f"style[{index}]") for index, each in enumerate(styles)]
     height, width = result.shape[1:3]
     gutter = _gutter(height, width)
-    columns = [[photograph], *_columns(paintings, height, width), [result]]
+    of_paintings = _columns(paintings, height, width) if paintings else []
+    columns = [[photograph], *of_paintings, [result]]
     total = sum(_column_width(column, height, width) + gutter for column in columns) - gutter
     excess = _excess(height, total)
     if excess > 1 and max(height, width) > 1:

@@ -102,7 +102,7 @@ def test_a_step_without_a_finite_gradient_is_left_out(make, monkeypatch):
 def test_one_trace_is_for_all_styles_and_batches_of_a_size(make):
     trainer = make(steps=4, crop=64, draft_share=0.5)
     list(trainer.steps())
-    assert trainer._step.experimental_get_tracing_count() == 2
+    assert trainer._evaluate.experimental_get_tracing_count() == 2
 
 
 def test_the_objective_is_the_optimizers_but_for_what_it_says():

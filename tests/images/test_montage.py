@@ -259,10 +259,17 @@ def test_comparisons_that_are_too_large_are_made_smaller(monkeypatch):
         assert min(share_of(made, color) for color in colors) > 0.3
 
 
+def test_a_picture_without_a_painting_is_compared_with_the_photograph_alone():
+    photograph, picture = plain(40, 60, 0.2, 0.4, 0.8), plain(40, 60, 0.8, 0, 0)
+    made = comparison(photograph, [], picture)
+    assert made.shape[1] == 40
+    np.testing.assert_allclose(made[:, :, :60], photograph, atol=1e-6)
+    np.testing.assert_allclose(made[:, :, -60:], picture, atol=1e-6)
+    assert 120 < made.shape[2] < 140
+
+
 def test_what_cannot_be_compared_is_refused():
     picture = plain(4, 4, 0, 0, 0)
-    with pytest.raises(ValueError, match="`style` must have at least one painting; got none"):
-        comparison(picture, [], picture)
     with pytest.raises(ValueError, match=r"`style\[1\]` must be in \[0, 1\]"):
         comparison(picture, [picture, picture + 2], picture)
     with pytest.raises(ValueError, match="`content` must be one picture"):

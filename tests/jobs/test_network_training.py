@@ -182,7 +182,7 @@ def test_photographs_that_are_of_no_use_are_left_out_and_told(train, capsys):
     ],
 )
 def test_what_cannot_be_trained_is_told_in_a_line(train, capsys, arguments, code, said):
-    draw("photos/thin.png", (16, 200))
+    draw("photos/thin.png", (12, 200))
     assert train("--width=.125", *arguments) == code
     lines = capsys.readouterr().err.splitlines()
     assert said in lines[-1]
@@ -209,11 +209,11 @@ def test_a_disk_that_is_full_at_the_end_costs_no_training(train, tmp_path, monke
 
 
 def test_a_training_without_finite_gradients_ends(train, monkeypatch, capsys):
-    taken = Trainer._taken
+    evaluated = Trainer._of_device
 
     def broken(self, crops, *others):
-        return taken(self, crops * np.float32("nan"), *others)
+        return evaluated(self, crops * np.float32("nan"), *others)
 
-    monkeypatch.setattr(Trainer, "_taken", broken)
+    monkeypatch.setattr(Trainer, "_of_device", broken)
     assert train(*ALL, *SHORT, "--steps=40") == Exit.FAILED
     assert "of the last 20 steps were not finite" in capsys.readouterr().err

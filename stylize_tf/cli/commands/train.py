@@ -47,7 +47,8 @@ def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
         asked.device, asked.threads, raw_log=console.verbose, before_replay=console.clear
     )
     with runtime.placement(asked.device.split(",")[0]):
-        return _train(training.Training(job, terminal, started), console, interrupts, started)
+        run = training.Training(job, terminal, started, runtime.devices)
+        return _train(run, console, interrupts, started)
 
 
 def _train(run: Training, console: Console, interrupts: Interrupts, started: float) -> int:

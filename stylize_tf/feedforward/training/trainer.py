@@ -123,6 +123,7 @@ class Trainer:
         start: a network to go on from, of the same width and as many blocks. A style of a name that
             it has begins as that one, others as the mean of its styles. If only weights of styles
             are trained, its own styles come first and stay as they are.
+        devices: that share each batch; none or one: where TensorFlow works.
 
     Raises:
         ConfigError: if the start is another network, or there has to be one, or a painting has the
@@ -137,8 +138,17 @@ class Trainer:
         paintings: Mapping[str, np.ndarray],
         photographs: Photographs,
         start: Network | None = None,
+        devices: Sequence[str] = (),
     ):
         self.config = config
+        self._strategy = tf.distribute.get_strategy()
+        if len(devices) > 1:
+            self._strategy = tf.distribute.MirroredStrategy(devices)
+        if config.batch % self._strategy.num_replicas_in_sync:
+            raise ConfigError(
+                f"`batch` must be a multiple of the {len(devices)} devices that share it; got "
+                f"{config.batch}."
+            )
         self._extract = extractor
         self._objective = objective
         self._photographs = photographs
@@ -159,17 +169,19 @@ class Trainer:
         if start is not None and config.pruned < 1:
             start = prune(start, config.pruned)
         channels = None if start is None else start.channels
-        self.network = Network(styles, config.width, channels=channels, seed=config.seed)
+        with self._strategy.scope():
+            self.network = Network(styles, config.width, channels=channels, seed=config.seed)
         if start is not None:
             _take(start, self.network)
         self._trained = self.network.trainable_variables
         if config.trained == "styles":
             self._trained = [x for x in self._trained if is_of_styles(x)]
         self.average = [tf.Variable(x) for x in self._trained]
-        self._optimizers = [
-            _Optimizer([x for x in self._trained if is_of_styles(x) == of_styles], factor)
-            for of_styles, factor in ((False, 1.0), (True, STYLE_RATE))
-        ]
+        with self._strategy.scope():
+            self._optimizers = [
+                _Optimizer([x for x in self._trained if is_of_styles(x) == of_styles], factor)
+                for of_styles, factor in ((False, 1.0), (True, STYLE_RATE))
+            ]
         self._styles = {
             styles.index(name): self._style(painting) for name, painting in paintings.items()
         }
@@ -180,7 +192,8 @@ class Trainer:
             self._styles[self._photograph] = self._likeness(self._styles[self._paintings[0]])
         self._done = self._left_out = 0
         self._seconds = 0.0
-        self._step = tf.function(self._taken)
+        self._evaluate = tf.function(self._evaluated)
+        self._move = tf.function(self._moved)
 
     def _style(self, painting: np.ndarray) -> StyleTargets:
         height, width = painting.shape[1:3]
@@ -261,15 +274,19 @@ class Trainer:
                 generator = np.random.default_rng([config.seed, step, 1])
                 noise = generator.standard_normal(crops.shape, np.float32)
                 number = self._style_of(step)
-                losses = self._step(
-                    tf.constant(crops),
-                    tf.constant(crops + noise * np.float32(config.noise / 255)),
-                    tf.constant(self.network.blend(number)[None].repeat(len(crops), 0)),
+                losses, gradients, norm = self._evaluate(
+                    self._on_devices(crops),
+                    self._on_devices(crops + noise * np.float32(config.noise / 255)),
+                    self._on_devices(self.network.blend(number)[None].repeat(len(crops), 0)),
                     self._styles[number],
-                    tf.constant(min(config.averaging, (1 + step) / (10 + step)), tf.float32),
                 )
+                # One crop without end in its gradient, and there would be no network any more.
+                if math.isfinite(norm):
+                    kept = min(config.averaging, (1 + step) / (10 + step))
+                    self._move(gradients, tf.constant(kept, tf.float32))
+                else:
+                    self._left_out += 1
                 found = {name: float(value) for name, value in losses.items()}
-                self._left_out += not math.isfinite(found.pop("gradient"))
                 self._done, self._seconds = step + 1, schedule.seconds
                 share = min(schedule.share(self._done), 1.0)
                 left = schedule.remaining(self._done)
@@ -287,42 +304,52 @@ class Trainer:
             variable.assign(mean)
         return network
 
-    def _taken(
-        self,
-        crops: tf.Tensor,
-        inputs: tf.Tensor,
-        blend: tf.Tensor,
-        style: StyleTargets,
-        kept: tf.Tensor,
-    ) -> Losses:
-        """One step: the losses before it, and the norm of the gradient."""
+    def _evaluated(self, *arguments: Any) -> tuple[Losses, list[tf.Tensor], tf.Tensor]:
+        """The losses, their gradient, brought to `LARGEST_GRADIENT`, and its norm; of all devices.
+
+        Args:
+            arguments: of `_of_device`, one on each.
+        """
+        found = self._strategy.run(self._of_device, args=arguments)
+        losses, gradients = self._strategy.reduce("MEAN", found, axis=None)
+        gradients, norm = tf.clip_by_global_norm(gradients, LARGEST_GRADIENT)
+        return losses, gradients, norm
+
+    def _of_device(
+        self, crops: tf.Tensor, inputs: tf.Tensor, blend: tf.Tensor, style: StyleTargets
+    ) -> tuple[Losses, list[tf.Tensor]]:
         own = self._objective.statistics("content", self._extract(crops))
         of_content = self._objective.targets([own])
         weights = self._weights(style, self._objective.energies(own, of_content))
         targets = Targets({**style.targets, **of_content}, weights)
-        variables = self._trained
         with tf.GradientTape() as tape:
             painted = self.network(inputs, style=blend)
             losses = self._objective(self._extract(painted), targets)
             difference = tf.reduce_mean(tf.square(painted - crops))
             losses = {**losses, "likeness": style.likeness * difference}
             loss = tf.add_n(list(losses.values()))
-        gradients = tape.gradient(loss, variables)
-        gradients, norm = tf.clip_by_global_norm(gradients, LARGEST_GRADIENT)
+        return losses, tape.gradient(loss, self._trained)
 
-        def apply() -> tf.Tensor:
-            by_name = dict(zip([x.path for x in variables], gradients, strict=True))
-            for optimizer in self._optimizers:
-                own = optimizer.variables
-                if own:
-                    optimizer.adam.apply([by_name[x.path] for x in own], own)
-            for mean, variable in zip(self.average, variables, strict=True):
-                mean.assign(kept * mean + (1 - kept) * variable)
-            return norm
+    def _moved(self, gradients: Sequence[tf.Tensor], kept: tf.Tensor) -> None:
+        """Moves the weights, and their averages."""
+        self._strategy.run(self._move_on_device, args=(gradients,))
+        for mean, variable in zip(self.average, self._trained, strict=True):
+            mean.assign(kept * mean + (1 - kept) * variable)
 
-        # One crop without end in its gradient, and there would be no network any more.
-        tf.cond(tf.math.is_finite(norm), apply, lambda: norm)
-        return {**losses, "gradient": norm}
+    def _move_on_device(self, gradients: Sequence[tf.Tensor]) -> None:
+        by_name = dict(zip([x.path for x in self._trained], gradients, strict=True))
+        devices = self._strategy.num_replicas_in_sync
+        for optimizer in self._optimizers:
+            own = optimizer.variables
+            if own:  # Keras adds what the devices give it, which is alike here.
+                optimizer.adam.apply([by_name[x.path] / devices for x in own], own)
+
+    def _on_devices(self, batch: np.ndarray) -> Any:
+        """A part of a batch for each device."""
+        parts = np.split(batch, self._strategy.num_replicas_in_sync)
+        return self._strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+        )
 
     def _weights(self, style: StyleTargets, energies: Losses) -> Losses:
         """Those of the style, and of the content's terms in units of this content's energies."""

@@ -44,16 +44,21 @@ class Training:
         job: what is trained.
         listener: told how it goes, asked whether to stop.
         started: when the command began, by `time.monotonic()`; a time budget counts from there.
+        devices: that may share each batch; as many do as divide it.
 
     Attributes:
         last: where it stands, None before the first step.
     """
 
-    def __init__(self, job: TrainingJob, listener: Listener, started: float):
+    def __init__(
+        self, job: TrainingJob, listener: Listener, started: float, devices: Sequence[str] = ()
+    ):
         self.job = job
         self.last: Progress | None = None
         self._listener = listener
         self._started = started
+        most = range(1, max(1, len(devices)) + 1)
+        self._devices = devices[: max(count for count in most if job.config.batch % count == 0)]
         self._trainer: Trainer | None = None
         self._photographs: Any = None
         self._recipe = job.recipe
@@ -183,6 +188,7 @@ class Training:
             job.paintings,
             self._photographs,
             network,
+            self._devices,
         )
 
     def _go_on(self, trainer: Trainer) -> None:

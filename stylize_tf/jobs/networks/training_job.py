@@ -37,7 +37,7 @@ WHERE_PHOTOGRAPHS_ARE = (
     "`make photographs` fetches 40 free ones into build/photographs."
 )
 
-SMALLEST_PAINTING = 32
+SMALLEST_PAINTING = 16
 """Pixels of a side of a painting, at the size that it is learned at."""
 
 
