@@ -152,14 +152,7 @@ class Trainer:
         self._extract = extractor
         self._objective = objective
         self._photographs = photographs
-        if start is None and (config.trained != "all" or config.pruned < 1):
-            name = "pruned" if config.trained == "all" else "trained"
-            raise ConfigError(f"`{name}` goes with `start`: name a network.")
-        if start is not None and (start.width, start.blocks) != (config.width, BLOCKS):
-            raise ConfigError(
-                f"`start` must be a network of width {config.width:g} and {BLOCKS} blocks; "
-                f"got one of width {start.width:g} and {start.blocks}."
-            )
+        _check_start(start, config)
         kept = start.styles if start is not None and config.trained == "styles" else ()
         has_photograph = config.photograph and PHOTOGRAPH not in kept
         learned = [*paintings, *([PHOTOGRAPH] if has_photograph else [])]
@@ -364,6 +357,18 @@ class Trainer:
 def is_of_styles(variable: keras.Variable) -> bool:
     """Whether each style has its own of these weights of a network."""
     return variable.name in ("scale", "offset")
+
+
+def _check_start(start: Network | None, config: TrainingConfig) -> None:
+    """Raises a `ConfigError` unless it is one that the training can take."""
+    if start is None and (config.trained != "all" or config.pruned < 1):
+        name = "pruned" if config.trained == "all" else "trained"
+        raise ConfigError(f"`{name}` goes with `start`: name a network.")
+    if start is not None and (start.width, start.blocks) != (config.width, BLOCKS):
+        raise ConfigError(
+            f"`start` must be a network of width {config.width:g} and {BLOCKS} blocks; got one of "
+            f"width {start.width:g} and {start.blocks}."
+        )
 
 
 def _take(start: Network, network: Network) -> None:
