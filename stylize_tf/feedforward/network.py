@@ -14,7 +14,7 @@ from keras import layers, ops
 
 from stylize_tf.errors import ConfigError
 from stylize_tf.feedforward import network_files
-from stylize_tf.feedforward.channels import channels_of, convolutions
+from stylize_tf.feedforward.channels import LAST, channels_of, convolutions
 from stylize_tf.feedforward.channels import check as check_channels
 from stylize_tf.feedforward.layers import (
     EPSILON,
@@ -217,8 +217,8 @@ def _graph(styles: int, channels: Mapping[str, int], blocks: int, seed: int) -> 
         name = f"up{number}"
         x = Enlarged(name=f"{name}_enlarged", dtype="float32")(x)
         x = activated(convolved(x, name), name)
-    x = ReflectPadding(4, name="last_padding", dtype="float32")(x)
-    x = convolution(3, 9, "last")(x)
+    x = ReflectPadding(LAST.size // 2, name="last_padding", dtype="float32")(x)
+    x = convolution(3, LAST.size, "last")(x)
     x = layers.Activation("sigmoid", name="color", dtype="float32")(x)
     return keras.Model(
         [image, blend], Cut(MARGIN, name="cut", dtype="float32")([x, image]), name="graph"
