@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 help:
 	@echo "make demo      set up, then stylize the example pair and print the picture's path"
 	@echo "make photographs  fetch some 40 free ones for python main.py train: Debian, Ubuntu"
-	@echo "make networks  train the network of the package anew, an hour; ARGUMENTS=... are of train"
+	@echo "make networks  train the network that is to come with the package, hours; ARGUMENTS=... are of train"
 	@echo "make test      set up, then run every test (make test-fast: those without VGG19)"
 	@echo "make check     what CI runs: format, lint, types, tests, a picture by the installed wheel"
 	@echo "make format    rewrite the code in the project's format"
@@ -45,7 +45,7 @@ build/photographs/.fetched:
 	rm -r build/wallpapers
 	@touch $@
 
-# The network that comes with the package, by its model card: examples/README.md tells of the paintings.
+# The network that is to come with the package; examples/README.md tells of the paintings.
 PAINTINGS := swirls dots glass harvesters
 
 networks: setup photographs

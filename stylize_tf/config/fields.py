@@ -83,6 +83,12 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def seconds_option(help: str) -> Any:
+    """A field for seconds, as 60s, 5min or 1h; none, the default, is 0."""
+    units = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+    return option(0.0, help, limits=(0.0, 1e9), units=units, words={"none": 0.0}, shown="none")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Configuration:
     """A base of dataclasses whose fields are made by `option`: all are checked as it is made."""

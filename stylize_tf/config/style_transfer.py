@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from stylize_tf.config.fields import layer_kinds, option
+from stylize_tf.config.fields import layer_kinds, option, seconds_option
 from stylize_tf.config.layers import CLASSIC_STYLE_LAYERS, VGG19_LAYERS
 from stylize_tf.config.picture import PictureConfig, side, weight
 from stylize_tf.errors import ConfigError
@@ -250,14 +250,9 @@ class StyleTransferConfig(PictureConfig):
         words={"auto": 0.0},
         shown="auto",
     )
-    time_budget: float = option(
-        0.0,
+    time_budget: float = seconds_option(
         "Seconds that a picture may take, as 60s or 5min: the steps of all stages are made fewer, "
         "or more, to fit; none leaves them as they are.",
-        limits=(0.0, 1e9),
-        units={"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0},
-        words={"none": 0.0},
-        shown="none",
     )
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from stylize_tf.config.fields import Configuration, option
+from stylize_tf.config.fields import Configuration, option, seconds_option
 
 SHIPPED = "shipped"
 """What the network that comes with the package is called."""
@@ -30,13 +30,8 @@ class TrainingConfig(Configuration):
         limits=(1, 10_000_000),
         section="The training",
     )
-    time_budget: float = option(
-        0.0,
+    time_budget: float = seconds_option(
         "Seconds that it may take, as 10min or 1h, in place of `steps`; none takes these.",
-        limits=(0.0, 1e9),
-        units={"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0},
-        words={"none": 0.0},
-        shown="none",
     )
     batch: int = option(2, "Photographs of a step.", limits=(1, 1024))
     crop: int = option(

@@ -51,3 +51,16 @@ def shaken(network):
     """All weights of a network moved a little: none is 0 or 1, no two styles are alike."""
     for weight in network.weights:
         weight.assign_add(keras.random.normal(weight.shape, stddev=0.2, seed=len(weight.path)))
+
+
+def network_of(*styles):
+    """A small network that paints at once, whose styles differ."""
+    from stylize_tf.feedforward.network import Network
+    from stylize_tf.feedforward.training.trainer import is_of_styles
+
+    made = Network(styles, 0.125, blocks=1)
+    generator = np.random.default_rng(0)
+    for weight in made.trainable_variables:
+        if is_of_styles(weight):
+            weight.assign(generator.uniform(0.5, 1.5, weight.shape))
+    return made

@@ -17,22 +17,16 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
 from stylize_tf.export import comparison, saved_model
 from stylize_tf.feedforward import network_files
-from stylize_tf.feedforward.network import Network
-from stylize_tf.feedforward.training.trainer import is_of_styles
 from stylize_tf.machine import extras, tensorflow_runtime
 from tests.fakes.cli_fakes import draw, full_disk, names
+from tests.fakes.tiny_network import network_of
 
 pytest.importorskip("ai_edge_litert", reason="pip install -r requirements-dev.txt")
 
 
 @pytest.fixture(scope="module")
 def network():
-    made = Network(["sea", "sky"], 0.125, blocks=1)
-    generator = np.random.default_rng(0)
-    for weight in made.trainable_variables:
-        if is_of_styles(weight):
-            weight.assign(generator.uniform(0.5, 1.5, weight.shape))
-    return made
+    return network_of("sea", "sky")
 
 
 @pytest.fixture

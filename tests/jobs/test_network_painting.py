@@ -11,23 +11,17 @@ from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
 from stylize_tf.feedforward import network_files
 from stylize_tf.feedforward.network import Network
-from stylize_tf.feedforward.training.trainer import is_of_styles
 from stylize_tf.images import image_io
 from stylize_tf.machine import tensorflow_runtime
 from tests.fakes.cli_fakes import digest, draw, names
+from tests.fakes.tiny_network import network_of
 
 NETWORK = ("--network=net.keras", "--content=photo.png")
 
 
 @pytest.fixture(scope="module")
 def network():
-    """One of three styles, with scales and offsets that differ."""
-    made = Network(["sea", "sky", "photograph"], 0.125, blocks=1)
-    generator = np.random.default_rng(0)
-    for weight in made.trainable_variables:
-        if is_of_styles(weight):
-            weight.assign(generator.uniform(0.5, 1.5, weight.shape))
-    return made
+    return network_of("sea", "sky", "photograph")
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ def prepare(given: Given, listener: Listener) -> Folder:
     groups: list[tuple[str, ...]] = [tuple(styles)] if blended else [(x,) for x in styles]
     if options.network is not None:
         groups = [()]
-    candidates = _candidates(options, contents, groups)
+    candidates = _candidates(options, contents, groups, network)
     has_styles = options.network is None
     inputs.paths_of(candidates[0].wanted()).check(config, has_styles=has_styles)
     files = [item.found for task in candidates for item in task.files()]
@@ -210,14 +210,19 @@ def prepare(given: Given, listener: Listener) -> Folder:
     return dataclasses.replace(folder, tasks=tuple(tasks))
 
 
-def _candidates(options: Options, contents: list[str], groups: list[tuple[str, ...]]) -> list[Task]:
+def _candidates(
+    options: Options,
+    contents: list[str],
+    groups: list[tuple[str, ...]],
+    network: NetworkFile | None,
+) -> list[Task]:
     """A task for each photograph and each group of paintings, of which no file was looked at."""
     fine_style = None if options.fine_style in NONE else options.fine_style
     of_content = Masks("content_mask", options.content_mask)
     of_style = Masks("style_mask", options.style_mask)
     check_counts(of_content, of_style, sum(map(len, groups)))
     pairs = [(content, styles) for styles in groups for content in contents]
-    of_network = () if options.network is None else (networks.find(options).label,)
+    of_network = () if network is None else (network.label,)
     named = [(content, styles or of_network) for content, styles in pairs]
     names = distinct_names(named, f".{options.output_format or PNG}")
     return [
