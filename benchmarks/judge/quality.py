@@ -1,25 +1,28 @@
 """Paints pairs of pictures, with the defaults and with one thing changed, and judges them.
 
     python -m benchmarks.judge.quality [--quick] [--pictures FOLDER] [--variants]
+        [--vary "a_flag 1 2 3"] [--before CHECKOUT] [--judged_at PIXELS]
         [--flags "--a_flag 1 --another 2"] [--output FOLDER]
 
 Without a folder the pair is that of `examples/`. With the folder of the paintings and photographs
 in `PAIRS` it is those, the six of `FIGURES` in its folder `figures`, and a last row has the means
-over the pairs; `--variants` adds, for the first pair, the rows by which the defaults were chosen;
-`--flags` go to every picture, so that old and new defaults compare. Every picture is painted by
-`main.py` in a process of its own, as a user would, so that `seconds` is from the start of the
-process to the finished file.
+over the pairs; `--variants` adds, for the first pair, the rows by which the defaults were chosen.
+For every pair, `--vary` paints once for each value of a flag, and `--before` paints by an older
+checkout of the project first, in turns with this one, so that seconds compare.
+`--flags` go to every picture. Every picture is painted by `main.py` in a process of its own, as a
+user would, so that `seconds` is from the start of the process to the finished file.
 """
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.harness import arguments as arguments_of
 from benchmarks.harness import common
@@ -70,27 +73,52 @@ VARIANTS: dict[str, list[str]] = {
 }
 
 
-def paint(content: Path, style: Path, output: Path, flags: Sequence[str]) -> float:
+class Recipe(NamedTuple):
+    """With what a picture is painted.
+
+    Attributes:
+        flags: of `main.py`.
+        root: the checkout that it is of.
+    """
+
+    flags: list[str]
+    root: Path = ROOT
+
+
+def paint(content: Path, style: Path, output: Path, recipe: Recipe) -> float:
     """Seconds from starting `main.py` to its end; the picture is then in `output`."""
     command = [sys.executable, "main.py", "--quiet", "--content", str(content)]
-    command += ["--style", str(style), "--output", str(output), *flags]
+    command += ["--style", str(style), "--output", str(output), *recipe.flags]
     start = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=recipe.root, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
 def measure(
-    pair: tuple[Path, Path], variants: dict[str, list[str]], folder: Path
+    pair: tuple[Path, Path],
+    variants: dict[str, Recipe],
+    folder: Path,
+    long_side: int | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """The rows of one pair by variant: the judge's columns, the seconds and the flags."""
+    """The rows of one pair by variant: the judge's columns, the seconds and the flags.
+
+    Args:
+        pair: the files of the photograph and the painting.
+        variants: name -> with what it is painted.
+        folder: for the pictures.
+        long_side: in pixels, at which pictures are judged; None: of their own.
+    """
     content, style = pair
     rows = {}
-    for name, flags in variants.items():
+    for name, recipe in variants.items():
         words = [content.stem, style.stem, *name.replace(",", "").replace(".", "").split()]
         output = folder / f"{'_'.join(words)}.png"
-        seconds = paint(content, style, output, flags)
-        row = judge.judge(*(pictures.read(path) for path in (output, content, style)))
-        rows[name] = {**row, "seconds": round(seconds, 1), "flags": flags}
+        seconds = paint(content, style, output, recipe)
+        painted, *given = (pictures.read(path) for path in (output, content, style))
+        if long_side is not None:
+            painted = pictures.resize_long_side(painted, long_side)
+        row = judge.judge(painted, *given)
+        rows[name] = {**row, "seconds": round(seconds, 1), "flags": recipe.flags}
         print(f"{content.stem} x {style.stem}, {name}: {seconds:.0f} s", file=sys.stderr)
     return rows
 
@@ -119,30 +147,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = arguments_of.parser("judge.quality", __doc__)
     parser.add_argument("--pictures", type=Path, help="Folder with the pictures of PAIRS.")
     parser.add_argument("--variants", action="store_true", help="Change one thing at a time, too.")
+    parser.add_argument("--vary", metavar="'FLAG VALUE ...'", help="Paint with each value.")
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="Paint with it, too.")
+    parser.add_argument("--judged_at", type=int, metavar="PIXELS", help="Long side; as painted.")
     parser.add_argument("--flags", default="", help="Flags of `main.py` for every picture.")
     parser.add_argument("--output", type=Path, help="Folder for what is painted.")
     options = parser.parse_args(arguments)
     target = arguments_of.results_of(options)
     output = (options.output or target.parent).resolve()
     output.mkdir(parents=True, exist_ok=True)
-    default = ["--size=96", "--coarsest_size=0", "--steps=2"] if options.quick else []
-    flags = shlex.split(options.flags)
     pairs = PAIRS if options.pictures else EXAMPLES
     source = (options.pictures or ROOT / "examples").resolve()
     if options.pictures:
         judge.check_calibration(*(pictures.read(source / name) for name in PAIRS[0]))
     results = {}
     for index, (content, style) in enumerate(pairs):
-        variants = VARIANTS if options.variants and index == 0 else {"default": default}
+        variants = variants_of(options, first=index == 0)
         name = f"{Path(content).stem} x {Path(style).stem}"
         pair = (source / content, source / style)
-        variants = {variant: [*changes, *flags] for variant, changes in variants.items()}
-        results[name] = measure(pair, variants, output)
+        results[name] = measure(pair, variants, output, options.judged_at)
     if len(results) > 1:
-        defaults = [rows["default"] for rows in results.values()]
-        results[f"mean of {len(defaults)} pairs"] = {"default": mean(defaults)}
+        shared = variants_of(options, first=False)
+        means = {x: mean([rows[x] for rows in results.values()]) for x in shared}
+        results[f"mean of {len(results)} pairs"] = means
     print(table(results))
     common.write_json(target, results)
+
+
+def variants_of(options: argparse.Namespace, *, first: bool) -> dict[str, Recipe]:
+    """What is painted of a pair, name -> how, in order."""
+    quick = ["--size=96", "--coarsest_size=0", "--steps=2"] if options.quick else []
+    flags = [*quick, *shlex.split(options.flags)]
+    changes = VARIANTS if options.variants and first else {"default": []}
+    if options.vary:
+        flag, *values = options.vary.split()
+        changes = {f"{flag} {value}": [f"--{flag}", value] for value in values}
+    recipes = {name: Recipe([*own, *flags]) for name, own in changes.items()}
+    if options.before is None:
+        return recipes
+    return {"before": Recipe(flags, options.before.resolve()), **recipes}
 
 
 if __name__ == "__main__":

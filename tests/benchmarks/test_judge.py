@@ -309,7 +309,7 @@ def test_a_mean_row_has_the_columns_that_all_rows_have():
 def test_flags_go_to_every_picture_and_the_means_come_last(monkeypatch, tmp_path, capsys):
     painted = []
 
-    def measured(pair, variants, folder):
+    def measured(pair, variants, folder, long_side):
         painted.append((pair[0].name, variants))
         row = {"gram": 0.1 * len(painted), "seconds": 2.0, "flags": []}
         return dict.fromkeys(variants, row)
@@ -321,7 +321,7 @@ def test_flags_go_to_every_picture_and_the_means_come_last(monkeypatch, tmp_path
     words = ["--pictures", str(tmp_path), "--json", str(target), "--flags", "--steps 3 --seed '1'"]
     quality.main(words)
     assert painted == [
-        (content.rpartition("/")[2], {"default": ["--steps", "3", "--seed", "1"]})
+        (content.rpartition("/")[2], {"default": quality.Recipe(["--steps", "3", "--seed", "1"])})
         for content, _ in quality.PAIRS
     ]
     assert len(painted) == 9
@@ -329,6 +329,29 @@ def test_flags_go_to_every_picture_and_the_means_come_last(monkeypatch, tmp_path
     assert list(results)[-1] == "mean of 9 pairs"
     assert results["mean of 9 pairs"]["default"]["gram"] == pytest.approx(0.5)
     assert "| 2 | default | 0.500 |" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_flag_varies_in_turns_with_an_older_checkout(monkeypatch, tmp_path):
+    painted, sides = [], []
+
+    def judged(picture, *given):
+        sides.append(picture.shape[2])
+        return {}
+
+    monkeypatch.setattr(quality, "paint", lambda *arguments: painted.append(arguments[-1]) or 1.0)
+    monkeypatch.setattr(judge, "judge", judged)
+    monkeypatch.setattr(quality.pictures, "read", lambda path: np.zeros([1, 30, 40, 3], np.float32))
+    words = ["--vary", "strength .5 2", "--before", str(tmp_path), "--judged_at", "20"]
+    target = tmp_path / "quality.json"
+    quality.main([*words, "--flags", "--size 96", "--json", str(target)])
+    assert painted == [
+        quality.Recipe(["--size", "96"], tmp_path),
+        quality.Recipe(["--strength", ".5", "--size", "96"]),
+        quality.Recipe(["--strength", "2", "--size", "96"]),
+    ]
+    assert sides == [20, 20, 20]
+    found = common.json.loads(target.read_text())["results"]
+    assert list(found["content x style"]) == ["before", "strength .5", "strength 2"]
 
 
 # The independent network.
