@@ -9,7 +9,7 @@ pair; in one process, by the Python interface, in bfloat16 where the processor h
 sizes      The same options at every size, the pictures judged at 256 pixels: relative Gram distance
            and content distance, greatest over least less one.
 strength   0 to 2 at 256 pixels: whether the Gram distance falls and the content distance rises from
-           each to the next.
+           each to the next. All that is done on the pairs of `FIGURES`, too.
 colors     `--color content` and `luminance`: the mean distance of a and b in CIELAB from the
            photograph, of the 8-bit picture.
 regions    A mask of ones: whether the pixels are those without. The upper half painted: the mean
@@ -36,11 +36,11 @@ from stylize_tf import StyleTransferConfig, Stylizer
 from stylize_tf.images import color_spaces, image_io
 from stylize_tf.network import weights
 
-PAIRS = (*quality.LANDSCAPES, ("tubingen.jpg", "woman-with-hat-matisse.jpg"))
+PAIRS = (*quality.LANDSCAPES, ("tubingen.jpg", "woman-with-hat-matisse.jpg"), *quality.FIGURES)
 OTHER_EXAMPLE = "dots.jpg"
 PARTS = ("strength", "chroma", "regions", "sizes")
 SIZES = (256, 512, 1024, 2048)
-STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0)
+STRENGTHS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
 SMALL = 256
 """Long side in pixels at which pictures are judged, and painted where size is not the question."""
 
@@ -188,7 +188,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "sizes": partial(over_sizes, studio, *pair, of_pair),
         }
         results[f"{Path(content).stem} x {Path(style).stem}"] = {
-            name: parts[name]() for name in options.parts
+            name: parts[name]()
+            for name in options.parts
+            if name == "strength" or (content, style) not in quality.FIGURES
         }
         print(f"art_direction: {list(results)[-1]}: {list(results.values())[-1]}", file=sys.stderr)
     common.write_json(arguments_of.results_of(options), results)
