@@ -77,6 +77,19 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
             pair=_pair("astronaut", "harvesters"),
         ),
     ),
+    "At once, by the network that comes with the program": tuple(
+        Shown(
+            f"network_{style}",
+            f"--network --network_style {style}",
+            text,
+            pair=("--content", "examples/street.jpg"),
+        )
+        for style, text in (
+            ("glass", "a street in stained glass, in a second"),
+            ("swirls", "in swirls"),
+            ("harvesters", "as Bruegel"),
+        )
+    ),
     "Whose strokes": (
         Shown("fine", "--style_scale .5", "the same painting at half the size"),
         Shown("dabs", "--fine_style examples/dots.jpg", "strokes of another painting"),

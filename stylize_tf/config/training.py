@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from stylize_tf.config.fields import Configuration, option, seconds_option
+from stylize_tf.errors import ConfigError
 
 SHIPPED = "shipped"
 """What the network that comes with the package is called."""
@@ -35,21 +36,16 @@ class TrainingConfig(Configuration):
     )
     batch: int = option(2, "Photographs of a step.", limits=(1, 1024))
     crop: int = option(
-        256,
-        "Pixels of the sides of what is cut from photographs, at random places and scales.",
-        limits=(32, 2048),
-    )
-    draft_share: float = option(
-        0.6,
-        "Share of the steps, the first ones, with crops of half that size: four times as fast, so "
-        "this is a quarter of the time.",
-        limits=(0.0, 1.0),
+        512,
+        "Pixels of the sides of what is cut from photographs, at random places and scales: it is "
+        "painted at a quarter of them, then at half, and half of it at the last.",
+        limits=(64, 2048),
     )
     style_size: int = option(
         512,
         "Long side in pixels to which larger paintings are brought: pixels for pixels the strokes "
         "are theirs.",
-        limits=(32, 4096),
+        limits=(64, 4096),
     )
     content_factor: float = option(
         4.0,
@@ -68,7 +64,9 @@ class TrainingConfig(Configuration):
         limits=(0.0, 64.0),
     )
     learning_rate: float = option(
-        1e-3, "Of Adam, at its height; it ends at 0 along a cosine.", limits=(1e-7, 1.0)
+        0.03,
+        "Of the kernels of convolutions, at its height; it ends at 0 along a cosine.",
+        limits=(1e-7, 1.0),
     )
     averaging: float = option(
         0.995,
@@ -94,3 +92,8 @@ class TrainingConfig(Configuration):
         choices=("auto", "float32", "bfloat16", "float16"),
     )
     seed: int = option(0, "Of the first weights and of the crops.", limits=(0, 2**31 - 1))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crop % 32:
+            raise ConfigError(f"`crop` must be a multiple of 32; got {self.crop}.")

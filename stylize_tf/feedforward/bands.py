@@ -8,11 +8,14 @@ rows: nothing is computed twice, and the result is that of the whole picture up 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf.feedforward.network import COARSEST, MARGIN, Network, check_sides
+from stylize_tf.feedforward.channels import LEVELS, Level
+from stylize_tf.feedforward.graph import COARSEST, CONTRAST, MARGIN
+from stylize_tf.feedforward.network import Network, check_sides
 from stylize_tf.feedforward.styles import Style
 
 ROWS = 128
@@ -26,7 +29,7 @@ def paint(network: Network, image: np.ndarray, style: Style = None, rows: int = 
     """What `network(image, style)` is, of a picture too large for that.
 
     Args:
-        network: of any width. At width .5 the maps take some 110 bytes a pixel, by count.
+        network: of any width. At width .5 the maps take some 190 bytes a pixel, by count.
         image: float, RGB in [0, 1], `[1, H, W, 3]`, no side below `SMALLEST_SIDE`.
         style: as for `Network.blend`.
         rows: of a map that are made together.
@@ -49,44 +52,95 @@ def paint_shares(
     if image.ndim != 4 or len(image) != 1:
         raise ValueError(f"`image` must be [1, H, W, 3]; got {image.shape}.")
     check_sides(image.shape[1:3])
-    layers = {layer.name: layer for layer in network.graph.layers}
-
-    def convolved(x: Map, name: str, stride: int = 1, enlarged: bool = False) -> Map:
-        layer = layers[name]
-        bias = layer.bias.numpy() if layer.use_bias else None
-        return _convolved(x, layer.kernel.numpy(), bias, stride, enlarged, rows)
-
-    def normalized(x: Map, name: str) -> Map:
-        norm = layers[f"{name}_norm"]
-        scale, offset = (blend @ each.numpy() for each in (norm.scale, norm.offset))
-        _normalize(x, scale, offset, norm.epsilon, rows)
-        return x
-
-    def activated(x: Map, name: str) -> Map:
-        return np.maximum(normalized(x, name), 0, out=x)
-
     height, width = image.shape[1:3]
+    padded = np.pad(image[0], ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), mode="reflect")
+    padded = padded[tuple(slice(COARSEST * (side // COARSEST)) for side in padded.shape[:2])]
+    layers = _Layers(network, blend, rows)
+    images = [_shrunk(padded, level.shrink) for level in reversed(LEVELS)]
+    del padded  # What is used is let go of: maps of the last level are most of the memory.
+    drawn = None
+    for level in LEVELS:
+        drawn = layers.level(level, images.pop(), drawn)
+    assert drawn is not None
+    drawn = drawn[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+    return tf.sigmoid(drawn[np.newaxis]).numpy()
 
-    def block(x: Map, name: str) -> Map:
-        first, second = (f"{name}_conv{index}" for index in (1, 2))
-        x += normalized(convolved(activated(convolved(x, first), first), second), second)
+
+def _shrunk(image: Map, factor: int) -> Map:
+    """Means of squares of pixels."""
+    if factor == 1:
+        return image
+    height, width = (side // factor for side in image.shape[:2])
+    return image.reshape(height, factor, width, factor, -1).mean(axis=(1, 3))
+
+
+class _Layers:
+    """The layers of a network, each over a whole map, as `graph` has them."""
+
+    def __init__(self, network: Network, blend: np.ndarray, rows: int):
+        self._network, self._blend, self._rows = network, blend, rows
+
+    def level(self, level: Level, image: Map, before: Map | None) -> Map:
+        """What the sigmoid makes the picture of a level of.
+
+        Args:
+            level: which.
+            image: of its size, with its margin.
+            before: of the level before.
+        """
+        name = f"{level.name}_{{}}".format
+        x, drawn = image, CONTRAST * (image - 0.5) * self._scale(name("photograph"))
+        if before is not None:
+            before = tf.image.resize(before, image.shape[:2]).numpy()
+            x = np.concatenate([image, tf.sigmoid(before).numpy()], axis=2)
+            drawn += before * self._scale(name("before"))
+        del image, before
+        first = self._activated(self._convolved(x, name("first")), name("first"))
+        x = self._convolved(first, name("down1"), stride=2)
+        half = self._activated(x, name("down1"))
+        x = self._noisy(half, name("down2"), name("noise"))
+        for number in range(1, level.blocks + 1):
+            x = self._block(x, name(f"block{number}"))
+        for own, finer in (("up1", half), ("up2", first)):
+            finer += self._normalized(self._convolved(x, name(own), enlarged=True), name(own))
+            x = np.maximum(finer, 0, out=finer)
+        drawn += self._convolved(x, name("color"))
+        return drawn
+
+    def _scale(self, name: str) -> np.ndarray:
+        return self._blend @ self._layer(f"{name}_scale").scale.numpy()
+
+    def _layer(self, name: str) -> Any:
+        return self._network.graph.get_layer(name)
+
+    def _convolved(self, x: Map, name: str, stride: int = 1, *, enlarged: bool = False) -> Map:
+        layer = self._layer(name)
+        bias = layer.bias.numpy() if layer.use_bias else None
+        return _convolved(x, layer.kernel.numpy(), bias, stride, enlarged, self._rows)
+
+    def _normalized(self, x: Map, name: str) -> Map:
+        norm = self._layer(f"{name}_norm")
+        scale, offset = (self._blend @ each.numpy() for each in (norm.scale, norm.offset))
+        _normalize(x, scale, offset, norm.epsilon, self._rows)
         return x
 
-    x = np.pad(image[0], ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), mode="reflect")
-    x = x[tuple(slice(COARSEST * (side // COARSEST)) for side in x.shape[:2])]
-    x = activated(convolved(x, "first"), "first")
-    for number in (1, 2):
-        x = activated(convolved(x, f"down{number}", stride=2), f"down{number}")
-    fine = block(x, "fine1")
-    x = activated(convolved(fine, "down3", stride=2), "down3")
-    for number in range(1, network.blocks + 1):
-        x = block(x, f"block{number}")
-    fine += normalized(convolved(x, "up0", enlarged=True), "up0")
-    x = block(fine, "fine2")
-    for number in (1, 2):
-        x = activated(convolved(x, f"up{number}", enlarged=True), f"up{number}")
-    x = convolved(x, "last")[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
-    return tf.sigmoid(x[np.newaxis]).numpy()
+    def _activated(self, x: Map, name: str) -> Map:
+        return np.maximum(self._normalized(x, name), 0, out=x)
+
+    def _noisy(self, x: Map, name: str, noise_name: str) -> Map:
+        x = self._convolved(x, name, stride=2)
+        noise = self._layer(f"{noise_name}_maps")(x[np.newaxis])[0].numpy()
+        mixed = self._layer(noise_name)
+        x += noise @ (
+            (self._blend @ mixed.scale.numpy())[:, np.newaxis] * mixed.kernel.numpy()[0, 0]
+        )
+        return self._activated(x, name)
+
+    def _block(self, x: Map, name: str) -> Map:
+        first, second = (f"{name}_conv{index}" for index in (1, 2))
+        y = self._activated(self._convolved(x, first), first)
+        x += self._normalized(self._convolved(y, second), second)
+        return x
 
 
 def _convolved(

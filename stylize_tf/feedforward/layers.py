@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -97,21 +98,207 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
 
 
 @_registered
+class ConditionalScale(keras.layers.Layer):
+    """Each channel times what the style gives it.
+
+    Args:
+        styles: how many.
+        start: what that is first, by the name of an initializer.
+    """
+
+    def __init__(self, styles: int, start: str = "ones", **options: Any):
+        super().__init__(**options)
+        self.styles = styles
+        self.start = start
+
+    def build(self, shapes: Sequence[Sequence[int | None]]) -> None:
+        """Scales, `[styles, C]`."""
+        size = (self.styles, shapes[0][-1])
+        self.scale = self.add_weight(name="scale", shape=size, initializer=self.start)
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """The map `[N or 1, H, W, C]` times the scales of the blend `[N, styles]`."""
+        x, blend = inputs
+        return x * ops.matmul(blend, self.scale)[:, None, None, :]
+
+    def compute_output_shape(self, shapes: Sequence[Sequence[int | None]]) -> Any:
+        """The shape of what `call` gives back."""
+        return (shapes[1][0], *shapes[0][1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build it again."""
+        return {**super().get_config(), "styles": self.styles, "start": self.start}
+
+
+@_registered
+class Noise(keras.layers.Layer):
+    """Maps of white noise, the same for every picture, which repeat after `SIDE` positions.
+
+    Of an even sky a network can make one thing everywhere, or a lattice, for nothing in it tells
+    one place from another: noise does (Ulyanov et al. 2016, "Texture Networks").
+
+    Args:
+        count: of maps.
+    """
+
+    SIDE = 64
+
+    def __init__(self, count: int, **options: Any):
+        super().__init__(**options)
+        self.count = count
+
+    @property
+    def tile(self) -> np.ndarray:
+        """What repeats: float32, `[1, SIDE, SIDE, count]`, of deviation 1."""
+        generator = np.random.default_rng(self.count)
+        return generator.standard_normal([1, self.SIDE, self.SIDE, self.count], np.float32)
+
+    def call(self, inputs: Any) -> Any:
+        """Of a map `[N, H, W, C]` noise of its size, `[1, H, W, count]`."""
+        sides = tf.shape(inputs)[1:3]
+        height, width = sides[0], sides[1]
+        # Not of negative numbers, which ONNX divides otherwise.
+        times = [1, *((side + self.SIDE - 1) // self.SIDE for side in (height, width)), 1]
+        noise = tf.tile(tf.constant(self.tile), times)[:, :height, :width]
+        # Of a constant, converters would write out all that follows from it, 3 MB at 512x384.
+        return noise + ops.minimum(ops.abs(ops.mean(inputs)), 0.0)
+
+    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of what `call` gives back."""
+        return (1, *shape[1:3], self.count)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build it again."""
+        return {**super().get_config(), "count": self.count}
+
+
+@_registered
+class ConditionalNoise(keras.layers.Layer):
+    """Maps of noise mixed into channels, each map as strongly as the style wants it.
+
+    A convolution of 1x1, but of multiplications and sums: LiteRT's integers have none of constants.
+
+    Args:
+        styles: how many.
+        channels: that are made.
+        seed: of the first weights.
+    """
+
+    def __init__(self, styles: int, channels: int, seed: int = 0, **options: Any):
+        super().__init__(**options)
+        self.styles, self.channels, self.seed = styles, channels, seed
+
+    def build(self, shapes: Sequence[Sequence[int | None]]) -> None:
+        """Scales of 1, `[styles, count]`, and a kernel, `[1, 1, count, channels]`."""
+        count = shapes[0][-1]
+        size, kernel = (self.styles, count), (1, 1, count, self.channels)
+        start = keras.initializers.GlorotUniform(self.seed)
+        self.scale = self.add_weight(name="scale", shape=size, initializer="ones")
+        self.kernel = self.add_weight(name="kernel", shape=kernel, initializer=start)
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """Noise `[1, H, W, count]` for blends `[N, styles]`: `[N, H, W, channels]`."""
+        noise, blend = inputs
+        strength = ops.matmul(blend, self.scale)
+        weights = strength[:, None, None, :, None] * self.kernel
+        maps = [noise[..., n : n + 1] * weights[..., n, :] for n in range(noise.shape[-1])]
+        return sum(maps[1:], maps[0])
+
+    def compute_output_shape(self, shapes: Sequence[Sequence[int | None]]) -> Any:
+        """The shape of what `call` gives back."""
+        return (shapes[1][0], *shapes[0][1:3], self.channels)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build it again."""
+        own = {"styles": self.styles, "channels": self.channels, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+@_registered
 class Enlarged(keras.layers.Layer):
-    """A map at twice its size, in between linearly.
+    """A map at some times its size, in between linearly.
 
     Transposed convolutions leave a checkerboard (Odena, Dumoulin & Olah 2016, "Deconvolution and
     Checkerboard Artifacts"), and repeated positions the coarse map's period: what is to be fine is
     left to the convolution that follows.
+
+    Args:
+        factor: of the sides.
     """
 
+    def __init__(self, factor: int, **options: Any):
+        super().__init__(**options)
+        self.factor = factor
+
     def call(self, inputs: Any) -> Any:
-        """`[N, H, W, C]` -> `[N, 2 * H, 2 * W, C]`."""
+        """`[N, H, W, C]` -> `[N, factor * H, factor * W, C]`."""
         # Not of `keras.ops`, whose resize wants sizes that are known.
-        return tf.image.resize(inputs, 2 * tf.shape(inputs)[1:3])
+        return tf.image.resize(inputs, self.factor * tf.shape(inputs)[1:3])
 
     def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of what `call` gives back."""
         batch, height, width, channels = shape
-        high, wide = (side and 2 * side for side in (height, width))
+        high, wide = (side and self.factor * side for side in (height, width))
         return batch, high, wide, channels
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build it again."""
+        return {**super().get_config(), "factor": self.factor}
+
+
+@_registered
+class Divisible(keras.layers.Layer):
+    """The largest part of a map, from the top and the left, whose sides a number divides.
+
+    Args:
+        number: that divides them.
+    """
+
+    def __init__(self, number: int, **options: Any):
+        super().__init__(**options)
+        self.number = number
+
+    def call(self, inputs: Any) -> Any:
+        """`[N, H, W, C]` -> `[N, number * (H // number), number * (W // number), C]`."""
+        shape = ops.shape(inputs)
+        height, width = (self.number * (side // self.number) for side in shape[1:3])
+        return inputs[:, :height, :width]
+
+    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of what `call` gives back."""
+        batch, *sides, channels = shape
+        high, wide = (side and self.number * (side // self.number) for side in sides)
+        return batch, high, wide, channels
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build it again."""
+        return {**super().get_config(), "number": self.number}
+
+
+@_registered
+class Cut(keras.layers.Layer):
+    """What of a map is within a margin, of the size of another.
+
+    Args:
+        margin: positions at the top and at the left.
+    """
+
+    def __init__(self, margin: int, **options: Any):
+        super().__init__(**options)
+        self.margin = margin
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """Of `[N, H, W, C]` the part that is as high and wide as the other, `[N, h, w, ...]`."""
+        x, other = inputs
+        shape = ops.shape(other)
+        first = self.margin
+        return x[:, first : first + shape[1], first : first + shape[2]]
+
+    def compute_output_shape(self, shapes: Sequence[Sequence[int | None]]) -> Any:
+        """The shape of what `call` gives back."""
+        (batch, _, _, channels), (_, height, width, _) = shapes
+        return batch, height, width, channels
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build it again."""
+        return {**super().get_config(), "margin": self.margin}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,35 +9,17 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers, ops
+from keras import ops
 
 from stylize_tf.errors import ConfigError
-from stylize_tf.feedforward import network_files
-from stylize_tf.feedforward.channels import LAST, channels_of, convolutions
+from stylize_tf.feedforward import graph, network_files
+from stylize_tf.feedforward.channels import channels_of
 from stylize_tf.feedforward.channels import check as check_channels
-from stylize_tf.feedforward.layers import (
-    EPSILON,
-    EPSILON_OF_IMAGE,
-    ConditionalInstanceNormalization,
-    Enlarged,
-    ReflectPadding,
-)
+from stylize_tf.feedforward.graph import MARGIN
 from stylize_tf.feedforward.styles import LARGEST_WIDTH, Style, shares_of
-
-MARGIN = 8
-"""Pixels that are mirrored beyond each border, painted and cut away: what is seen on one side only
-is not painted as well. Of a size that eight does not divide, up to seven at the right and at the
-bottom are left out, so that maps of an eighth are halves of those of a quarter."""
-
-COARSEST = 8
-"""Sides of a picture over those of the smallest maps."""
 
 SMALLEST_SIDE = MARGIN + 1
 """Pixels of a side of the smallest picture, which has as many to mirror."""
-
-
-BLOCKS = 4
-"""Residual blocks at an eighth of the sides."""
 
 
 @keras.saving.register_keras_serializable(package="stylize_tf")
@@ -55,30 +36,33 @@ class Network(keras.Model):
     Style Transfer and Super-Resolution", with the normalization of Dumoulin et al. (2017), see
     `ConditionalInstanceNormalization`. We differ in that
 
+    - a picture is painted at a quarter of its sides, then at half and then whole, each by a network
+      of that architecture which sees the photograph and the picture before, at its size, and says
+      what to change (Lin et al. 2021, "Drafting and Revision: Laplacian Pyramid Network for Fast
+      High-Quality Artistic Style Transfer", have two such). Great forms come so: most layers see
+      far, and cost a sixteenth (`graph`);
+    - noise goes into each (`layers.Noise`), each style having as much of it as it wants, as it has
+      of the photograph and of the picture before;
     - maps are halved by convolutions of 4x4, under which every position counts alike, and enlarged
-      by `Enlarged`: neither prefers some positions to others, of which grids come;
-    - most blocks are at an eighth of the sides, not at a quarter, where they see twice as far:
-      great forms want room. What is finer goes round them, through a block before and one after;
+      by `layers.Enlarged`: neither prefers some positions to others, of which grids come;
     - borders are mirrored everywhere, and painted `MARGIN` pixels beyond, which are cut away;
     - the output is a sigmoid, so that colors are in range without being cut.
 
     Args:
         styles: their names.
         width: .25 for phones, .5, or 1; 32 times that are the channels at full size.
-        blocks: residual blocks at an eighth of the sides.
         channels: of each group, see `channels.channels_of`; those of the width if None.
         seed: of the first weights.
         options: those of `keras.Model`.
 
     Raises:
-        ConfigError: if there are no styles, or two of one name, or no channels or blocks.
+        ConfigError: if there are no styles, or two of one name, or no channels.
     """
 
     def __init__(
         self,
         styles: Sequence[str],
         width: float = 0.5,
-        blocks: int = BLOCKS,
         *,
         channels: Mapping[str, int] | None = None,
         seed: int = 0,
@@ -91,17 +75,13 @@ class Network(keras.Model):
             raise ConfigError(
                 f"`styles` must be names, at least one and each of one style; got {styles!r}."
             )
-        if not (1 / 64 < width <= LARGEST_WIDTH and blocks >= 1):
-            raise ConfigError(
-                f"`width` must be from .03 to {LARGEST_WIDTH:g} and `blocks` at least 1; got "
-                f"{width!r} and {blocks!r}."
-            )
+        if not 1 / 64 < width <= LARGEST_WIDTH:
+            raise ConfigError(f"`width` must be from .03 to {LARGEST_WIDTH:g}; got {width!r}.")
         self.styles = names
         self.width = width
-        self.blocks = blocks
-        own = channels_of(width, blocks) if channels is None else channels
-        self.channels = check_channels(own, width, blocks)
-        self.graph = _graph(len(names), self.channels, blocks, seed)
+        own = channels_of(width) if channels is None else channels
+        self.channels = check_channels(own, width)
+        self.graph = graph.build(len(names), self.channels, seed)
         self.built = True  # All weights are there before the first picture is.
 
     @classmethod
@@ -152,8 +132,7 @@ class Network(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """What it takes to build it again."""
-        own = {"styles": list(self.styles), "width": self.width, "blocks": self.blocks}
-        own["channels"] = dict(self.channels)
+        own = {"styles": list(self.styles), "width": self.width, "channels": dict(self.channels)}
         return {**super().get_config(), **own}
 
 
@@ -165,119 +144,3 @@ def check_sides(sides: Sequence[int | None]) -> None:
             f"`image` must have sides of {SMALLEST_SIDE} pixels or more for a network; got "
             f"{width}x{height}. Enlarge it."
         )
-
-
-def _graph(styles: int, channels: Mapping[str, int], blocks: int, seed: int) -> keras.Model:
-    """From images `[N, H, W, 3]` and blends `[N, styles]` to painted images."""
-    image = keras.Input([None, None, 3], name="image", dtype="float32")
-    blend = keras.Input([styles], name="blend", dtype="float32")
-    numbers = itertools.count(1000 * seed)
-
-    layout = {layer.name: layer for layer in convolutions(blocks)}
-
-    def convolution(count: int, size: int, name: str, **options: Any) -> keras.layers.Layer:
-        kernel = keras.initializers.GlorotUniform(next(numbers))
-        fixed = {"data_format": "channels_last", "dtype": "float32", "name": name}
-        return layers.Conv2D(count, size, kernel_initializer=kernel, **fixed, **options)
-
-    def convolved(x: Any, name: str, stride: int = 1) -> Any:
-        size, count = layout[name].size, channels[layout[name].target]
-        x = ReflectPadding((size - 1) // 2, name=f"{name}_padding", dtype="float32")(x)
-        return convolution(count, size, name, strides=stride, use_bias=False)(x)
-
-    def normalized(x: Any, name: str) -> Any:
-        epsilon = EPSILON_OF_IMAGE if name == "first" else EPSILON
-        fixed = {"name": f"{name}_norm", "dtype": "float32"}
-        norm = ConditionalInstanceNormalization(styles, epsilon, **fixed)
-        return norm([x, blend])
-
-    def activated(x: Any, name: str) -> Any:
-        return layers.ReLU(name=f"{name}_relu", dtype="float32")(normalized(x, name))
-
-    def block(x: Any, name: str) -> Any:
-        y = activated(convolved(x, f"{name}_conv1"), f"{name}_conv1")
-        y = normalized(convolved(y, f"{name}_conv2"), f"{name}_conv2")
-        return layers.Add(name=f"{name}_sum", dtype="float32")([x, y])
-
-    x = ReflectPadding(MARGIN, name="margin", dtype="float32")(image)
-    x = Divisible(COARSEST, name="divisible", dtype="float32")(x)
-    x = activated(convolved(x, "first"), "first")
-    for number in (1, 2):
-        name = f"down{number}"
-        x = activated(convolved(x, name, stride=2), name)
-    x = fine = block(x, "fine1")
-    x = activated(convolved(x, "down3", stride=2), "down3")
-    for number in range(1, blocks + 1):
-        x = block(x, f"block{number}")
-    x = Enlarged(name="up0_enlarged", dtype="float32")(x)
-    x = normalized(convolved(x, "up0"), "up0")
-    x = layers.Add(name="up0_sum", dtype="float32")([fine, x])
-    x = block(x, "fine2")
-    for number in (1, 2):
-        name = f"up{number}"
-        x = Enlarged(name=f"{name}_enlarged", dtype="float32")(x)
-        x = activated(convolved(x, name), name)
-    x = ReflectPadding(LAST.size // 2, name="last_padding", dtype="float32")(x)
-    x = convolution(3, LAST.size, "last")(x)
-    x = layers.Activation("sigmoid", name="color", dtype="float32")(x)
-    return keras.Model(
-        [image, blend], Cut(MARGIN, name="cut", dtype="float32")([x, image]), name="graph"
-    )
-
-
-@keras.saving.register_keras_serializable(package="stylize_tf")
-class Divisible(layers.Layer):
-    """The largest part of a map, from the top and the left, whose sides a number divides.
-
-    Args:
-        number: that divides them.
-    """
-
-    def __init__(self, number: int, **options: Any):
-        super().__init__(**options)
-        self.number = number
-
-    def call(self, inputs: Any) -> Any:
-        """`[N, H, W, C]` -> `[N, number * (H // number), number * (W // number), C]`."""
-        shape = ops.shape(inputs)
-        height, width = (self.number * (side // self.number) for side in shape[1:3])
-        return inputs[:, :height, :width]
-
-    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """The shape of what `call` gives back."""
-        batch, *sides, channels = shape
-        high, wide = (side and self.number * (side // self.number) for side in sides)
-        return batch, high, wide, channels
-
-    def get_config(self) -> dict[str, Any]:
-        """What it takes to build it again."""
-        return {**super().get_config(), "number": self.number}
-
-
-@keras.saving.register_keras_serializable(package="stylize_tf")
-class Cut(layers.Layer):
-    """What of a map is within a margin, of the size of another.
-
-    Args:
-        margin: positions at the top and at the left.
-    """
-
-    def __init__(self, margin: int, **options: Any):
-        super().__init__(**options)
-        self.margin = margin
-
-    def call(self, inputs: Sequence[Any]) -> Any:
-        """Of `[N, H, W, C]` the part that is as high and wide as the other, `[N, h, w, ...]`."""
-        x, other = inputs
-        shape = ops.shape(other)
-        first = self.margin
-        return x[:, first : first + shape[1], first : first + shape[2]]
-
-    def compute_output_shape(self, shapes: Sequence[Sequence[int | None]]) -> Any:
-        """The shape of what `call` gives back."""
-        (batch, _, _, channels), (_, height, width, _) = shapes
-        return batch, height, width, channels
-
-    def get_config(self) -> dict[str, Any]:
-        """What it takes to build it again."""
-        return {**super().get_config(), "margin": self.margin}

@@ -32,7 +32,7 @@ _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json
 _ABOUT = "about.json"
 _REGISTERED = "stylize_tf>Network"
 _MOST_TEXT_BYTES = 2**20
-_MOST = {"styles": 1000, "width": LARGEST_WIDTH, "blocks": 64}
+_MOST = {"styles": 1000, "width": LARGEST_WIDTH}
 
 
 def save(
@@ -196,7 +196,5 @@ def _config(archive: zipfile.ZipFile) -> Mapping[str, Any]:
     if not all(isinstance(name, str) for name in config["styles"]):
         raise ValueError("its styles have no names")
     channels = whole["config"].get("channels")
-    config["channels"] = (
-        channels_of(config["width"], config["blocks"]) if channels is None else channels
-    )
-    return {**config, "channels": check(config["channels"], config["width"], config["blocks"])}
+    channels = channels_of(config["width"]) if channels is None else channels
+    return {**config, "channels": check(channels, config["width"])}

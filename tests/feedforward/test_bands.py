@@ -13,7 +13,7 @@ from tests.fakes.tiny_network import shaken
 @pytest.fixture(scope="module")
 def network():
     keras.utils.set_random_seed(2)
-    network = Network(["a", "b"], width=0.125, blocks=2)
+    network = Network(["a", "b"], width=0.125)
     shaken(network)
     return network
 
@@ -26,7 +26,7 @@ def test_a_picture_in_bands_is_that_of_the_whole(network, rng, size, rows):
     style = {"a": 1, "b": 3}
     actual = bands.paint(network, image, style, rows)
     assert actual.dtype == np.float32
-    np.testing.assert_allclose(actual, network(image, style=style), atol=2e-5)
+    np.testing.assert_allclose(actual, network(image, style=style), atol=5e-5)
 
 
 def test_no_such_style_is_refused(network):
@@ -41,5 +41,5 @@ def test_several_pictures_are_refused(network, shape):
 
 
 def test_a_picture_too_small_is_refused(network):
-    with pytest.raises(ConfigError, match="sides of 9 pixels or more"):
+    with pytest.raises(ConfigError, match="sides of 17 pixels or more"):
         bands.paint(network, np.zeros([1, 8, 32, 3], np.float32))

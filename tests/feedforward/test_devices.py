@@ -20,7 +20,8 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from stylize_tf.config.training import TrainingConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.feedforward.training.photographs import Photographs
-from stylize_tf.feedforward.training.trainer import Trainer, objective_config
+from stylize_tf.feedforward.training.step import objective_config
+from stylize_tf.feedforward.training.trainer import Trainer
 from stylize_tf.network.features import build_extractor
 from stylize_tf.objective.balance import build_objective
 from tests.fakes.tiny_network import tiny_network
@@ -28,7 +29,7 @@ from tests.fakes.tiny_network import tiny_network
 
 def trainer(devices, **options):
     config = TrainingConfig(
-        width=0.125, steps=4, crop=32, draft_share=0, style_size=64, photograph=False, **options
+        width=0.125, steps=6, crop=64, style_size=64, photograph=False, **options
     )
     objective = build_objective(objective_config(config).replace(patch_weight=0), {})
     extractor = build_extractor(tiny_network(), objective.layers())

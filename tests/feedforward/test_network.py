@@ -6,7 +6,15 @@ import pytest
 import tensorflow as tf
 
 from stylize_tf.errors import ConfigError
-from stylize_tf.feedforward.layers import EPSILON, ConditionalInstanceNormalization, Enlarged
+from stylize_tf.feedforward.channels import LEVELS
+from stylize_tf.feedforward.graph import levels_of
+from stylize_tf.feedforward.layers import (
+    EPSILON,
+    ConditionalInstanceNormalization,
+    ConditionalScale,
+    Enlarged,
+    Noise,
+)
 from stylize_tf.feedforward.network import SMALLEST_SIDE, Network
 from tests.fakes.tiny_network import shaken
 
@@ -15,13 +23,13 @@ from tests.fakes.tiny_network import shaken
 def network():
     """Of three styles that differ."""
     keras.utils.set_random_seed(0)
-    network = Network(["a", "b", "c"], width=0.125, blocks=2)
+    network = Network(["a", "b", "c"], width=0.125)
     shaken(network)
     return network
 
 
 @pytest.mark.parametrize(
-    "size", [(SMALLEST_SIDE, SMALLEST_SIDE), (17, 31), (18, 50), (35, 20), (64, 48)], ids=str
+    "size", [(SMALLEST_SIDE, SMALLEST_SIDE), (33, 31), (18, 50), (35, 20), (64, 48)], ids=str
 )
 def test_any_size_is_painted_at_that_size_in_range(network, rng, size):
     image = tf.constant(rng.uniform(size=(2, *size, 3)), tf.float32)
@@ -82,13 +90,13 @@ def test_a_style_that_is_none_is_refused(network, style, told):
 @pytest.mark.parametrize("styles", [[], ["a", "a"], "ab", [1, 2]])
 def test_styles_have_names_of_their_own(styles):
     with pytest.raises(ConfigError, match=r"`styles` must be names"):
-        Network(styles, width=0.125, blocks=1)
+        Network(styles, width=0.125)
 
 
-@pytest.mark.parametrize("size", [{"width": 0.01}, {"width": 9.0}, {"blocks": 0}], ids=str)
-def test_a_network_of_no_size_is_refused(size):
-    with pytest.raises(ConfigError, match=r"`width` must be .* and `blocks` at least 1"):
-        Network(["a"], **size)
+@pytest.mark.parametrize("width", [0.01, 9.0])
+def test_a_network_of_no_size_is_refused(width):
+    with pytest.raises(ConfigError, match=r"`width` must be from"):
+        Network(["a"], width)
 
 
 def test_a_picture_too_small_is_refused(network):
@@ -98,11 +106,11 @@ def test_a_picture_too_small_is_refused(network):
 
 def test_it_is_what_it_is_whatever_keras_is_set_to(rng):
     image = rng.uniform(size=(1, 20, 24, 3)).astype(np.float32)
-    expected = Network(["a"], width=0.125, blocks=1)(image)
+    expected = Network(["a"], width=0.125)(image)
     keras.config.set_dtype_policy("mixed_bfloat16")
     keras.config.set_image_data_format("channels_first")
     try:
-        np.testing.assert_array_equal(Network(["a"], width=0.125, blocks=1)(image), expected)
+        np.testing.assert_array_equal(Network(["a"], width=0.125)(image), expected)
     finally:
         keras.config.set_dtype_policy("float32")
         keras.config.set_image_data_format("channels_last")
@@ -143,7 +151,7 @@ def test_normalization_is_that_of_the_formula(rng):
 
 def test_enlarging_keeps_even_maps_even_and_means_as_they_are(rng):
     x = rng.normal(size=(1, 6, 4, 2)).astype(np.float32)
-    larger = Enlarged()(x).numpy()
+    larger = Enlarged(2)(x).numpy()
     assert larger.shape == (1, 12, 8, 2)
     # Half-way between two positions lie a quarter and three quarters.
     np.testing.assert_allclose(
@@ -156,14 +164,61 @@ def test_enlarging_keeps_even_maps_even_and_means_as_they_are(rng):
         ],
         atol=1e-6,
     )
-    np.testing.assert_allclose(Enlarged()(np.ones_like(x)), 1, atol=1e-6)
+    np.testing.assert_allclose(Enlarged(2)(np.ones_like(x)), 1, atol=1e-6)
 
 
-def test_an_even_picture_is_painted_evenly_to_its_borders(rng):
-    network = Network(["a"], width=0.125, blocks=1)
+def test_noise_is_of_any_size_one_for_all_and_repeats(rng):
+    noise = Noise(4)
+    large = noise(np.zeros([2, 100, 70, 3], np.float32)).numpy()
+    assert large.shape == (1, 100, 70, 4)
+    np.testing.assert_array_equal(noise(np.zeros([1, 9, 5, 1])), large[:, :9, :5])
+    np.testing.assert_array_equal(large[:, 64:, :], large[:, :36, :])
+    tile = noise.tile.reshape(-1, 4)
+    np.testing.assert_allclose(tile.std(axis=0), 1, atol=0.03)
+    np.testing.assert_allclose(np.corrcoef(tile.T), np.eye(4), atol=0.05)
+
+
+def test_every_style_scales_as_it_wants(rng):
+    layer = ConditionalScale(2, "zeros")
+    x, blend = rng.normal(size=(1, 3, 2, 4)), np.float32([[1, 0], [0.25, 0.75]])
+    assert not np.any(layer([x, blend]))
+    scale = rng.normal(size=(2, 4))
+    layer.scale.assign(scale)
+    actual = layer([x, blend]).numpy()
+    np.testing.assert_allclose(actual, x * (blend @ scale)[:, None, None, :], atol=1e-6)
+
+
+def test_levels_are_the_parts_of_the_network(network, rng):
+    image = rng.uniform(size=(1, 32, 48, 3)).astype(np.float32)
+    padded = tf.pad(image, ((0, 0), (16, 16), (16, 16), (0, 0)), mode="REFLECT")
+    blend, before = tf.constant(network.blend("b")[np.newaxis]), []
+    for level, model in zip(LEVELS, levels_of(network.graph), strict=True):
+        own = tf.nn.avg_pool2d(padded, level.shrink, level.shrink, "VALID")
+        noise = network.graph.get_layer(f"{level.name}_noise_maps")(own[:, ::4, ::4])
+        before = [model([own, blend, noise, *before])]
+        assert before[0].shape[1:3] == own.shape[1:3]
+    painted = tf.sigmoid(before[0])[:, 16:-16, 16:-16]
+    np.testing.assert_allclose(painted, network(image, style="b"), atol=1e-5)
+
+
+def test_a_level_first_leaves_what_the_one_before_painted_as_it_is(rng):
+    levels = levels_of(Network(["a"], width=0.125).graph)
+    images = [tf.constant(rng.uniform(size=(1, side, side, 3)), tf.float32) for side in (32, 64)]
+    blend = tf.ones([1, 1])
+    before = tf.constant(rng.normal(size=(1, 32, 32, 3)), tf.float32)
+    noise = tf.zeros([1, 16, 16, 4])
+    after = levels[1]([images[1], blend, noise, before])
+    np.testing.assert_allclose(after, Enlarged(2)(before), atol=1e-5)
+    assert np.abs(levels[0]([images[0], blend, noise[:, :8, :8]])).max() > 0.01
+
+
+def test_an_even_picture_without_noise_is_painted_evenly_to_its_borders(rng):
+    network = Network(["a"], width=0.125)
     for weight in network.trainable_variables:
-        if weight.name in ("scale", "offset"):
-            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+        if "noise" in weight.path:
+            weight.assign(tf.zeros_like(weight))
+        elif weight.name in ("scale", "offset", "kernel"):
+            weight.assign_add(rng.uniform(-0.3, 0.3, weight.shape))
     painted = network(tf.fill([1, 40, 56, 3], 0.4)).numpy()
     # Rounding, which every layer amplifies; a border would be a hundred times that.
     assert np.ptp(painted, axis=(1, 2)).max() < 0.002

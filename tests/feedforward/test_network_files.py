@@ -18,7 +18,7 @@ from tests.fakes.tiny_network import shaken
 @pytest.fixture(scope="module")
 def network():
     keras.utils.set_random_seed(1)
-    network = Network(["a", "b"], width=0.125, blocks=1)
+    network = Network(["a", "b"], width=0.125)
     shaken(network)
     return network
 
@@ -57,7 +57,7 @@ def test_a_compact_file_is_half_as_large_and_loaded_likewise(network, tmp_path):
 def test_what_is_saved_is_loaded_by_us_and_by_keras(network, path, rng):
     image = rng.uniform(size=(1, 20, 24, 3)).astype(np.float32)
     for again in (Network.load(path), keras.saving.load_model(path)):
-        assert (again.styles, again.width, again.blocks) == (("a", "b"), 0.125, 1)
+        assert (again.styles, again.width) == (("a", "b"), 0.125)
         np.testing.assert_array_equal(again(image, style="b"), network(image, style="b"))
 
 
@@ -116,9 +116,8 @@ def test_a_file_with_a_part_missing_or_changed_is_refused(path, part):
         {"styles": []},
         {"styles": [1]},
         {"width": 1e9},
-        {"blocks": -1},
         {"width": "x"},
-        {"blocks": 2},
+        {"channels": {"whole_first": 2}},
     ],
     ids=str,
 )
@@ -143,7 +142,7 @@ def test_a_model_of_others_is_refused_and_none_of_it_runs(tmp_path):
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path):
-    network = Network(["a"], width=0.125, blocks=1)
+    network = Network(["a"], width=0.125)
     network.weights[0].assign(np.nan * network.weights[0])
     network_files.save(network, tmp_path / "network.keras")
     with pytest.raises(WeightsError, match="not all of its weights are numbers"):

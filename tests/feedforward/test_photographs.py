@@ -44,12 +44,12 @@ def test_broken_small_and_flat_ones_are_left_out(pictures, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")
     flat = np.full([64, 64, 3], 0.5, np.float32)
-    photographs = Photographs([str(broken), pictures[0][:20], flat, pictures[1]])
+    photographs = Photographs([str(broken), pictures[0][:12], flat, pictures[1]])
     for step in range(8):
         assert photographs.crops(0, step, 2, 32).std(axis=(1, 2)).max(axis=1).min() >= FLAT
     assert set(photographs.refused) == {0, 1}
     assert "broken.jpg" in photographs.refused[0]
-    assert photographs.refused[1] == "smaller than 32 pixels"
+    assert photographs.refused[1] == "smaller than 16 pixels"
 
 
 def test_one_good_photograph_among_many_is_found(pictures):
@@ -62,31 +62,48 @@ def test_where_nothing_is_left_it_says_so():
     with pytest.raises(ImageError, match=r"`photos` must have photographs; got none"):
         Photographs([])
     flat = np.full([64, 64, 3], 0.5, np.float32)
-    with pytest.raises(ImageError, match=r"`photos` must have a photograph of 32 pixels or more"):
+    with pytest.raises(ImageError, match=r"`photos` must have a photograph of 16 pixels a side"):
         Photographs([flat]).crops(0, 0, 1, 32)
 
 
 def test_thin_ones_are_small_ones(rng):
-    for size in ((40, 2 * LONGEST_SIDE), (1, 3 * LONGEST_SIDE)):
+    for size in ((20, 2 * LONGEST_SIDE), (1, 3 * LONGEST_SIDE)):
         picture = rng.uniform(size=(*size, 3)).astype(np.float32)
-        with pytest.raises(ImageError, match="smaller than 32"):
+        with pytest.raises(ImageError, match="smaller than 16"):
             Photographs([picture]).crops(0, 0, 1, 32)
+
+
+def test_a_photograph_somewhat_small_is_enlarged(rng):
+    picture = rng.uniform(size=(20, 30, 3)).astype(np.float32)
+    crops = Photographs([picture]).crops(0, 0, 4, 32)
+    assert crops.shape == (4, 32, 32, 3)
+    np.testing.assert_allclose(crops.mean(), picture.mean(), atol=0.03)
 
 
 def test_batches_are_the_crops_of_their_steps(pictures):
     photographs = Photographs(pictures)
-    batches = list(photographs.batches(1, 5, [16, 16, 32], 2))
-    for step, side, crops in zip((5, 6, 7), (16, 16, 32), batches, strict=True):
-        np.testing.assert_array_equal(crops, photographs.crops(1, step, 2, side))
-    assert list(photographs.batches(1, 5, [], 2)) == []
+    batches = list(photographs.batches(1, 5, "abc", 2, 16))
+    assert [kind for _, kind in batches] == ["a", "b", "c"]
+    for step, (crops, _) in enumerate(batches, 5):
+        np.testing.assert_array_equal(crops, photographs.crops(1, step, 2, 16))
+    assert list(photographs.batches(1, 5, [], 2, 16)) == []
 
 
-def test_an_error_comes_after_what_was_cut_before_and_no_thread_is_left(pictures):
-    batches = Photographs(pictures).batches(0, 0, [32, 64, 32], 1)
-    assert next(batches).shape == (1, 32, 32, 3)
-    with pytest.raises(ImageError, match="of 64 pixels"):
+def test_an_error_comes_after_what_was_cut_before_and_no_thread_is_left(pictures, monkeypatch):
+    photographs = Photographs(pictures)
+    cut = photographs.crops
+
+    def crops(seed, step, *size):
+        if step == 1:
+            raise ImageError("broken")
+        return cut(seed, step, *size)
+
+    monkeypatch.setattr(photographs, "crops", crops)
+    batches = photographs.batches(0, 0, [0, 0, 0], 1, 32)
+    assert next(batches)[0].shape == (1, 32, 32, 3)
+    with pytest.raises(ImageError, match="broken"):
         next(batches)
-    batches = Photographs(pictures).batches(0, 0, [32, 64], 1)
+    batches = photographs.batches(0, 2, [0, 0], 1, 32)
     next(batches)
     batches.close()
     assert not [x for x in threading.enumerate() if x.name.startswith("ThreadPoolExecutor")]

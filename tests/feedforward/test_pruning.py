@@ -6,7 +6,7 @@ import pytest
 
 from stylize_tf.errors import ConfigError
 from stylize_tf.feedforward import bands, network_files
-from stylize_tf.feedforward.channels import channels_of, convolutions, multiply_adds
+from stylize_tf.feedforward.channels import PICTURE, channels_of, convolutions, multiply_adds
 from stylize_tf.feedforward.network import Network
 from stylize_tf.feedforward.training.pruning import FEWEST, prune
 
@@ -14,25 +14,26 @@ from stylize_tf.feedforward.training.pruning import FEWEST, prune
 @pytest.fixture
 def network(rng):
     """One of which half of the channels of every group say nothing: their scales are 0."""
-    made = Network(["a", "b"], 0.25, blocks=2)
+    made = Network(["a", "b"], 0.25)
     silent = {group: rng.permutation(count)[: count // 2] for group, count in made.channels.items()}
-    for layer in convolutions(2):
-        norm = made.graph.get_layer(f"{layer.name}_norm")
-        scale = rng.uniform(0.5, 1.5, norm.scale.shape)
-        scale[:, silent[layer.target]] = 0
-        norm.scale.assign(scale)
-        norm.offset.assign(rng.uniform(-0.5, 0.5, norm.offset.shape))
-    # What is constant is taken away by normalization, but not by the last layer, which has none.
-    kernel = made.graph.get_layer("last").kernel
-    own = kernel.numpy()
-    own[:, :, silent["up2"]] = 0
-    kernel.assign(own)
+    for layer in convolutions():
+        if layer.is_normalized:
+            norm = made.graph.get_layer(f"{layer.name}_norm")
+            scale = rng.uniform(0.5, 1.5, norm.scale.shape)
+            scale[:, silent[layer.target]] = 0
+            norm.scale.assign(scale)
+            norm.offset.assign(rng.uniform(-0.5, 0.5, norm.offset.shape))
+        elif layer.target == PICTURE:
+            # What is constant is taken away by normalization, but not here, where there is none.
+            kernel = rng.normal(0, 0.1, made.graph.get_layer(layer.name).kernel.shape)
+            kernel[:, :, silent[layer.source]] = 0
+            made.graph.get_layer(layer.name).kernel.assign(kernel)
     return made
 
 
 def test_what_says_nothing_is_left_out_for_nothing(network, rng):
     half = {group: count // 2 for group, count in network.channels.items()}
-    share = multiply_adds(half, 2) / multiply_adds(network.channels, 2)
+    share = multiply_adds(half) / multiply_adds(network.channels)
     smaller = prune(network, share * 1.0001)
     assert smaller.channels == half
     image = rng.random((1, 40, 48, 3), np.float32)
@@ -43,10 +44,10 @@ def test_what_says_nothing_is_left_out_for_nothing(network, rng):
 
 
 def test_the_share_of_multiply_adds_is_kept_and_every_group_has_some(network):
-    whole = multiply_adds(network.channels, 2)
+    whole = multiply_adds(network.channels)
     for share in (1.0, 0.7, 0.3):
         smaller = prune(network, share)
-        found = multiply_adds(smaller.channels, 2)
+        found = multiply_adds(smaller.channels)
         assert share - 0.1 < found / whole <= share
         assert min(smaller.channels.values()) >= FEWEST
     with pytest.raises(ConfigError, match="leaves less than any network has"):
@@ -58,13 +59,12 @@ def test_the_share_of_multiply_adds_is_kept_and_every_group_has_some(network):
 def test_multiply_adds_are_those_of_the_kernels():
     network = Network(["a"], 0.5)
     total = 0.0
-    for layer in convolutions(network.blocks):
+    for layer in convolutions():
         kernel = network.graph.get_layer(layer.name).kernel
         assert kernel.shape[0] == layer.size
         total += np.prod(kernel.shape) / layer.scale**2
-    total += np.prod(network.graph.get_layer("last").kernel.shape)
-    assert multiply_adds(network.channels, network.blocks) == pytest.approx(total)
-    assert channels_of(0.5, 4)["fine"] == 64
+    assert multiply_adds(network.channels) == pytest.approx(total)
+    assert channels_of(0.5)["half_down2"] == 64
 
 
 def test_a_pruned_network_is_written_and_read(network, tmp_path, rng):
@@ -78,8 +78,8 @@ def test_a_pruned_network_is_written_and_read(network, tmp_path, rng):
 
 
 @pytest.mark.parametrize(
-    "change", [{"fine": 0}, {"fine": 33}, {"fine": 2.5}, {"other": 3}], ids=str
+    "change", [{"half_down2": 0}, {"half_down2": 33}, {"half_down2": 2.5}, {"other": 3}], ids=str
 )
 def test_channels_that_cannot_be_are_refused(change):
     with pytest.raises(ConfigError, match="`channels` must have from 1"):
-        Network(["a"], 0.25, 2, channels={**channels_of(0.25, 2), **change})
+        Network(["a"], 0.25, channels={**channels_of(0.25), **change})

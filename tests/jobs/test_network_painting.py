@@ -80,7 +80,7 @@ def test_strength_goes_from_the_photograph_to_the_style_and_beyond(paint, networ
 
 
 def test_strength_of_a_network_without_the_photographs_style_mixes_pictures(paint, network):
-    network_files.save(Network(["sea"], 0.125, blocks=1), "net.keras")
+    network_files.save(Network(["sea"], 0.125), "net.keras")
     assert paint(*NETWORK, "--strength=.5", "--output=half.png") == 0
     assert paint(*NETWORK, "--output=whole.png") == 0
     expected = (photograph(network)[0] + pixels("whole.png")) / 2
@@ -148,7 +148,7 @@ def test_what_is_around_a_picture_is_as_with_the_optimizer(paint, capsys):
 
 
 def test_names_with_dots_are_not_cut(paint, capsys):
-    network_files.save(Network(["van.gogh.night"], 0.125, blocks=1), "net.keras")
+    network_files.save(Network(["van.gogh.night"], 0.125), "net.keras")
     assert paint(*NETWORK, "--size=64") == 0
     assert capsys.readouterr().out == "photo_van-gogh-night.png\n"
 

@@ -13,7 +13,7 @@ from stylize_tf.cli.terminal.listener import Terminal
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.feedforward import network_files
 from stylize_tf.feedforward.network import Network
-from stylize_tf.feedforward.training.trainer import Trainer
+from stylize_tf.feedforward.training.step import Step
 from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
 from tests.fakes import cli_fakes
@@ -21,7 +21,7 @@ from tests.fakes.cli_fakes import draw, full_disk, names
 
 ALL = ("--style=painting.png", "--style=other.png", "--photos=photos", "--output=net.keras")
 SHORT = (
-    *("--steps=6", "--width=.125", "--crop=32", "--draft_share=0", "--style_size=48"),
+    *("--steps=6", "--width=.125", "--crop=64", "--style_size=96"),
     *("--batch=1", "--precision=float32"),
 )
 
@@ -31,6 +31,8 @@ def train(folder, monkeypatch, tiny_engine):
     """Runs the command; `hook` is called with where it stands after each step."""
     for seed in range(3):
         draw(f"photos/{seed}.png", (48, 64), seed)
+    for seed, name in enumerate(("painting.png", "other.png", "photo.png")):
+        draw(name, (72, 96), seed)
     runtime = tensorflow_runtime.Runtime(lambda name: contextlib.nullcontext(), ("auto",))
     monkeypatch.setattr(tensorflow_runtime, "load", lambda *arguments, **options: runtime)
     monkeypatch.setattr(weights, "find", lambda *arguments, **options: cli_fakes.WEIGHTS)
@@ -55,7 +57,7 @@ def test_a_network_is_written_with_what_it_is_made_of_and_its_path_printed(train
     assert network.styles == ("painting", "other", "photograph")
     about = network_files.read_about("net.keras")
     assert about["steps"] == 6
-    assert about["config"]["crop"] == 32
+    assert about["config"]["crop"] == 64
     assert about["paintings"]["other"] == cli_fakes.digest("other.png")
     assert names() == ["net.keras", "other.png", "painting.png", "photo.png", "photos", "samples"]
     assert names("samples") == [f"step-00000{step}.png" for step in (2, 3, 4, 5, 6)]
@@ -171,7 +173,7 @@ def test_photographs_that_are_of_no_use_are_left_out_and_told(train, capsys):
         ((*ALL, "--steps=3", "--time_budget=1min"), Exit.USAGE, "exclude each other"),
         ((*ALL, "--trained=styles"), Exit.USAGE, "--trained goes with --start"),
         ((*ALL, "--start=painting.png"), Exit.WEIGHTS, "is no network of this program"),
-        ((*ALL, "--crop=64", "--draft_share=0"), Exit.PICTURE, "photograph of 64 pixels or more"),
+        ((*ALL, "--crop=512"), Exit.PICTURE, "photograph of 256 pixels a side"),
         ((*ALL[:2], "--photos=nowhere/*", ALL[3]), Exit.PICTURE, "no picture matches"),
         ((*ALL[:2], "--photos=nowhere", ALL[3]), Exit.PICTURE, "'nowhere' is not there"),
         ((*ALL, "--start=nowhere.keras"), Exit.WEIGHTS, "'nowhere.keras' is not there"),
@@ -208,11 +210,11 @@ def test_a_disk_that_is_full_at_the_end_costs_no_training(train, tmp_path, monke
 
 
 def test_a_training_without_finite_gradients_ends(train, monkeypatch, capsys):
-    evaluated = Trainer._of_device
+    evaluated = Step.of_level
 
     def broken(self, crops, *others):
         return evaluated(self, crops * np.float32("nan"), *others)
 
-    monkeypatch.setattr(Trainer, "_of_device", broken)
+    monkeypatch.setattr(Step, "of_level", broken)
     assert train(*ALL, *SHORT, "--steps=40") == Exit.FAILED
     assert "of the last 20 steps were not finite" in capsys.readouterr().err

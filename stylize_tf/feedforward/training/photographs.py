@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,6 +21,11 @@ KEPT = 512
 
 FLAT = 0.04
 """Deviation of a crop that has nothing to paint: normalization would enlarge its noise."""
+
+MOST_ENLARGED = 2
+"""Sides of a crop over those that a photograph has at least."""
+
+_Kind = TypeVar("_Kind")
 
 _TRIES = 4
 """Times that every photograph may show something flat."""
@@ -53,7 +59,7 @@ class Photographs:
         """What is cut for a step: float32, `[count, side, side, 3]` in [0, 1].
 
         Of each photograph a square, from `side` pixels to all of its short side, at some place,
-        mirrored or not.
+        mirrored or not. Of one whose short side has fewer it is all of that, enlarged.
 
         Raises:
             ImageError: if no photograph has something to cut.
@@ -81,10 +87,10 @@ class Photographs:
             return None
         height, width = pixels.shape[:2]
         short = min(height, width)
-        if short < side:
-            self._refused[number] = f"smaller than {side} pixels"
+        if short * MOST_ENLARGED < side:
+            self._refused[number] = f"smaller than {side // MOST_ENLARGED} pixels"
             return None
-        cut = round(math.exp(math.log(side) + scale * math.log(short / side)))
+        cut = round(min(short, math.exp(math.log(side) + scale * math.log(short / side))))
         top, left = (int(x) for x in place * [height - cut + 1, width - cut + 1])
         crop = pixels[np.newaxis, top : top + cut, left : left + cut] / np.float32(255)
         crop = image_io.resize(crop, side, side)[0]
@@ -113,27 +119,28 @@ class Photographs:
     def _nothing(self, side: int) -> str:
         reasons = "; ".join(list(self._refused.values())[:3])
         return (
-            f"`photos` must have a photograph of {side} pixels or more a side with something on "
-            f"it; got {len(self._pictures)} pictures, none of use"
+            f"`photos` must have a photograph of {side // MOST_ENLARGED} pixels a side with "
+            f"something on it; got {len(self._pictures)} pictures, none of use"
             f"{f': {reasons}' if reasons else ''}. Name a folder of photographs."
         )
 
     def batches(
-        self, seed: int, first: int, sides: Iterable[int], count: int
-    ) -> Generator[np.ndarray, None, None]:
+        self, seed: int, first: int, kinds: Iterable[_Kind], count: int, side: int
+    ) -> Generator[tuple[np.ndarray, _Kind], None, None]:
         """The crops of the steps from `first` on; the next ones are cut while these are in use.
 
         Args:
             seed: of what is cut.
             first: number of the first step, from 0.
-            sides: of the crops of each of these steps, asked for one step ahead.
+            kinds: what each of these steps is, asked for one step ahead and given back.
             count: of a step.
+            side: of the crops.
         """
         with ThreadPoolExecutor(1) as thread:
             coming = None
-            for step, side in enumerate(sides, first):
-                cut, coming = coming, thread.submit(self.crops, seed, step, count, side)
+            for step, kind in enumerate(kinds, first):
+                cut, coming = coming, (thread.submit(self.crops, seed, step, count, side), kind)
                 if cut is not None:
-                    yield cut.result()
+                    yield cut[0].result(), cut[1]
             if coming is not None:
-                yield coming.result()
+                yield coming[0].result(), coming[1]

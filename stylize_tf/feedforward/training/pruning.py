@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stylize_tf.errors import ConfigError
-from stylize_tf.feedforward.channels import IMAGE, LAST, convolutions, multiply_adds
+from stylize_tf.feedforward.channels import FIXED, convolutions, multiply_adds
 from stylize_tf.feedforward.network import Network
 
 FEWEST = 4
@@ -37,9 +37,9 @@ def prune(network: Network, share: float) -> Network:
     kept = {group: np.arange(count) for group, count in network.channels.items()}
     magnitudes = _magnitudes(network)
     counts = dict(network.channels)
-    target = share * multiply_adds(counts, network.blocks)
-    while multiply_adds(counts, network.blocks) > target:
-        group = _least(magnitudes, kept, counts, network.blocks)
+    target = share * multiply_adds(counts)
+    while multiply_adds(counts) > target:
+        group = _least(magnitudes, kept, counts)
         own = kept[group]
         kept[group] = np.delete(own, np.argmin(magnitudes[group][own]))
         counts[group] -= 1
@@ -49,7 +49,9 @@ def prune(network: Network, share: float) -> Network:
 def _magnitudes(network: Network) -> dict[str, np.ndarray]:
     """Group -> what each of its channels says, 1 on average."""
     sums: dict[str, np.ndarray] = {}
-    for layer in convolutions(network.blocks):
+    for layer in convolutions():
+        if not layer.is_normalized:
+            continue
         scale = network.graph.get_layer(f"{layer.name}_norm").scale.numpy()
         own = np.abs(scale).mean(axis=0)
         sums[layer.target] = sums.get(layer.target, 0.0) + own
@@ -60,14 +62,13 @@ def _least(
     magnitudes: dict[str, np.ndarray],
     kept: dict[str, np.ndarray],
     counts: dict[str, int],
-    blocks: int,
 ) -> str:
     """The group whose weakest channel is missed least for what it saves."""
-    whole = multiply_adds(counts, blocks)
+    whole = multiply_adds(counts)
     found = {}
     for group, own in kept.items():
         if len(own) > FEWEST:
-            saved = whole - multiply_adds({**counts, group: counts[group] - 1}, blocks)
+            saved = whole - multiply_adds({**counts, group: counts[group] - 1})
             found[group] = magnitudes[group][own].min() / saved * whole / len(own)
     if not found:
         raise ConfigError("`pruned` leaves less than any network has. Ask for a larger share.")
@@ -76,16 +77,17 @@ def _least(
 
 def _rebuilt(network: Network, kept: dict[str, np.ndarray]) -> Network:
     channels = {group: len(own) for group, own in kept.items()}
-    smaller = Network(network.styles, network.width, network.blocks, channels=channels)
-    places = {**kept, IMAGE: np.arange(3), "picture": np.arange(3)}
-    for layer in (*convolutions(network.blocks), LAST):
-        old, new = (x.graph.get_layer(layer.name) for x in (network, smaller))
-        kernel = old.kernel.numpy()[:, :, places[layer.source]][..., places[layer.target]]
-        new.kernel.assign(kernel)
-        if layer is LAST:
-            new.bias.assign(old.bias)
-            continue
-        old, new = (x.graph.get_layer(f"{layer.name}_norm") for x in (network, smaller))
+    smaller = Network(network.styles, network.width, channels=channels)
+    places = {**kept, **{group: np.arange(count) for group, count in FIXED.items()}}
+    source, target = ({x.path: x for x in each.weights} for each in (network, smaller))
+    for layer in convolutions():
+        kernel = source.pop(f"{layer.name}/kernel").numpy()
+        kernel = kernel[:, :, places[layer.source]][..., places[layer.target]]
+        target[f"{layer.name}/kernel"].assign(kernel)
         for name in ("scale", "offset"):
-            getattr(new, name).assign(getattr(old, name).numpy()[:, places[layer.target]])
+            if layer.is_normalized:
+                path = f"{layer.name}_norm/{name}"
+                target[path].assign(source.pop(path).numpy()[:, places[layer.target]])
+    for path, rest in source.items():  # Of what goes in and comes out, whose channels stay.
+        target[path].assign(rest)
     return smaller

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
 
 from stylize_tf.config.training import TrainingConfig
 
-DRAFT_WORK = 0.25
-"""Of a step with crops of half the side, over that of one with whole ones."""
+SHARES = (0.25, 0.3, 0.45)
+"""Of the time, of each level."""
+
+WORK = (0.5, 1.0, 1.0)
+"""Of a step of each level, over that of the last."""
 
 RISE = 50
 """Steps, at most, in which the learning rate comes to its height."""
@@ -40,41 +44,49 @@ class Schedule:
         return self._clock() - self._began
 
     def share(self, step: int) -> float:
-        """Of the steps that are done before a step, by its number from 0: at the end 1 or more."""
+        """Of the work that is done before a step, by its number from 0: at the end 1 or more."""
         config = self._config
-        if not config.time_budget:
-            return step / config.steps
-        work = self.seconds / config.time_budget
-        drafts, rest = config.draft_share, 1 - config.draft_share
-        of_drafts = drafts * DRAFT_WORK / (drafts * DRAFT_WORK + rest)
-        if work < of_drafts:
-            return drafts * work / of_drafts
-        return drafts + rest * (work - of_drafts) / (1 - of_drafts) if rest else max(work, 1.0)
+        if config.time_budget:
+            return self.seconds / config.time_budget
+        if step >= config.steps:
+            return 1.0
+        steps = [share / work for share, work in zip(SHARES, WORK, strict=True)]
+        left, done = step / config.steps * sum(steps), 0.0
+        for own, share in zip(steps, SHARES, strict=True):
+            if left <= own:
+                return done + share * left / own
+            left, done = left - own, done + share
+        return 1.0
 
     def remaining(self, step: int) -> float:
         """Seconds that the rest will take, by what these steps took."""
         if self._config.time_budget:
             return max(self._config.time_budget - self.seconds, 0.0)
-        drafts, share = self._config.draft_share, min(self.share(step), 1.0)
-        done = min(share, drafts) * DRAFT_WORK + max(share - drafts, 0.0)
-        all_of_it = drafts * DRAFT_WORK + 1 - drafts
-        return self.seconds * (all_of_it - done) / done if done else 0.0
+        share = min(self.share(step), 1.0)
+        return self.seconds * (1 - share) / share if share else 0.0
 
-    def side(self, share: float) -> int:
-        """Of the crops of a step before which such a share is done, in pixels."""
-        crop = self._config.crop
-        return crop // 2 if share < self._config.draft_share else crop
+    def level(self, share: float) -> int:
+        """Of a step before which such a share is done."""
+        ends = itertools.accumulate(SHARES[:-1])
+        return sum(share >= end - 1e-9 for end in ends)
 
-    def sides(self, first: int) -> Iterator[int]:
+    def levels(self, first: int) -> Iterator[int]:
         """Those of the steps from `first` on, each told when it is asked for."""
         step = first
         while (share := self.share(step)) < 1:
-            yield self.side(share)
+            yield self.level(share)
             step += 1
 
-    def learning_rate(self, step: int, share: float) -> float:
-        """Along half a cosine from its height to nothing, after a rise of up to `RISE` steps."""
-        config = self._config
-        rise = RISE if config.time_budget else min(RISE, config.steps)
-        cosine = (1 + math.cos(math.pi * min(share, 1.0))) / 2
-        return config.learning_rate * min(1.0, (step + 1) / rise) * cosine
+    def learning_rate(self, step: int, began: int, level: int) -> float:
+        """Along half a cosine from its height to nothing, in each level.
+
+        After a rise of up to `RISE` steps.
+
+        Args:
+            step: by its number.
+            began: that of the first one of the level.
+            level: by its number.
+        """
+        share = (self.share(step) - sum(SHARES[:level])) / SHARES[level]
+        cosine = (1 + math.cos(math.pi * min(max(share, 0.0), 1.0))) / 2
+        return self._config.learning_rate * min(1.0, (step - began + 1) / RISE) * cosine

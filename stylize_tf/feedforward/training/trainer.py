@@ -11,52 +11,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import TrainingConfig
 from stylize_tf.errors import ConfigError
-from stylize_tf.feedforward.network import BLOCKS, Network
+from stylize_tf.feedforward.channels import LEVELS
+from stylize_tf.feedforward.graph import is_of_styles, level_of, levels_of
+from stylize_tf.feedforward.network import Network
 from stylize_tf.feedforward.styles import PHOTOGRAPH
+from stylize_tf.feedforward.training.optimizers import Optimizers
 from stylize_tf.feedforward.training.photographs import Photographs
 from stylize_tf.feedforward.training.pruning import prune
 from stylize_tf.feedforward.training.schedule import Schedule
-from stylize_tf.images import image_io
-from stylize_tf.objective.balance import balanced_weights
+from stylize_tf.feedforward.training.step import Step, StyleTargets
 from stylize_tf.objective.objective import Objective
-from stylize_tf.objective.targets import Losses, OfTerms, Targets
-from stylize_tf.objective.term import WHOLE_WEIGHT_SIDE
+from stylize_tf.objective.targets import Losses
 
 PHOTOGRAPH_EVERY = 8
 """Steps of which one is for that style."""
 
-LIKENESS_WEIGHT = 50.0
-"""What the mean squared difference from the photograph counts in it."""
-
-STYLE_RATE = 5.0
-"""Learning rate of the weights that each style has of its own, over that of all others: of several
-styles a step teaches one."""
-
 LARGEST_GRADIENT = 1.0
 """Norm to which the gradient of a step is brought, if it is larger."""
-
-
-def objective_config(config: TrainingConfig) -> StyleTransferConfig:
-    """With what pictures of a network are judged while it is trained.
-
-    That of the optimizer, with the content's weight times `config.content_factor`, but for
-    block5_conv1, which a crop has a few positions of, and for what counts at the optimizer's coarse
-    stages only.
-    """
-    default = StyleTransferConfig()
-    weights = dict(zip(default.style_layers, default.style_layer_weights, strict=True))
-    weights.pop("block5_conv1", None)
-    return default.replace(
-        style_layers=tuple(weights),
-        style_layer_weights=tuple(weights.values()),
-        content_weight=default.content_weight * config.content_factor,
-        focus_weight=0.0,
-        structure_weight=0.0,
-        coarse_style_weight=0.0,
-    )
 
 
 class Progress(NamedTuple):
@@ -77,34 +50,6 @@ class Progress(NamedTuple):
     remaining: float
 
 
-class _Optimizer:
-    """Adam for some of the weights.
-
-    Attributes:
-        variables: that it moves.
-        factor: of the learning rate.
-        adam: the optimizer.
-    """
-
-    def __init__(self, variables: Sequence[keras.Variable], factor: float):
-        self.variables, self.factor = list(variables), factor
-        self.adam = keras.optimizers.Adam()
-        self.adam.build(self.variables)
-
-
-class StyleTargets(NamedTuple):
-    """What a network is to paint like.
-
-    Attributes:
-        targets, weights: as those of `Targets`.
-        likeness: scalar, what the mean squared difference from the photograph counts.
-    """
-
-    targets: OfTerms
-    weights: Losses
-    likeness: tf.Tensor
-
-
 class Trainer:
     """Trains a network to paint photographs in the manner of paintings.
 
@@ -120,7 +65,7 @@ class Trainer:
             `config.style_size` are brought to it. The style `PHOTOGRAPH` is added to them, see
             `config.photograph`.
         photographs: to paint.
-        start: a network to go on from, of the same width and as many blocks. A style of a name that
+        start: a network to go on from, of the same width. A style of a name that
             it has begins as that one, others as the mean of its styles. If only weights of styles
             are trained, its own styles come first and stay as they are.
         devices: that share each batch; none or one: where TensorFlow works.
@@ -149,8 +94,6 @@ class Trainer:
                 f"`batch` must be a multiple of the {len(devices)} devices that share it; got "
                 f"{config.batch}."
             )
-        self._extract = extractor
-        self._objective = objective
         self._photographs = photographs
         _check_start(start, config)
         kept = start.styles if start is not None and config.trained == "styles" else ()
@@ -166,44 +109,34 @@ class Trainer:
             self.network = Network(styles, config.width, channels=channels, seed=config.seed)
         if start is not None:
             _take(start, self.network)
+        self._step = Step(config, extractor, objective, levels_of(self.network.graph))
         self._trained = self.network.trainable_variables
         if config.trained == "styles":
             self._trained = [x for x in self._trained if is_of_styles(x)]
         self.average = [tf.Variable(x) for x in self._trained]
         with self._strategy.scope():
             self._optimizers = [
-                _Optimizer([x for x in self._trained if is_of_styles(x) == of_styles], factor)
-                for of_styles, factor in ((False, 1.0), (True, STYLE_RATE))
+                Optimizers([x for x in self._trained if level_of(x) == number])
+                for number in range(len(LEVELS))
             ]
-        self._styles = {
-            styles.index(name): self._style(painting) for name, painting in paintings.items()
-        }
-        self._paintings = list(self._styles)
-        self._photograph: int | None = None
-        if has_photograph:
-            self._photograph = styles.index(PHOTOGRAPH)
-            self._styles[self._photograph] = self._likeness(self._styles[self._paintings[0]])
+        self._styles = [self._targets(paintings, level.shrink, has_photograph) for level in LEVELS]
+        self._paintings = [styles.index(name) for name in paintings]
+        self._photograph = styles.index(PHOTOGRAPH) if has_photograph else None
         self._done = self._left_out = 0
+        self._began = [0] * len(LEVELS)
         self._seconds = 0.0
         self._evaluate = tf.function(self._evaluated)
         self._move = tf.function(self._moved)
 
-    def _style(self, painting: np.ndarray) -> StyleTargets:
-        height, width = painting.shape[1:3]
-        scale = min(1.0, self.config.style_size / max(height, width))
-        sides = (max(1, round(side * scale)) for side in (height, width))
-        painting = image_io.resize(painting, *sides)
-        statistics = self._objective.statistics("style", self._extract(tf.constant(painting)))
-        targets = self._objective.targets([statistics])
-        energies = self._objective.energies(statistics, targets)
-        own = balanced_weights(self._objective, WHOLE_WEIGHT_SIDE, [energies])
-        return StyleTargets(targets, own, tf.constant(0.0))
-
-    def _likeness(self, other: StyleTargets) -> StyleTargets:
-        """Targets of the same structure as others of which only content and likeness count."""
-        kept = {term.name for term in self._objective.of("content").terms}
-        weights = {x: y if x in kept else tf.zeros_like(y) for x, y in other.weights.items()}
-        return StyleTargets(other.targets, weights, tf.constant(LIKENESS_WEIGHT))
+    def _targets(
+        self, paintings: Mapping[str, np.ndarray], shrink: int, has_photograph: bool
+    ) -> dict[int, StyleTargets]:
+        """Number of a style -> what it is to be like at a level that shrinks pictures so."""
+        number = self.network.styles.index
+        found = {number(name): self._step.style(x, shrink) for name, x in paintings.items()}
+        if has_photograph:
+            found[number(PHOTOGRAPH)] = self._step.likeness(next(iter(found.values())))
+        return found
 
     def _style_of(self, step: int) -> int:
         """The number of the style that a step is for."""
@@ -228,7 +161,11 @@ class Trainer:
 
     def state(self) -> list[np.ndarray]:
         """All that decides how it goes on, taken between two steps; the seconds so far are last."""
-        return [*self._values(), np.array([self._done, self._left_out]), np.array(self._seconds)]
+        return [
+            *self._values(),
+            np.array([self._done, self._left_out, *self._began]),
+            np.array(self._seconds),
+        ]
 
     def restore(self, state: Sequence[np.ndarray]) -> None:
         """Goes on from a `state` of an equal training.
@@ -242,7 +179,7 @@ class Trainer:
         *arrays, numbers, seconds = state
         for variable, array in zip(self._variables, arrays, strict=True):
             variable.assign(array)
-        self._done, self._left_out = (int(x) for x in numbers)
+        self._done, self._left_out, *self._began = (int(x) for x in numbers)
         self._seconds = float(seconds)
 
     def _values(self) -> list[np.ndarray]:
@@ -250,33 +187,33 @@ class Trainer:
 
     @property
     def _variables(self) -> list[Any]:
-        own = [x for each in self._optimizers for x in each.adam.variables]
+        own = [x for each in self._optimizers for x in each.state]
         return [*self.network.variables, *self.average, *own]
 
     def steps(self) -> Iterator[Progress]:
         """Takes the steps that are left, each for the next style in turn."""
         config = self.config
         schedule = Schedule(config, self._seconds)
-        sides = schedule.sides(self._done)
-        batches = self._photographs.batches(config.seed, self._done, sides, config.batch)
+        levels = schedule.levels(self._done)
+        batches = self._photographs.batches(
+            config.seed, self._done, levels, config.batch, config.crop
+        )
         with contextlib.closing(batches):
-            for step, crops in enumerate(batches, self._done):
-                rate = schedule.learning_rate(step, schedule.share(step))
-                for optimizer in self._optimizers:
-                    optimizer.adam.learning_rate = rate * optimizer.factor
-                generator = np.random.default_rng([config.seed, step, 1])
-                noise = generator.standard_normal(crops.shape, np.float32)
+            for step, (crops, level) in enumerate(batches, self._done):
+                self._begin(level, step)
+                rate = schedule.learning_rate(step, self._began[level], level)
+                self._optimizers[level].set_rate(rate)
                 number = self._style_of(step)
                 losses, gradients, norm = self._evaluate(
-                    self._on_devices(crops),
-                    self._on_devices(crops + noise * np.float32(config.noise / 255)),
-                    self._on_devices(self.network.blend(number)[None].repeat(len(crops), 0)),
-                    self._styles[number],
+                    *self._given(crops, step, number, level),
+                    self._styles[level][number],
+                    level=level,
                 )
                 # One crop without end in its gradient, and there would be no network any more.
                 if math.isfinite(norm):
-                    kept = min(config.averaging, (1 + step) / (10 + step))
-                    self._move(gradients, tf.constant(kept, tf.float32))
+                    before = step - self._began[level]
+                    kept = min(config.averaging, (1 + before) / (10 + before))
+                    self._move(gradients, tf.constant(kept, tf.float32), level=level)
                 else:
                     self._left_out += 1
                 found = {name: float(value) for name, value in losses.items()}
@@ -285,10 +222,29 @@ class Trainer:
                 left = schedule.remaining(self._done)
                 yield Progress(self._done, share, found, self._left_out, left)
 
+    def _begin(self, level: int, step: int) -> None:
+        """Before the first step of a level, gives those before the averages of their weights."""
+        if level and not self._began[level]:
+            self._began[level] = step
+            for variable, mean in zip(self._trained, self.average, strict=True):
+                if level_of(variable) < level:
+                    variable.assign(mean)
+
+    def _given(self, crops: np.ndarray, step: int, style: int, level: int) -> list[Any]:
+        """Crops, the same with noise, blends and places: see `Step.of_level`."""
+        generator = np.random.default_rng([self.config.seed, step, 1])
+        noise = generator.standard_normal(crops.shape, np.float32)
+        blend = self.network.blend(style)[np.newaxis].repeat(len(crops), axis=0)
+        noisy = crops + noise * np.float32(self.config.noise / 255)
+        return [
+            *(self._on_devices(x) for x in (crops, noisy, blend)),
+            *(tf.constant(x) for x in self._step.places(level, generator)),
+        ]
+
     def averaged(self) -> Network:
         """A network of the averages of the weights of the steps."""
         own = self.network
-        network = Network(own.styles, own.width, own.blocks, channels=own.channels)
+        network = Network(own.styles, own.width, channels=own.channels)
         network.set_weights(own.get_weights())
         variables = network.trainable_variables
         if self.config.trained == "styles":
@@ -297,45 +253,34 @@ class Trainer:
             variable.assign(mean)
         return network
 
-    def _evaluated(self, *arguments: Any) -> tuple[Losses, list[tf.Tensor], tf.Tensor]:
+    def _evaluated(self, *arguments: Any, level: int) -> tuple[Losses, Any, tf.Tensor]:
         """The losses, their gradient, brought to `LARGEST_GRADIENT`, and its norm; of all devices.
 
         Args:
-            arguments: of `_of_device`, one on each.
+            arguments: of `Step.of_level`, one on each.
+            level: number of the one whose weights the gradient is of.
         """
-        found = self._strategy.run(self._of_device, args=arguments)
+        trained = [x for x in self._trained if level_of(x) == level]
+        found = self._strategy.run(self._step.of_level, args=(*arguments, level, trained))
         losses, gradients = self._strategy.reduce("MEAN", found, axis=None)
         gradients, norm = tf.clip_by_global_norm(gradients, LARGEST_GRADIENT)
         return losses, gradients, norm
 
-    def _of_device(
-        self, crops: tf.Tensor, inputs: tf.Tensor, blend: tf.Tensor, style: StyleTargets
-    ) -> tuple[Losses, list[tf.Tensor]]:
-        own = self._objective.statistics("content", self._extract(crops))
-        of_content = self._objective.targets([own])
-        weights = self._weights(style, self._objective.energies(own, of_content))
-        targets = Targets({**style.targets, **of_content}, weights)
-        with tf.GradientTape() as tape:
-            painted = self.network(inputs, style=blend)
-            losses = self._objective(self._extract(painted), targets)
-            difference = tf.reduce_mean(tf.square(painted - crops))
-            losses = {**losses, "likeness": style.likeness * difference}
-            loss = tf.add_n(list(losses.values()))
-        return losses, tape.gradient(loss, self._trained)
-
-    def _moved(self, gradients: Sequence[tf.Tensor], kept: tf.Tensor) -> None:
-        """Moves the weights, and their averages."""
-        self._strategy.run(self._move_on_device, args=(gradients,))
+    def _moved(self, gradients: Sequence[tf.Tensor], kept: tf.Tensor, *, level: int) -> None:
+        """Moves the weights of a level, and their averages."""
+        trained = [x for x in self._trained if level_of(x) == level]
+        by_path = dict(zip([x.path for x in trained], gradients, strict=True))
+        own = self._optimizers[level]
+        own.muon.apply([by_path[x.path] for x in own.muon.kernels])
+        self._strategy.run(self._move_rest, args=([by_path[x.path] for x in own.rest], level))
         for mean, variable in zip(self.average, self._trained, strict=True):
-            mean.assign(kept * mean + (1 - kept) * variable)
+            if level_of(variable) == level:
+                mean.assign_add((1 - kept) * (variable - mean))  # Exactly nothing of equal ones.
 
-    def _move_on_device(self, gradients: Sequence[tf.Tensor]) -> None:
-        by_name = dict(zip([x.path for x in self._trained], gradients, strict=True))
-        devices = self._strategy.num_replicas_in_sync
-        for optimizer in self._optimizers:
-            own = optimizer.variables
-            if own:  # Keras adds what the devices give it, which is alike here.
-                optimizer.adam.apply([by_name[x.path] / devices for x in own], own)
+    def _move_rest(self, gradients: Sequence[tf.Tensor], level: int) -> None:
+        own, devices = self._optimizers[level], self._strategy.num_replicas_in_sync
+        # Keras adds what the devices give it, which is alike here.
+        own.adam.apply([x / devices for x in gradients], own.rest)
 
     def _on_devices(self, batch: np.ndarray) -> Any:
         """A part of a batch for each device."""
@@ -344,30 +289,15 @@ class Trainer:
             lambda context: tf.constant(parts[context.replica_id_in_sync_group])
         )
 
-    def _weights(self, style: StyleTargets, energies: Losses) -> Losses:
-        """Those of the style, and of the content's terms in units of this content's energies."""
-        weights = dict(style.weights)
-        for term in self._objective.of("content").terms:
-            if term.smallest_energy is not None:
-                energy = tf.maximum(energies[term.name], term.smallest_energy)
-                weights[term.name] = weights[term.name] / energy
-        return weights
-
-
-def is_of_styles(variable: keras.Variable) -> bool:
-    """Whether each style has its own of these weights of a network."""
-    return variable.name in ("scale", "offset")
-
 
 def _check_start(start: Network | None, config: TrainingConfig) -> None:
     """Raises a `ConfigError` unless it is one that the training can take."""
     if start is None and (config.trained != "all" or config.pruned < 1):
         name = "pruned" if config.trained == "all" else "trained"
         raise ConfigError(f"`{name}` goes with `start`: name a network.")
-    if start is not None and (start.width, start.blocks) != (config.width, BLOCKS):
+    if start is not None and start.width != config.width:
         raise ConfigError(
-            f"`start` must be a network of width {config.width:g} and {BLOCKS} blocks; got one of "
-            f"width {start.width:g} and {start.blocks}."
+            f"`start` must be a network of width {config.width:g}; got one of {start.width:g}."
         )
 
 

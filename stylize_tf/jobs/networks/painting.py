@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 WHOLE_PIXELS = 2_000_000
 """Of a picture that is painted as a whole; larger ones go in bands, which take less memory."""
 
-BAND_BYTES = 300
+BAND_BYTES = 450
 """That a pixel takes in bands at a width of 1, with the picture and what is around it."""
 
 

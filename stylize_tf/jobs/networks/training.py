@@ -166,7 +166,8 @@ class Training:
         from stylize_tf.evaluation.engine import Engine
         from stylize_tf.feedforward.network import Network
         from stylize_tf.feedforward.training.photographs import Photographs
-        from stylize_tf.feedforward.training.trainer import Trainer, objective_config
+        from stylize_tf.feedforward.training.step import objective_config
+        from stylize_tf.feedforward.training.trainer import Trainer
         from stylize_tf.iterative.stylizer import Stylizer
 
         job, config = self.job, self.job.config

@@ -37,8 +37,8 @@ WHERE_PHOTOGRAPHS_ARE = (
     "`make photographs` fetches 40 free ones into build/photographs."
 )
 
-SMALLEST_PAINTING = 16
-"""Pixels of a side of a painting, at the size that it is learned at."""
+SMALLEST_PAINTING = 64
+"""Pixels of a side of a painting, at the size that it is learned at; a quarter of it is, too."""
 
 
 class TrainingJob(NamedTuple):

@@ -1,0 +1,185 @@
+"""What a step of a training minimizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.config.training import TrainingConfig
+from stylize_tf.feedforward.channels import LEVELS, NOISES, Level
+from stylize_tf.feedforward.graph import COARSEST, MARGIN
+from stylize_tf.feedforward.layers import Noise
+from stylize_tf.images import image_io
+from stylize_tf.objective.balance import balanced_weights
+from stylize_tf.objective.objective import Objective
+from stylize_tf.objective.targets import Losses, OfTerms, Targets
+from stylize_tf.objective.term import WHOLE_WEIGHT_SIDE
+
+LIKENESS_WEIGHT = 50.0
+"""What the mean squared difference from the photograph counts in it."""
+
+
+def objective_config(config: TrainingConfig) -> StyleTransferConfig:
+    """With what pictures of a network are judged while it is trained.
+
+    That of the optimizer, with the content's weight times `config.content_factor`, but for
+    block5_conv1, which a crop has a few positions of, and for what counts at the optimizer's coarse
+    stages only.
+    """
+    default = StyleTransferConfig()
+    weights = dict(zip(default.style_layers, default.style_layer_weights, strict=True))
+    weights.pop("block5_conv1", None)
+    return default.replace(
+        style_layers=tuple(weights),
+        style_layer_weights=tuple(weights.values()),
+        content_weight=default.content_weight * config.content_factor,
+        focus_weight=0.0,
+        structure_weight=0.0,
+        coarse_style_weight=0.0,
+    )
+
+
+class StyleTargets(NamedTuple):
+    """What a network is to paint like.
+
+    Attributes:
+        targets, weights: as those of `Targets`.
+        likeness: scalar, what the mean squared difference from the photograph counts.
+    """
+
+    targets: OfTerms
+    weights: Losses
+    likeness: tf.Tensor
+
+
+class Step:
+    """Crops of photographs as a level of a network paints them, against what they should be.
+
+    Args:
+        config: of the training.
+        extractor: from `features.build_extractor`, of all layers that the objective reads.
+        objective: what is minimized, as `objective_config` says.
+        levels: of the network, from `graph.levels_of`.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        extractor: keras.Model,
+        objective: Objective,
+        levels: Sequence[keras.Model],
+    ):
+        self._config, self._extract, self._objective = config, extractor, objective
+        self._levels = levels
+
+    def style(self, painting: np.ndarray, shrink: int) -> StyleTargets:
+        """Those of a painting `[1, H, W, 3]`, at a level that shrinks pictures so."""
+        height, width = painting.shape[1:3]
+        scale = min(1.0, self._config.style_size / max(height, width)) / shrink
+        sides = (max(1, round(side * scale)) for side in (height, width))
+        painting = image_io.resize(painting, *sides)
+        statistics = self._objective.statistics("style", self._extract(tf.constant(painting)))
+        targets = self._objective.targets([statistics])
+        energies = self._objective.energies(statistics, targets)
+        own = balanced_weights(self._objective, WHOLE_WEIGHT_SIDE // shrink, [energies])
+        return StyleTargets(targets, own, tf.constant(0.0))
+
+    def likeness(self, other: StyleTargets) -> StyleTargets:
+        """Targets of the same structure as others of which only content and likeness count."""
+        kept = {term.name for term in self._objective.of("content").terms}
+        weights = {x: y if x in kept else tf.zeros_like(y) for x, y in other.weights.items()}
+        return StyleTargets(other.targets, weights, tf.constant(LIKENESS_WEIGHT))
+
+    def places(self, number: int, generator: np.random.Generator) -> list[np.ndarray]:
+        """Where the window of a step of a level is, and by what the noise is moved."""
+        crop, level = self._config.crop, LEVELS[number]
+        free = crop - _window(crop, level) * level.shrink
+        place = generator.integers(0, free // COARSEST + 1, 2) * COARSEST
+        return [place.astype(np.int32), generator.integers(0, Noise.SIDE, 2, np.int32)]
+
+    def of_level(
+        self,
+        crops: tf.Tensor,
+        inputs: tf.Tensor,
+        blend: tf.Tensor,
+        place: tf.Tensor,
+        shift: tf.Tensor,
+        style: StyleTargets,
+        number: int,
+        trained: Sequence[keras.Variable],
+    ) -> tuple[Losses, list[tf.Tensor]]:
+        """The losses of a level, and their gradient.
+
+        Args:
+            crops: of photographs, `[N, crop, crop, 3]`.
+            inputs: the same with noise on them.
+            blend: of styles.
+            place: top and left of the window of them that is painted, in pixels.
+            shift: rows and columns by which the network's noise is moved.
+            style: to paint in.
+            number: of the level.
+            trained: weights that the gradient is of.
+        """
+        level = LEVELS[number]
+        around = [[0, 0], [MARGIN, MARGIN], [MARGIN, MARGIN], [0, 0]]
+        padded = tf.pad(inputs, around, "REFLECT")
+        side = _window(self._config.crop, level)
+        before: list[tf.Tensor] = []
+        for coarser, model in zip(LEVELS[:number], self._levels, strict=False):
+            image = _shrunk(padded, coarser.shrink)
+            before = [model([image, blend, _noise_of(image, shift), *before])]
+        wide = side + 2 * MARGIN // level.shrink
+        image = _cut(_shrunk(padded, level.shrink), place // level.shrink, wide)
+        before = [_cut(x, place // (2 * level.shrink), wide // 2) for x in before]
+        noise = _noise_of(image, shift)
+        seen = _cut(_shrunk(crops, level.shrink), place // level.shrink, side)
+        own = self._objective.statistics("content", self._extract(seen))
+        of_content = self._objective.targets([own])
+        weights = self._weights(style, self._objective.energies(own, of_content))
+        targets = Targets({**style.targets, **of_content}, weights)
+        with tf.GradientTape() as tape:
+            drawn = self._levels[number]([image, blend, noise, *before])
+            painted = _cut(tf.sigmoid(drawn), [MARGIN // level.shrink] * 2, side)
+            losses = self._objective(self._extract(painted), targets)
+            difference = tf.reduce_mean(tf.square(painted - seen))
+            losses = {**losses, "likeness": style.likeness * difference}
+            loss = tf.add_n(list(losses.values()))
+        return losses, tape.gradient(loss, trained)
+
+    def _weights(self, style: StyleTargets, energies: Losses) -> Losses:
+        """Those of the style, and of the content's terms in units of this content's energies."""
+        weights = dict(style.weights)
+        for term in self._objective.of("content").terms:
+            if term.smallest_energy is not None:
+                energy = tf.maximum(energies[term.name], term.smallest_energy)
+                weights[term.name] = weights[term.name] / energy
+        return weights
+
+
+def _window(crop: int, level: Level) -> int:
+    """Pixels of the sides of what is painted of a crop at a level: half of the crop at most."""
+    return min(crop // level.shrink, crop // 2)
+
+
+def _shrunk(images: tf.Tensor, factor: int) -> tf.Tensor:
+    return images if factor == 1 else tf.nn.avg_pool2d(images, factor, factor, "VALID")
+
+
+def _cut(images: tf.Tensor, place: Any, side: int) -> tf.Tensor:
+    """Squares of images from a place."""
+    top, left = place[0], place[1]
+    cut = images[:, top : top + side, left : left + side]
+    return tf.ensure_shape(cut, [images.shape[0], side, side, images.shape[3]])
+
+
+def _noise_of(images: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    """The noise of a level for images of its size."""
+    rows, columns = (side // 4 for side in images.shape[1:3])
+    tile = tf.roll(Noise(NOISES).tile, shift, [1, 2])
+    times = [1, -(-rows // Noise.SIDE), -(-columns // Noise.SIDE), 1]
+    return tf.tile(tile, times)[:, :rows, :columns]
