@@ -37,7 +37,7 @@ PEOPLE := astronaut child content horse street
 
 photographs: build/photographs/.fetched
 
-build/photographs/.fetched:
+build/photographs/.fetched: $(PEOPLE:%=examples/%.jpg)
 	@mkdir -p build/photographs build/wallpapers
 	cd build/wallpapers && apt-get download --quiet $(WALLPAPERS)
 	cd build/wallpapers && for package in *.deb; do dpkg -x $$package . || exit 1; done

@@ -85,7 +85,7 @@ GROUPS: dict[str, tuple[Shown, ...]] = {
             pair=("--content", "examples/street.jpg"),
         )
         for style, text in (
-            ("glass", "a street in stained glass, in a second"),
+            ("glass", "a street in stained glass"),
             ("swirls", "in swirls"),
             ("harvesters", "as Bruegel"),
         )

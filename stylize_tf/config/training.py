@@ -39,7 +39,7 @@ class TrainingConfig(Configuration):
         512,
         "Pixels of the sides of what is cut from photographs, at random places and scales: it is "
         "painted at a quarter of them, then at half, and half of it at the last.",
-        limits=(64, 2048),
+        limits=(64, 1024),
     )
     style_size: int = option(
         512,
@@ -65,7 +65,8 @@ class TrainingConfig(Configuration):
     )
     learning_rate: float = option(
         0.03,
-        "Of the kernels of convolutions, at its height; it ends at 0 along a cosine.",
+        "Of the kernels of convolutions, at its height in each of three levels; it ends at 0 along "
+        "a cosine. Scales, offsets and biases have a sixth of it.",
         limits=(1e-7, 1.0),
     )
     averaging: float = option(

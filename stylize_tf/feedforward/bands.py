@@ -1,8 +1,9 @@
 """Pictures of any size through a network, in bounded memory: band by band, layer by layer.
 
 Normalization wants the mean and the variance of all of a map before the next layer sees any of it.
-So one map is held at a time, with the one that is made of it, and every layer goes over bands of
-rows: nothing is computed twice, and the result is that of the whole picture up to rounding.
+So whole maps are held, but few at a time: one, that which is made of it, and those of before the
+blocks, to be added later. Convolutions go over bands of rows: nothing is computed twice, and the
+result is that of the whole picture up to rounding.
 """
 
 from __future__ import annotations

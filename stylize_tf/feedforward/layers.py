@@ -117,7 +117,7 @@ class ConditionalScale(keras.layers.Layer):
         self.scale = self.add_weight(name="scale", shape=size, initializer=self.start)
 
     def call(self, inputs: Sequence[Any]) -> Any:
-        """The map `[N or 1, H, W, C]` times the scales of the blend `[N, styles]`."""
+        """The map `[N, H, W, C]` times the scales of the blend `[N, styles]`."""
         x, blend = inputs
         return x * ops.matmul(blend, self.scale)[:, None, None, :]
 

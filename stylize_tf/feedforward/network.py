@@ -39,10 +39,12 @@ class Network(keras.Model):
     - a picture is painted at a quarter of its sides, then at half and then whole, each by a network
       of that architecture which sees the photograph and the picture before, at its size, and says
       what to change (Lin et al. 2021, "Drafting and Revision: Laplacian Pyramid Network for Fast
-      High-Quality Artistic Style Transfer", have two such). Great forms come so: most layers see
-      far, and cost a sixteenth (`graph`);
+      High-Quality Artistic Style Transfer", have two such). Great forms come so: seven blocks of
+      eight are at a quarter or half of the sides, where they see far and cost little;
+    - within each, maps of before the blocks are added to those of the same size after them, and the
+      first and the last layer are of 3x3;
     - noise goes into each (`layers.Noise`), each style having as much of it as it wants, as it has
-      of the photograph and of the picture before;
+      of the photograph and of the picture before, which are added to what the last layer gives;
     - maps are halved by convolutions of 4x4, under which every position counts alike, and enlarged
       by `layers.Enlarged`: neither prefers some positions to others, of which grids come;
     - borders are mirrored everywhere, and painted `MARGIN` pixels beyond, which are cut away;

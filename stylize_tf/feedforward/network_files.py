@@ -137,18 +137,9 @@ def config_in(path: str | os.PathLike[str]) -> Mapping[str, Any]:
 
 
 def path_of(name: str) -> Path:
-    """The file of a network as people name it: a path, or `SHIPPED`.
-
-    Raises:
-        WeightsError: if none comes with the package.
-    """
+    """The file of a network as people name it: a path, or `SHIPPED`."""
     if name != SHIPPED:
         return Path(name).expanduser()
-    if not SHIPPED_FILE.exists():
-        raise WeightsError(
-            "no network comes with this version: name the file of one. `train` makes it of a "
-            "painting."
-        )
     return SHIPPED_FILE
 
 

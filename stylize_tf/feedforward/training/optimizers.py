@@ -54,7 +54,7 @@ class Muon:
 
 
 def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
-    """A matrix `[m, n]` with the same singular vectors, and values of about 1: .7 to 1.2.
+    """A matrix `[m, n]` with the same singular vectors, and values of about 1: .6 to 1.2.
 
     Those below a hundredth of the matrix's norm may come to less.
     """

@@ -13,8 +13,8 @@ from stylize_tf.errors import ImageError
 from stylize_tf.images import image_io
 from stylize_tf.machine.newest import Newest
 
-LONGEST_SIDE = 1024
-"""Pixels of the long side of a photograph that is kept; larger ones are brought to it."""
+MOST_PIXELS = 2**20
+"""Of a photograph that is kept; larger ones are brought to as many."""
 
 KEPT = 512
 """Photographs that are kept, of up to 3 MB each."""
@@ -34,7 +34,7 @@ _TRIES = 4
 class Photographs:
     """Random crops of photographs, the same ones for one seed and step.
 
-    Those that cannot be read, or are smaller than a crop, are left out.
+    Those that cannot be read, or are smaller than half of a crop, are left out.
 
     Args:
         pictures: files or arrays, as `image_io.read` takes them.
@@ -108,7 +108,7 @@ class Photographs:
                 self._refused[number] = str(error)
                 return str(error)
             height, width = image.shape[1:3]
-            shrink = min(1.0, LONGEST_SIDE / max(height, width))
+            shrink = min(1.0, math.sqrt(MOST_PIXELS / (height * width)))
             if shrink < 1:
                 sides = (max(1, round(side * shrink)) for side in (height, width))
                 image = image_io.resize(image, *sides)

@@ -18,9 +18,10 @@ def prune(network: Network, share: float) -> Network:
     A channel says as much as the mean magnitude of its normalization's scale over the styles, which
     is by how much it varies over a picture (Liu et al. 2017, "Learning Efficient Convolutional
     Networks through Network Slimming"); what is constant the next normalization takes away, so one
-    of scale 0 is left out for nothing. Within blocks each layer is free; the layers whose maps are
-    summed keep the same channels. Those of least magnitude go first, wherever they are, counted in
-    units of the mean of their group and of the multiply-adds that they save.
+    of scale 0 is left out for nothing, but for what the last layer of a level reads. Within blocks
+    each layer is free; the layers whose maps are summed keep the same channels. Those of least
+    magnitude go first, wherever they are, counted in units of the mean of their group and of the
+    multiply-adds that they save.
 
     Args:
         network: to prune; not changed.

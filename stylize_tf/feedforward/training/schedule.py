@@ -1,4 +1,4 @@
-"""How far a training is, and what that decides: sides of crops, and the learning rate."""
+"""How far a training is, and what that decides: the level, and the learning rate."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Schedule:
     def learning_rate(self, step: int, began: int, level: int) -> float:
         """Along half a cosine from its height to nothing, in each level.
 
-        After a rise of up to `RISE` steps.
+        After a rise of `RISE` steps, or of a tenth of the level where that is sooner.
 
         Args:
             step: by its number.
@@ -88,5 +88,6 @@ class Schedule:
             level: by its number.
         """
         share = (self.share(step) - sum(SHARES[:level])) / SHARES[level]
+        rise = max((step - began + 1) / RISE, 10 * share)
         cosine = (1 + math.cos(math.pi * min(max(share, 0.0), 1.0))) / 2
-        return self._config.learning_rate * min(1.0, (step - began + 1) / RISE) * cosine
+        return self._config.learning_rate * min(1.0, rise) * cosine

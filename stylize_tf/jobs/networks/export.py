@@ -161,8 +161,9 @@ def _photographs(job: ExportJob, listener: Listener) -> Sequence[np.ndarray]:
 
 
 def _at_size(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    from stylize_tf.feedforward.network import SMALLEST_SIDE
+
     height, width = image.shape[1:3]
-    if size is None:
-        scale = min(1.0, SIDE / max(height, width))
-        size = max(9, round(height * scale)), max(9, round(width * scale))
-    return image_io.resize(image, *size).clip(0, 1)
+    scale = min(1.0, SIDE / max(height, width))
+    own = (max(SMALLEST_SIDE, round(side * scale)) for side in (height, width))
+    return image_io.resize(image, *(size or own)).clip(0, 1)

@@ -252,13 +252,15 @@ class Training:
     @functools.cached_property
     def _sampled(self) -> list[np.ndarray]:
         """Photographs that samples are painted of."""
+        from stylize_tf.feedforward.network import SMALLEST_SIDE
+
         images = []
         for path in self.job.photos:
             with contextlib.suppress(ImageError):
                 image = image_io.read(path)
                 height, width = image.shape[1:3]
                 scale = SAMPLE_SIDE / max(height, width)
-                sides = (max(9, round(x * scale)) for x in (height, width))
+                sides = (max(SMALLEST_SIDE, round(x * scale)) for x in (height, width))
                 images.append(image_io.resize(image, *sides))
             if len(images) == SAMPLES:
                 break

@@ -37,7 +37,7 @@ class TrainingOptions(MachineOptions):
     start: str | None = file_option(
         None,
         "A network to begin with, of the same width; by --start alone the one that comes with the "
-        "program. A painting is learned in a fraction of the time.",
+        "program.",
         alone=SHIPPED,
     )
     compact: bool = option(
