@@ -67,7 +67,7 @@ def test_where_nothing_is_left_it_says_so():
 
 
 def test_thin_ones_are_small_ones(rng):
-    for size in ((12, 2000), (1, 3000), (100, 40_000)):
+    for size in ((12, 2000), (1, 3000)):
         picture = rng.uniform(size=(*size, 3)).astype(np.float32)
         with pytest.raises(ImageError, match="smaller than 16"):
             Photographs([picture]).crops(0, 0, 1, 32)
