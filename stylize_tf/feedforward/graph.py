@@ -114,7 +114,7 @@ class _Layers:
         contrast = layers.Rescaling(CONTRAST, -CONTRAST / 2, **options)(image)
         sums = [self._scaled(contrast, blend, name("photograph"), "zeros")]
         if before is not None:
-            before = Enlarged(2, name=name("before"), dtype="float32")(before)
+            before = Enlarged(name=name("before"), dtype="float32")(before)
             drawn = layers.Activation("sigmoid", name=name("drawn"), dtype="float32")(before)
             x = layers.Concatenate(name=name("both"), dtype="float32")([image, drawn])
             sums.append(self._scaled(before, blend, name("before"), "ones"))
@@ -124,7 +124,7 @@ class _Layers:
         for number in range(1, level.blocks + 1):
             x = self._block(x, blend, name(f"block{number}"))
         for own, finer in (("up1", half), ("up2", first)):
-            x = Enlarged(2, name=name(f"{own}_enlarged"), dtype="float32")(x)
+            x = Enlarged(name=name(f"{own}_enlarged"), dtype="float32")(x)
             x = self._normalized(self._convolved(x, name(own)), blend, name(own))
             x = layers.Add(name=name(f"{own}_sum"), dtype="float32")([finer, x])
             x = layers.ReLU(name=name(f"{own}_relu"), dtype="float32")(x)

@@ -153,13 +153,19 @@ class Noise(keras.layers.Layer):
         generator = np.random.default_rng(self.count)
         return generator.standard_normal([1, self.SIDE, self.SIDE, self.count], np.float32)
 
+    def maps(self, height: Any, width: Any, shift: tf.Tensor | None = None) -> tf.Tensor:
+        """Noise of a size, `[1, height, width, count]`, moved by so many rows and columns."""
+        # Not of negative numbers, which ONNX divides otherwise.
+        times = [1, *((side + self.SIDE - 1) // self.SIDE for side in (height, width)), 1]
+        tile = tf.constant(self.tile)
+        if shift is not None:
+            tile = tf.roll(tile, shift, [1, 2])
+        return tf.tile(tile, times)[:, :height, :width]
+
     def call(self, inputs: Any) -> Any:
         """Of a map `[N, H, W, C]` noise of its size, `[1, H, W, count]`."""
         sides = tf.shape(inputs)[1:3]
-        height, width = sides[0], sides[1]
-        # Not of negative numbers, which ONNX divides otherwise.
-        times = [1, *((side + self.SIDE - 1) // self.SIDE for side in (height, width)), 1]
-        noise = tf.tile(tf.constant(self.tile), times)[:, :height, :width]
+        noise = self.maps(sides[0], sides[1])
         # Of a constant, converters would write out all that follows from it, 3 MB at 512x384.
         return noise + ops.minimum(ops.abs(ops.mean(inputs)), 0.0)
 
@@ -216,34 +222,23 @@ class ConditionalNoise(keras.layers.Layer):
 
 @_registered
 class Enlarged(keras.layers.Layer):
-    """A map at some times its size, in between linearly.
+    """A map at twice its size, in between linearly.
 
     Transposed convolutions leave a checkerboard (Odena, Dumoulin & Olah 2016, "Deconvolution and
     Checkerboard Artifacts"), and repeated positions the coarse map's period: what is to be fine is
     left to the convolution that follows.
-
-    Args:
-        factor: of the sides.
     """
 
-    def __init__(self, factor: int, **options: Any):
-        super().__init__(**options)
-        self.factor = factor
-
     def call(self, inputs: Any) -> Any:
-        """`[N, H, W, C]` -> `[N, factor * H, factor * W, C]`."""
+        """`[N, H, W, C]` -> `[N, 2 * H, 2 * W, C]`."""
         # Not of `keras.ops`, whose resize wants sizes that are known.
-        return tf.image.resize(inputs, self.factor * tf.shape(inputs)[1:3])
+        return tf.image.resize(inputs, 2 * tf.shape(inputs)[1:3])
 
     def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of what `call` gives back."""
         batch, height, width, channels = shape
-        high, wide = (side and self.factor * side for side in (height, width))
+        high, wide = (side and 2 * side for side in (height, width))
         return batch, high, wide, channels
-
-    def get_config(self) -> dict[str, Any]:
-        """What it takes to build it again."""
-        return {**super().get_config(), "factor": self.factor}
 
 
 @_registered

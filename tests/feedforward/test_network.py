@@ -151,7 +151,7 @@ def test_normalization_is_that_of_the_formula(rng):
 
 def test_enlarging_keeps_even_maps_even_and_means_as_they_are(rng):
     x = rng.normal(size=(1, 6, 4, 2)).astype(np.float32)
-    larger = Enlarged(2)(x).numpy()
+    larger = Enlarged()(x).numpy()
     assert larger.shape == (1, 12, 8, 2)
     # Half-way between two positions lie a quarter and three quarters.
     np.testing.assert_allclose(
@@ -164,7 +164,7 @@ def test_enlarging_keeps_even_maps_even_and_means_as_they_are(rng):
         ],
         atol=1e-6,
     )
-    np.testing.assert_allclose(Enlarged(2)(np.ones_like(x)), 1, atol=1e-6)
+    np.testing.assert_allclose(Enlarged()(np.ones_like(x)), 1, atol=1e-6)
 
 
 def test_noise_is_of_any_size_one_for_all_and_repeats(rng):
@@ -210,7 +210,7 @@ def test_a_level_first_leaves_what_the_one_before_painted_as_it_is(rng):
     before = tf.constant(rng.normal(size=(1, 32, 32, 3)), tf.float32)
     noise = tf.zeros([1, 16, 16, 4])
     after = levels[1]([images[1], blend, noise, before])
-    np.testing.assert_allclose(after, Enlarged(2)(before), atol=1e-5)
+    np.testing.assert_allclose(after, Enlarged()(before), atol=1e-5)
     assert np.abs(levels[0]([images[0], blend, noise[:, :8, :8]])).max() > 0.01
 
 

@@ -76,6 +76,7 @@ class Step:
     ):
         self._config, self._extract, self._objective = config, extractor, objective
         self._levels = levels
+        self._noise = Noise(NOISES)
 
     def style(self, painting: np.ndarray, shrink: int) -> StyleTargets:
         """Those of a painting `[1, H, W, 3]`, at a level that shrinks pictures so."""
@@ -132,11 +133,11 @@ class Step:
         before: list[tf.Tensor] = []
         for coarser, model in zip(LEVELS[:number], self._levels, strict=False):
             image = _shrunk(padded, coarser.shrink)
-            before = [model([image, blend, _noise_of(image, shift), *before])]
+            before = [model([image, blend, self._noise_of(image, shift), *before])]
         wide = side + 2 * MARGIN // level.shrink
         image = _cut(_shrunk(padded, level.shrink), place // level.shrink, wide)
         before = [_cut(x, place // (2 * level.shrink), wide // 2) for x in before]
-        noise = _noise_of(image, shift)
+        noise = self._noise_of(image, shift)
         seen = _cut(_shrunk(crops, level.shrink), place // level.shrink, side)
         own = self._objective.statistics("content", self._extract(seen))
         of_content = self._objective.targets([own])
@@ -150,6 +151,11 @@ class Step:
             losses = {**losses, "likeness": style.likeness * difference}
             loss = tf.add_n(list(losses.values()))
         return losses, tape.gradient(loss, trained)
+
+    def _noise_of(self, image: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+        """The noise of a level for an image of its size."""
+        height, width = (side // 4 for side in image.shape[1:3])
+        return self._noise.maps(height, width, shift)
 
     def _weights(self, style: StyleTargets, energies: Losses) -> Losses:
         """Those of the style, and of the content's terms in units of this content's energies."""
@@ -175,11 +181,3 @@ def _cut(images: tf.Tensor, place: Any, side: int) -> tf.Tensor:
     top, left = place[0], place[1]
     cut = images[:, top : top + side, left : left + side]
     return tf.ensure_shape(cut, [images.shape[0], side, side, images.shape[3]])
-
-
-def _noise_of(images: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-    """The noise of a level for images of its size."""
-    rows, columns = (side // 4 for side in images.shape[1:3])
-    tile = tf.roll(Noise(NOISES).tile, shift, [1, 2])
-    times = [1, -(-rows // Noise.SIDE), -(-columns // Noise.SIDE), 1]
-    return tf.tile(tile, times)[:, :rows, :columns]
