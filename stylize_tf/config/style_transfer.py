@@ -176,7 +176,7 @@ class StyleTransferConfig(PictureConfig):
         needs={"coarsest_size": ()},
     )
     steps: tuple[int, ...] = option(
-        (80, 42, 35, 26, 20, 12, 10),
+        (68, 36, 30, 22, 17, 12, 10),
         "Steps (evaluations) of each stage, coarse to fine; the last number repeats.",
         limits=(1, 1_000_000),
     )

@@ -211,7 +211,7 @@ class Preparation:
             for name, value in targets.weights.items()
         }
         shrinking = Shrinking.of((stage.height, stage.width), size)
-        return shrinking, targets._replace(weights=weights)
+        return shrinking, self._objective.spared(targets._replace(weights=weights))
 
     def took(self, number: int, seconds: Sequence[float], tiles: Tiles) -> None:
         """Notes what the steps of a stage took, if it went as it was planned.
@@ -263,11 +263,8 @@ class Preparation:
         own = self._evaluator.statistics("content", photograph, pixels=pixels)
         of_content = objective.targets([own])
         energies.append(self._energies(own, of_content))
-        return Targets(
-            {**of_regions(of_style), **of_content},
-            balanced_weights(objective, stage.long_side, energies),
-            coverage,
-        )
+        weights = balanced_weights(objective, stage.long_side, energies)
+        return objective.spared(Targets({**of_regions(of_style), **of_content}, weights, coverage))
 
     def _energies(self, statistics: OfTerms, targets: OfTerms) -> Losses:
         if not self._config.normalize_terms:

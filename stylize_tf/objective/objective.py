@@ -201,6 +201,18 @@ class Objective:
             if term.name in statistics[0]
         }
 
+    def spared(self, targets: Targets) -> Targets:
+        """The same targets, but `Term.idle_target` of terms without weight."""
+        of_terms = {
+            term.name: {
+                layer: target if float(targets.weights[term.name]) else term.idle_target(target)
+                for layer, target in targets.of_terms[term.name].items()
+            }
+            for term in self.terms
+            if term.name in targets.of_terms
+        }
+        return targets._replace(of_terms=of_terms)
+
     def energies(self, statistics: OfTerms, targets: OfTerms) -> Losses:
         """The distances of the targets from a picture without features, without terms' weights.
 

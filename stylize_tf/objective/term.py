@@ -144,6 +144,13 @@ class Term:
         """What the distance compares with; computed once, so it may be costly."""
         return statistic
 
+    def idle_target(self, target: Any) -> Any:
+        """What stands for a target where the term has no weight: of its structure and rank.
+
+        It may be smaller, of a term whose `sums` and `distance` go by it and then take no time.
+        """
+        return target
+
     def distance(self, statistic: Any, target: Any) -> tf.Tensor:
         """Scalar >= 0, of a batch the mean; 0 at the target."""
         raise NotImplementedError

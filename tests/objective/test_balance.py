@@ -192,13 +192,13 @@ def test_weights_follow_the_size_of_the_stage_and_energies_unless_these_are_next
     weights |= {"structure_weight": 0.5, "colors_weight": 0.4}
     objective = build_objective(CONFIG.replace(**weights), {})
     energies = [{"content": 4.0, "focus": 8.0, "style": 2.0, "patches": 1e-5}]
-    for side in (128, 512, 1024):
+    for side, early in ((128, 1.0), (256, 1 / 16), (512, 0.0), (1024, 0.0)):
         scale = side / 512
         expected = {
             "content": 0.3 * min(1, scale) ** 2,
             "focus": 0.3 * 5 * (1 - min(1, scale) ** 2),
-            "structure": 0.5 * min(1, 128 / side) ** 4,
-            "colors": 0.5 * 0.4 * min(1, 128 / side) ** 4,
+            "structure": 0.5 * early,
+            "colors": 0.5 * 0.4 * early,
             "style": 1.0,
             "patches": CONFIG.patch_weight,
             "total_variation": CONFIG.total_variation_weight * scale**2,

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stylize_tf.objective.objective import Objective
 from stylize_tf.objective.statistics import ACTIVITY_WINDOW, activity
+from stylize_tf.objective.targets import Targets
 from stylize_tf.objective.term import Part, Place
 from stylize_tf.objective.terms.colors import Colors
 from stylize_tf.objective.terms.focus import Focus
@@ -90,10 +92,29 @@ def value_of(term, features, photograph):
 
 
 def test_structure_is_whole_at_the_first_stage_and_fades_focus_makes_up_for_the_content():
-    assert [STRUCTURE.size_factor(side) for side in (64, 128, 256)] == [1, 1, 1 / 16]
+    assert [STRUCTURE.size_factor(side) for side in (64, 128, 256, 362)] == [1, 1, 1 / 16, 0]
     assert [FOCUS.size_factor(side) for side in (128, 256, 512, 2048)] == [0.75, 0.5, 0, 0]
     early = dataclasses.replace(FOCUS, content_growth=2.0)
     assert early.size_factor(256) == 0.75
+
+
+@pytest.mark.parametrize("term", [STRUCTURE, COLORS], ids=lambda term: term.name)
+def test_without_weight_there_is_one_place_and_the_value_is_finite(rng, term):
+    features, photograph = (
+        tf.constant(rng.uniform(size=(1, 12, 16, 3)), tf.float32) for _ in range(2)
+    )
+    [layer] = term.layers
+    objective = Objective((term,))
+    target = term.target(term.sums(Part(photograph)))
+    targets = Targets({term.name: {layer: target}}, {term.name: tf.constant(0.0)})
+    spared = objective.spared(targets)
+    idle = spared.of_terms[term.name][layer]
+    assert [x.shape for x in idle] == [(1, 1, 1, 1)] * 2
+    assert term.sums(Part(features, target=idle)).shape == (1, 1, 1, 3)
+    assert float(objective({layer: features}, spared)[term.name]) == 0
+    weighed = targets._replace(weights={term.name: tf.constant(0.5)})
+    kept = objective.spared(weighed).of_terms[term.name][layer]
+    assert all(x is y for x, y in zip(kept, target, strict=True))
 
 
 def test_parts_of_a_map_add_up_to_its_grid_of_few_places(rng):
