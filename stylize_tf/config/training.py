@@ -48,7 +48,7 @@ class TrainingConfig(Configuration):
         limits=(64, 4096),
     )
     content_factor: float = option(
-        4.0,
+        2.5,
         "Factor of the content's weight, over that with which pictures are optimized.",
         limits=(0.0, 1000.0),
     )

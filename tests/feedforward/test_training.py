@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import TrainingConfig
 from stylize_tf.errors import ConfigError
+from stylize_tf.feedforward.channels import LEVELS
 from stylize_tf.feedforward.graph import is_of_styles, level_of
 from stylize_tf.feedforward.network import Network
 from stylize_tf.feedforward.training import checkpoint
 from stylize_tf.feedforward.training.photographs import Photographs
-from stylize_tf.feedforward.training.step import objective_config
+from stylize_tf.feedforward.training.step import Step, objective_config
 from stylize_tf.feedforward.training.trainer import Trainer
 from stylize_tf.network.features import build_extractor
 from stylize_tf.objective.balance import build_objective
@@ -48,7 +50,7 @@ def make(tiny_network, rng):
 
 
 def test_losses_fall_at_each_level_and_each_style_is_learned(make):
-    trainer = make(steps=150, learning_rate=0.015, terms={})
+    trainer = make(steps=150, learning_rate=0.015, terms={}, crop=96, style_size=96)
     progress = list(trainer.steps())
     assert [each.step for each in progress] == list(range(1, 151))
     assert set(progress[0].losses) >= {"style", "content", "total_variation"}
@@ -56,7 +58,7 @@ def test_losses_fall_at_each_level_and_each_style_is_learned(make):
     _, second, third = trainer._began
     for own in np.split(losses, [second, third]):
         assert own[-12:].mean() < 0.95 * own[:6].mean()
-    crops = trainer._photographs.crops(0, 0, 2, 64)
+    crops = trainer._photographs.crops(0, 0, 2, 96)
     dark, light = (trainer.network(crops, style=x).numpy().mean() for x in ("dark", "light"))
     assert light > dark + 0.02
 
@@ -111,6 +113,33 @@ def test_a_step_without_a_finite_gradient_is_left_out(make, monkeypatch):
     assert np.abs(trainer.state()[0] - before[0]).max() > 0
 
 
+@pytest.mark.parametrize("number", range(3))
+def test_what_is_seen_of_a_window_is_held_against_the_same_place_of_the_photograph(
+    tiny_network, rng, number
+):
+    """By a network that leaves pictures as they are."""
+    config = SMALL.replace(crop=96)
+    objective = build_objective(objective_config(config).replace(**FEW_TERMS), {})
+    extractor = build_extractor(tiny_network, objective.layers())
+    step = Step(config, extractor, objective, [lambda given: inverse_sigmoid(given[0])] * 3)
+    crops = tf.constant(rng.uniform(0.1, 0.9, size=(2, 96, 96, 3)), tf.float32)
+    style = step.likeness(step.style(crops[:1].numpy(), LEVELS[number].shrink))
+    seen = set()
+    for _ in range(12):
+        places = step.places(number, rng)
+        seen.add(tuple(places[1]))
+        given = crops, crops, tf.zeros([2, 1]), *map(tf.constant, places)
+        losses, _ = step.of_level(*given, style, style, number, [])
+        assert float(losses["likeness"]) < 1e-8
+        assert float(losses["content"]) < 1e-8
+    assert len(seen) > 6
+    assert all(0 <= x < 8 for place in seen for x in place)
+
+
+def inverse_sigmoid(x):
+    return tf.math.log(x / (1 - x))
+
+
 def test_one_trace_is_for_all_styles_and_batches_of_a_level(make):
     trainer = make(steps=8)
     list(trainer.steps())
@@ -122,6 +151,7 @@ def test_the_objective_is_the_optimizers_but_for_what_it_says():
     assert own.style_layers == default.style_layers[:4]
     assert own.style_layer_weights == default.style_layer_weights[:4]
     assert own.content_weight == 2 * default.content_weight
+    assert own.content_growth == 0
     assert own.style_weight == default.style_weight
 
 

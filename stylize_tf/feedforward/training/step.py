@@ -20,6 +20,11 @@ from stylize_tf.objective.objective import Objective
 from stylize_tf.objective.targets import Losses, OfTerms, Targets
 from stylize_tf.objective.term import WHOLE_WEIGHT_SIDE
 
+POOLED = 8
+"""Pixels that are one position behind three poolings: what is judged of a painted window begins at
+a random one of them. Else the poolings lie over the network's own grid, always alike, and what they
+overlook is painted: a lattice."""
+
 LIKENESS_WEIGHT = 50.0
 """What the mean squared difference from the photograph counts in it."""
 
@@ -27,9 +32,9 @@ LIKENESS_WEIGHT = 50.0
 def objective_config(config: TrainingConfig) -> StyleTransferConfig:
     """With what pictures of a network are judged while it is trained.
 
-    That of the optimizer, with the content's weight times `config.content_factor`, but for
-    block5_conv1, which a crop has a few positions of, and for what counts at the optimizer's coarse
-    stages only.
+    That of the optimizer, with the content's weight times `config.content_factor`, at every level
+    alike, but for block5_conv1, which a crop has a few positions of, and for what counts at some of
+    the optimizer's stages only; for the style from afar, see `Step.of_level`.
     """
     default = StyleTransferConfig()
     weights = dict(zip(default.style_layers, default.style_layer_weights, strict=True))
@@ -38,6 +43,7 @@ def objective_config(config: TrainingConfig) -> StyleTransferConfig:
         style_layers=tuple(weights),
         style_layer_weights=tuple(weights.values()),
         content_weight=default.content_weight * config.content_factor,
+        content_growth=0.0,
         focus_weight=0.0,
         structure_weight=0.0,
         coarse_style_weight=0.0,
@@ -97,11 +103,12 @@ class Step:
         return StyleTargets(other.targets, weights, tf.constant(LIKENESS_WEIGHT))
 
     def places(self, number: int, generator: np.random.Generator) -> list[np.ndarray]:
-        """Where the window of a step of a level is, and by what the noise is moved."""
+        """Arguments of `of_level`: where its window is, what is seen of it, how noise is moved."""
         crop, level = self._config.crop, LEVELS[number]
         free = crop - _window(crop, level) * level.shrink
         place = generator.integers(0, free // COARSEST + 1, 2) * COARSEST
-        return [place.astype(np.int32), generator.integers(0, Noise.SIDE, 2, np.int32)]
+        moves = (generator.integers(0, end, 2, np.int32) for end in (POOLED, Noise.SIDE))
+        return [place.astype(np.int32), *moves]
 
     def of_level(
         self,
@@ -109,20 +116,27 @@ class Step:
         inputs: tf.Tensor,
         blend: tf.Tensor,
         place: tf.Tensor,
+        seen_from: tf.Tensor,
         shift: tf.Tensor,
         style: StyleTargets,
+        smaller: StyleTargets,
         number: int,
         trained: Sequence[keras.Variable],
     ) -> tuple[Losses, list[tf.Tensor]]:
         """The losses of a level, and their gradient.
+
+        What is painted is also held to the style at half of its sides, but for the first level:
+        else a finer level gives away the strokes that the one before has painted.
 
         Args:
             crops: of photographs, `[N, crop, crop, 3]`.
             inputs: the same with noise on them.
             blend: of styles.
             place: top and left of the window of them that is painted, in pixels.
+            seen_from: top and left of what is judged of the window, in pixels of the level.
             shift: rows and columns by which the network's noise is moved.
             style: to paint in.
+            smaller: the same at half of its sides, that of the level before.
             number: of the level.
             trained: weights that the gradient is of.
         """
@@ -138,19 +152,28 @@ class Step:
         image = _cut(_shrunk(padded, level.shrink), place // level.shrink, wide)
         before = [_cut(x, place // (2 * level.shrink), wide // 2) for x in before]
         noise = self._noise_of(image, shift)
-        seen = _cut(_shrunk(crops, level.shrink), place // level.shrink, side)
+        judged = side - POOLED
+        seen = _cut(_shrunk(crops, level.shrink), place // level.shrink + seen_from, judged)
         own = self._objective.statistics("content", self._extract(seen))
         of_content = self._objective.targets([own])
         weights = self._weights(style, self._objective.energies(own, of_content))
         targets = Targets({**style.targets, **of_content}, weights)
         with tf.GradientTape() as tape:
             drawn = self._levels[number]([image, blend, noise, *before])
-            painted = _cut(tf.sigmoid(drawn), [MARGIN // level.shrink] * 2, side)
+            painted = _cut(tf.sigmoid(drawn), MARGIN // level.shrink + seen_from, judged)
             losses = self._objective(self._extract(painted), targets)
             difference = tf.reduce_mean(tf.square(painted - seen))
             losses = {**losses, "likeness": style.likeness * difference}
+            if number:
+                others = self._from_afar(_shrunk(painted, 2), smaller)
+                losses |= {name: losses[name] + value for name, value in others.items()}
             loss = tf.add_n(list(losses.values()))
         return losses, tape.gradient(loss, trained)
+
+    def _from_afar(self, painted: tf.Tensor, style: StyleTargets) -> Losses:
+        """The losses of the style of painted pictures of a smaller size."""
+        objective = self._objective.of("style")
+        return objective(self._extract(painted), Targets(style.targets, style.weights))
 
     def _noise_of(self, image: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
         """The noise of a level for an image of its size."""

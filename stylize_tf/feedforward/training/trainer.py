@@ -208,7 +208,7 @@ class Trainer:
                 number = self._style_of(step)
                 losses, gradients, norm = self._evaluate(
                     *self._given(crops, step, number, level),
-                    self._styles[level][number],
+                    *(self._styles[each][number] for each in (level, max(level - 1, 0))),
                     level=level,
                 )
                 # One crop without end in its gradient, and there would be no network any more.
