@@ -68,7 +68,7 @@ VARIANTS: dict[str, list[str]] = {
     "stages a factor 2 apart": ["--stage_factor", "2", "--steps", "100,60,45"],
     "one size, 60 steps": ONE_SIZE,
     "one size, 60 steps, relative Gram": ONE_SIZE + GRAM,
-    "fewer steps": ["--steps", "60,40,30,22,18"],
+    "fewer steps": ["--steps", "50,27,22,16,13"],
     "more steps": ["--steps", "200,100,80,60,50"],
 }
 

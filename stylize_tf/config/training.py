@@ -49,7 +49,8 @@ class TrainingConfig(Configuration):
     )
     content_factor: float = option(
         2.5,
-        "Factor of the content's weight, over that with which pictures are optimized.",
+        "Factor of the content's weight, the same at each level, over that with which pictures of "
+        "512 pixels are optimized.",
         limits=(0.0, 1000.0),
     )
     photograph: bool = option(

@@ -16,6 +16,8 @@ from stylize_tf.feedforward.training.step import Step, objective_config
 from stylize_tf.feedforward.training.trainer import Trainer
 from stylize_tf.network.features import build_extractor
 from stylize_tf.objective.balance import build_objective
+from stylize_tf.objective.objective import Objective
+from stylize_tf.objective.targets import Targets
 from tests.fakes.tiny_network import shaken
 
 SMALL = TrainingConfig(
@@ -134,6 +136,51 @@ def test_what_is_seen_of_a_window_is_held_against_the_same_place_of_the_photogra
         assert float(losses["content"]) < 1e-8
     assert len(seen) > 6
     assert all(0 <= x < 8 for place in seen for x in place)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_finer_levels_are_held_to_the_style_at_half_of_their_sides(tiny_network, rng, number):
+    config = SMALL.replace(crop=96)
+    objective = build_objective(objective_config(config).replace(**FEW_TERMS), {})
+    extractor = build_extractor(tiny_network, objective.layers())
+    step = Step(config, extractor, objective, [lambda given: inverse_sigmoid(given[0])] * 3)
+    crops = tf.constant(rng.uniform(0.1, 0.9, size=(2, 96, 96, 3)), tf.float32)
+    level = LEVELS[number]
+    painting = rng.uniform(size=(1, 96, 96, 3)).astype(np.float32)
+    style, smaller = step.style(painting, level.shrink), step.style(painting, 2 * level.shrink)
+    place, seen_from, shift = step.places(number, rng)
+    given = crops, crops, tf.zeros([2, 1]), *map(tf.constant, (place, seen_from, shift))
+    losses, _ = step.of_level(*given, step.likeness(style), smaller, number, [])
+
+    side = min(96 // level.shrink, 48) - 8
+    top, left = place // level.shrink + seen_from
+    seen = tf.nn.avg_pool2d(crops, level.shrink, level.shrink, "VALID")
+    seen = seen[:, top : top + side, left : left + side]
+    [of_style] = [term for term in objective.terms if term.name == "style"]
+    alone = Objective((of_style,), objective.units)
+    half = extractor(tf.nn.avg_pool2d(seen, 2, 2, "VALID"))
+    expected = alone(half, Targets(smaller.targets, smaller.weights))["style"]
+    assert float(expected) > 0.01
+    assert float(losses["style"]) == pytest.approx(float(expected) if number else 0, rel=1e-3)
+
+
+def test_a_step_is_given_the_style_of_its_level_and_of_the_one_before(make, monkeypatch):
+    given = []
+
+    def recorded(self, *arguments):
+        *_, style, smaller, number, _ = arguments
+        given.append((style, smaller, number))
+        return evaluated(self, *arguments)
+
+    evaluated = Step.of_level
+    monkeypatch.setattr(Step, "of_level", recorded)
+    made = make(steps=12)
+    monkeypatch.setattr(made, "_evaluate", made._evaluated)
+    list(made.steps())
+    assert {number for *_, number in given} == {0, 1, 2}
+    for style, smaller, number in given:
+        [which] = [x for x, own in made._styles[number].items() if own is style]
+        assert made._styles[max(number - 1, 0)][which] is smaller
 
 
 def inverse_sigmoid(x):

@@ -15,6 +15,7 @@ from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.machine import memory
 from stylize_tf.objective import objective
 from stylize_tf.objective.areas import Shrinking
+from stylize_tf.objective.terms import structure
 from stylize_tf.optimizers.adam import Adam
 from stylize_tf.optimizers.averaged import Averaged
 from stylize_tf.optimizers.lbfgs import LBFGS
@@ -68,6 +69,27 @@ def test_neither_places_nor_what_is_seen_from_afar_needs_another_trace(
         # One is of the picture, of any size, and the others are of photographs and paintings.
         assert (sums.count, descriptions.count) == (1, 2)
     assert shrunk.count > 0
+
+
+def test_structure_compares_nothing_where_it_has_no_weight(tiny_network, rng, monkeypatch):
+    monkeypatch.setattr(structure, "WHOLE_SIDE", 8)  # Some weight is left at 18 pixels, not at 24.
+    monkeypatch.setattr(coarse, "SMALLEST_SIDE", 5)
+    config = PLAIN.replace(**STAGED, structure_weight=0.5, coarse_style_weight=0.1)
+    paint = Stylizer(config, engine=Engine(tiny_network))
+    sources = paint.pictures(smooth(rng, 24, 24), smooth(rng, 20, 30))
+    prepared = Preparation(paint.config, paint.engine, sources)
+
+    def places(targets):
+        return {x.counts.shape[1] for x in targets.of_terms["structure"].values()}
+
+    found = {
+        stage.long_side: places(prepared.stage(number).targets)
+        for number, stage in enumerate(prepared.stages, start=1)
+    }
+    assert len(found) > 2
+    assert {side: sides == {1} for side, sides in found.items()} == {x: x > 19 for x in found}
+    _, from_afar = prepared._coarse(prepared.stages[-1])
+    assert places(from_afar) == {1}
 
 
 def test_the_statistics_of_styles_are_kept(tiny_network, rng, monkeypatch):

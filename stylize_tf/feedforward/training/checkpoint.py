@@ -12,7 +12,7 @@ import numpy as np
 
 from stylize_tf.machine.atomic_files import replacing
 
-FORMAT = 1
+FORMAT = 2
 """Of the file; others are not read."""
 
 

@@ -12,7 +12,7 @@ from stylize_tf.config.training import TrainingConfig
 SHARES = (0.25, 0.3, 0.45)
 """Of the time, of each level."""
 
-WORK = (0.5, 1.0, 1.0)
+WORK = (0.4, 1.0, 1.0)
 """Of a step of each level, over that of the last."""
 
 RISE = 50

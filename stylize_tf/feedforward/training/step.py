@@ -171,7 +171,7 @@ class Step:
         return losses, tape.gradient(loss, trained)
 
     def _from_afar(self, painted: tf.Tensor, style: StyleTargets) -> Losses:
-        """The losses of the style of painted pictures of a smaller size."""
+        """The losses of the style, and of its patches, of painted pictures of a smaller size."""
         objective = self._objective.of("style")
         return objective(self._extract(painted), Targets(style.targets, style.weights))
 

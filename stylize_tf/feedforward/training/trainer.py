@@ -55,7 +55,8 @@ class Trainer:
 
     Johnson et al. (2016), by our objective: statistics of the painted crop against those of the
     painting, features against those of the crop, all targets arguments of one compiled step. The
-    weights of terms are those of pictures of 128, 256 and 512 pixels, one after the other.
+    weights of terms are those of pictures of 128, 256 and 512 pixels, one after the other, but the
+    content's, which is one for all.
 
     Args:
         config: all options.

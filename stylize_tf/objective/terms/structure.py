@@ -84,8 +84,10 @@ class Structure(Term):
         """The photograph's likeness, and where it counts."""
         unlikeness = self.unlikeness(statistic)
         counts = tf.square(activity(statistic))[..., tf.newaxis]
-        unit = tf.sqrt(_weighed(unlikeness, listed(counts)))[:, tf.newaxis, tf.newaxis, tf.newaxis]
-        return StructureTarget(unlikeness[..., tf.newaxis], tf.math.divide_no_nan(counts, unit))
+        # Rounding can leave a sum of nothing a little below 0.
+        unit = tf.sqrt(tf.maximum(_weighed(unlikeness, listed(counts)), 0))
+        counts = tf.math.divide_no_nan(counts, tf.reshape(unit, [-1, 1, 1, 1]))
+        return StructureTarget(unlikeness[..., tf.newaxis], counts)
 
     def idle_target(self, target: StructureTarget) -> StructureTarget:
         """Of one place."""
