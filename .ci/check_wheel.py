@@ -3,7 +3,8 @@
     python .ci/check_wheel.py
 
 All of it happens in a temporary folder outside the checkout, which is removed at the end. The wheel
-must hold every module of the package and its marker of types, and nothing else of the checkout.
+must hold every module of the package, its marker of types, the network that comes with it and the
+card of that, and nothing else of the checkout.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "stylize_tf")
 PACKAGE = "stylize_tf"
+SUFFIXES = (".py", ".typed", ".keras", ".md")
 
 
 def run(*command: str | Path, cwd: Path) -> None:
@@ -51,7 +53,7 @@ def check_contents(wheel: Path) -> None:
     Raises:
         SystemExit: if one is missing or one too many.
     """
-    paths = [path for path in (ROOT / PACKAGE).rglob("*") if path.suffix in (".py", ".typed")]
+    paths = [path for path in (ROOT / PACKAGE).rglob("*") if path.suffix in SUFFIXES]
     wanted = {path.relative_to(ROOT).as_posix() for path in paths}
     with zipfile.ZipFile(wheel) as archive:
         found = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -85,9 +87,15 @@ def main() -> None:
             *("--size", "96", "--steps", "2"),
             cwd=place,
         )
-        if [path.name for path in place.iterdir()] != ["out.png"]:
-            sys.exit(f"out.png was not written, or more: {list(place.iterdir())}.")
-        say("the installed program painted a picture")
+        run(
+            *(environment / "bin" / "stylize-tf", "--content", ROOT / "examples" / "content.jpg"),
+            *("--network", "--output", "at_once.png", "--quiet", "--size", "96"),
+            cwd=place,
+        )
+        written = sorted(path.name for path in place.iterdir())
+        if written != ["at_once.png", "out.png"]:
+            sys.exit(f"out.png and at_once.png were not written, or more: {written}.")
+        say("the installed program painted a picture, and one by the network that it brings")
 
 
 if __name__ == "__main__":
