@@ -263,7 +263,8 @@ class Preparation:
         own = self._evaluator.statistics("content", photograph, pixels=pixels)
         of_content = objective.targets([own])
         energies.append(self._energies(own, of_content))
-        weights = balanced_weights(objective, stage.long_side, energies)
+        finished = self.stages[-1].long_side
+        weights = balanced_weights(objective, stage.long_side, energies, finished=finished)
         return objective.spared(Targets({**of_regions(of_style), **of_content}, weights, coverage))
 
     def _energies(self, statistics: OfTerms, targets: OfTerms) -> Losses:

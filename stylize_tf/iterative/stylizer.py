@@ -323,7 +323,8 @@ class Stylizer:
                 if self._config.normalize_terms:
                     energies.append(objective.energies(described, own))
                 of_terms |= own
-            targets = Targets(of_terms, balanced_weights(objective, TRIED_SIDE, energies))
+            own = balanced_weights(objective, TRIED_SIDE, energies, finished=self._config.size)
+            targets = Targets(of_terms, own)
             picture = tf.constant((photograph + painting) / 2)
             gradients.append(evaluator.gradient_untraced(picture, targets))
         return number_formats.cosine(*gradients)

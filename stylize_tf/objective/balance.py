@@ -11,7 +11,6 @@ import dataclasses
 import importlib
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from stylize_tf.config.fields import term_fields
@@ -53,7 +52,11 @@ def strength_factor(strength: float) -> float:
 
 
 def balanced_weights(
-    objective: Objective, long_side: int, energies: Sequence[Losses] = ()
+    objective: Objective,
+    long_side: int,
+    energies: Sequence[Losses] = (),
+    *,
+    finished: int,
 ) -> Losses:
     """What each term counts for a picture, or a stage, of a size.
 
@@ -62,6 +65,7 @@ def balanced_weights(
         long_side: in pixels, whose growth with it the terms tell themselves.
         energies: from `Objective.energies`: of the content, and of each region's style. Terms that
             are in units of them are divided by their mean; none leaves weights as they are.
+        finished: long side of the finished picture.
 
     Returns:
         Term -> float32 scalar.
@@ -69,8 +73,11 @@ def balanced_weights(
     weights = {}
     for term in objective.terms:
         found = _energies(term, energies)
-        unit = float(np.mean(found)) if found else 1.0
-        weights[term.name] = tf.constant(term.weight * (term.size_factor(long_side) / unit))
+        unit = tf.reduce_mean(found) if found else 1.0
+        factor = term.size_factor(long_side, finished)
+        weight = term.weight * factor
+        # Without a unit what is 0 is a constant in a graph, too.
+        weights[term.name] = tf.cast(weight / unit if weight else 0.0, tf.float32)
     return weights
 
 
@@ -89,12 +96,13 @@ def balanced_regions(
     ]
     if not found:
         return coverage
-    balance = tf.constant(np.mean(found) / np.array(found), tf.float32)
+    balance = tf.cast(tf.reduce_mean(found) / found, tf.float32)
     return {layer: each._replace(shares=each.shares * balance) for layer, each in coverage.items()}
 
 
-def _energies(term: Term, energies: Sequence[Losses]) -> list[float]:
-    """Those that there are of a term; none if it is not in units of them."""
+def _energies(term: Term, energies: Sequence[Losses]) -> list[tf.Tensor]:
+    """Those that there are of a term, float64; none if it is not in units of them."""
     if term.smallest_energy is None:
         return []
-    return [max(float(x[term.name]), term.smallest_energy) for x in energies if term.name in x]
+    found = [tf.cast(x[term.name], tf.float64) for x in energies if term.name in x]
+    return [tf.maximum(x, term.smallest_energy) for x in found]

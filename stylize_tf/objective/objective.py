@@ -203,9 +203,12 @@ class Objective:
 
     def spared(self, targets: Targets) -> Targets:
         """The same targets, but `Term.idle_target` of terms without weight."""
+        # In a graph those without weight are the ones that are known to have none.
+        known = {name: tf.get_static_value(weight) for name, weight in targets.weights.items()}
+        is_idle = {name: weight is not None and not weight for name, weight in known.items()}
         of_terms = {
             term.name: {
-                layer: target if float(targets.weights[term.name]) else term.idle_target(target)
+                layer: term.idle_target(target) if is_idle[term.name] else target
                 for layer, target in targets.of_terms[term.name].items()
             }
             for term in self.terms

@@ -107,8 +107,14 @@ class Term:
         """The layers that it reads."""
         return tuple(layer for layer, _ in self.layer_weights)
 
-    def size_factor(self, long_side: float) -> float:
-        """The factor of the weight for a picture, or a stage, of this long side in pixels."""
+    def size_factor(self, long_side: float, finished: float) -> float:
+        """The factor of the weight at a stage.
+
+        Args:
+            long_side: of it, in pixels.
+            finished: that of the finished picture.
+        """
+        del finished  # Of most terms the look is that of the size itself.
         return float((min(long_side, self.grown_side) / WHOLE_WEIGHT_SIDE) ** self.growth)
 
     def sums(self, part: Part) -> Any:

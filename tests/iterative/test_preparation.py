@@ -72,7 +72,8 @@ def test_neither_places_nor_what_is_seen_from_afar_needs_another_trace(
 
 
 def test_structure_compares_nothing_where_it_has_no_weight(tiny_network, rng, monkeypatch):
-    monkeypatch.setattr(structure, "WHOLE_SIDE", 8)  # Some weight is left at 18 pixels, not at 24.
+    monkeypatch.setattr(structure, "WHOLE_SIDE", 8)  # Some weight is left at 17 pixels, not at 24.
+    monkeypatch.setattr(structure, "WHOLE_SHARE", 1 / 3)
     monkeypatch.setattr(coarse, "SMALLEST_SIDE", 5)
     config = PLAIN.replace(**STAGED, structure_weight=0.5, coarse_style_weight=0.1)
     paint = Stylizer(config, engine=Engine(tiny_network))

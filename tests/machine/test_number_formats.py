@@ -150,7 +150,7 @@ def test_float16_needs_the_scale_of_the_loss(tiny_engine, rng):
     objective = tiny_engine.objective(config)
     evaluator, exact = (tiny_engine.evaluator(config, name) for name in ("float16", "float32"))
     own = objective.targets([objective.statistics("style", exact.extractor(style))])
-    targets = Targets(own, balanced_weights(objective, 64))
+    targets = Targets(own, balanced_weights(objective, 64, finished=64))
     expected = exact.gradient_untraced(image, targets)
     assert number_formats.cosine(evaluator.gradient_untraced(image, targets), expected) > 0.98
     with tf.GradientTape() as tape:

@@ -92,10 +92,13 @@ def value_of(term, features, photograph):
 
 
 def test_structure_is_whole_at_the_first_stage_and_fades_focus_makes_up_for_the_content():
-    assert [STRUCTURE.size_factor(side) for side in (64, 128, 256, 362)] == [1, 1, 1 / 16, 0]
-    assert [FOCUS.size_factor(side) for side in (128, 256, 512, 2048)] == [0.75, 0.5, 0, 0]
+    for finished in (512, 2048):
+        factors = [STRUCTURE.size_factor(side, finished) for side in (64, 128, 256, 362)]
+        assert factors == [1, 1, 1 / 16, 0]
+    assert [STRUCTURE.size_factor(side, 256) for side in (64, 128, 181)] == [1, 1 / 16, 0]
+    assert [FOCUS.size_factor(side, 2048) for side in (128, 256, 512, 2048)] == [0.75, 0.5, 0, 0]
     early = dataclasses.replace(FOCUS, content_growth=2.0)
-    assert early.size_factor(256) == 0.75
+    assert early.size_factor(256, 512) == 0.75
 
 
 @pytest.mark.parametrize("term", [STRUCTURE, COLORS], ids=lambda term: term.name)

@@ -36,8 +36,9 @@ class Focus(Term):
     content_growth: float = dataclasses.field(default=1.0, compare=False)
     target_is_map = True
 
-    def size_factor(self, long_side: float) -> float:
+    def size_factor(self, long_side: float, finished: float) -> float:
         """What the content's factor lacks of 1."""
+        del finished
         return 1.0 - min(long_side / WHOLE_WEIGHT_SIDE, 1.0) ** self.content_growth
 
     def target(self, statistic: tf.Tensor) -> FocusTarget:

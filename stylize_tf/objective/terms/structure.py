@@ -23,14 +23,19 @@ SMOOTH = 0.1
 """Mean absolute difference below which a difference counts by its square."""
 
 WHOLE_SIDE = 128
-"""Long side in pixels up to which the term has all of its weight."""
+"""Long side in pixels up to which the term has all of its weight, if it is not more than a
+`WHOLE_SHARE` of the finished picture's."""
+
+WHOLE_SHARE = 1 / 4
+"""Small pictures have few stages to win style back in."""
 
 FADING = 4
 """Power of the long side, beyond that, by which it loses weight."""
 
 FADED = 1 / 32
-"""Of its weight, what is less is none: from 305 pixels on the term takes no time. At 512 pixels it
-would take a quarter of a step, for a 256th of the weight."""
+"""Of its weight, what is less is none: from 305 pixels on the term takes no time, and pictures of
+less than 215 have none of it. At 512 pixels it would take a quarter of a step, for a 256th of the
+weight."""
 
 
 class StructureTarget(NamedTuple):
@@ -61,13 +66,15 @@ class Structure(Term):
       sky is free to swirl, what stands before it holds together;
     - `sum(w * (sqrt((D - D*)^2 + d^2) - d)) / sum(w * D*)` with `d = SMOOTH * sum(w * D*)` is in
       units of the photograph's own unlikeness, so that a weight means the same for every picture;
-    - it fades from `WHOLE_SIDE` on. What is one thing is settled at the coarse stages, and stays;
-      the finer ones win back what style the term costs, and are left no trace of the grid.
+    - it fades with the size of the stage, `size_factor`. What is one thing is settled at the coarse
+      stages, and stays; the finer ones win back what style the term costs, and are left no trace of
+      the grid.
     """
 
-    def size_factor(self, long_side: float) -> float:
-        """1 up to `WHOLE_SIDE`, then falling by the power of `FADING`, until `FADED`."""
-        factor = min(1.0, WHOLE_SIDE / long_side) ** FADING
+    def size_factor(self, long_side: float, finished: float) -> float:
+        """1 up to `WHOLE_SIDE`, or `WHOLE_SHARE` of a small picture, then falling to `FADED`."""
+        whole = min(WHOLE_SIDE, WHOLE_SHARE * finished)
+        factor = min(1.0, whole / long_side) ** FADING
         return factor if factor > FADED else 0.0
 
     def sums(self, part: Part) -> tf.Tensor:
