@@ -53,7 +53,7 @@ class State(NamedTuple):
     step_backs: tf.Tensor
 
 
-def initial_state(x: tf.Tensor, history: int, curvature_radius: float = 0.0) -> State:
+def initial_state(x: tf.Tensor, history: int, curvature_radius: float | tf.Tensor = 0.0) -> State:
     """The state before the first evaluation.
 
     Args:
@@ -72,7 +72,7 @@ def initial_state(x: tf.Tensor, history: int, curvature_radius: float = 0.0) -> 
         first_value=infinite,
         steps=(nothing,) * history,
         changes=(nothing,) * history,
-        curvature_radius=tf.constant(curvature_radius, x.dtype),
+        curvature_radius=tf.cast(curvature_radius, x.dtype),
         scale=tf.constant(1.0, x.dtype),
         step_backs=tf.constant(0),
     )
@@ -224,10 +224,10 @@ class LBFGS:
         That of the inverse Hessian grows with the number of pixels, since every pixel's share of a
         loss that is a mean, and so its curvature, shrinks by that much.
         """
-        radius = 0.0
+        radius = tf.zeros([])
         if previous is not None:
             growth = np.prod(image.shape) / np.prod(previous.x.shape)
-            radius = float(previous.curvature_radius) * growth
+            radius = previous.curvature_radius * np.float32(growth)
         return initial_state(image, self.history, radius)
 
     def advance(self, state: State, value: tf.Tensor, gradient: tf.Tensor) -> State:

@@ -51,7 +51,10 @@ class Coordinates(NamedTuple):
 
     @classmethod
     def of(
-        cls, shape: tf.TensorShape, gains: np.ndarray | None = None, settled: float = 0.0
+        cls,
+        shape: tf.TensorShape,
+        gains: np.ndarray | tf.Tensor | None = None,
+        settled: float = 0.0,
     ) -> Coordinates:
         """For pictures `[1, H, W, C]`, with these gains or with a guess that suits VGG.
 
@@ -65,16 +68,16 @@ class Coordinates(NamedTuple):
         if gains is None:
             centers = 2 ** ((np.arange(BANDS) + 0.5 - BANDS) / 4) / np.sqrt(2)
             gains = np.tile(1 / np.hypot(centers, _CORNER)[:, np.newaxis], channels)
-        gains = gains / np.exp(np.mean(np.log(gains)))
-        scale = np.sqrt(gains)[bands(height, width)][np.newaxis]
+        gains = _normalized(tf.cast(gains, tf.float64))
+        scale = tf.gather(tf.sqrt(gains), bands(height, width))[tf.newaxis]
         if settled:
             octaves = np.log2(settled / (max(height, width) * _frequencies(height, width)))
             scale *= SETTLED_GAIN ** (np.clip(octaves, 0, 1) / 2)[np.newaxis, :, :, np.newaxis]
         return cls(
             rows=tf.constant(cosines(height)[np.newaxis, :, :, np.newaxis]),
             columns=tf.constant(cosines(width)[np.newaxis, :, :, np.newaxis]),
-            scale=tf.constant(scale, tf.float32),
-            gains=tf.constant(gains, tf.float32),
+            scale=tf.cast(scale, tf.float32),
+            gains=tf.cast(gains, tf.float32),
         )
 
     def of_image(self, image: tf.Tensor) -> tf.Tensor:
@@ -182,11 +185,11 @@ class Spectral:
         The inverse curvature grows with the number of pixels, as every pixel's share of a loss that
         is a mean shrinks.
         """
-        gains, radius = (None, 0.0) if previous is None else learned(previous)
+        gains, radius = (None, tf.zeros([])) if previous is None else learned(previous)
         is_settled = previous is not None and max(previous.x.shape[1:3]) >= self.settled_size
         coordinates = Coordinates.of(image.shape, gains, self.settled_size / 4 * is_settled)
         if previous is not None:
-            radius *= float(np.prod(image.shape) / np.prod(previous.x.shape))
+            radius *= np.float32(np.prod(image.shape) / np.prod(previous.x.shape))
         start = coordinates.of_image(image)
         inner = lbfgs.initial_state(start, self.method.history, radius)
         return State(image, inner, coordinates)
@@ -202,45 +205,73 @@ class Spectral:
         return state.coordinates.image(self.method.result(state.inner))
 
 
-def learned(state: State) -> tuple[np.ndarray, float]:
+def learned(state: State) -> tuple[tf.Tensor, tf.Tensor]:
     """The gains that a run suggests to the next stage, and the radius of curvature in them.
 
     A band's inverse curvature is taken as the norm of the steps over that of the changes of the
     gradient, and its gain as the geometric mean of that and the gain before.
 
     Returns:
-        `[BANDS, C]`, and `s'y / y'y` of the newest pair in the new gains; 0 if there are no pairs.
+        float64 `[BANDS, C]`, and float32 `s'y / y'y` of the newest pair in the new gains; 0 if
+        there are no pairs.
     """
-    scale, gains = state.coordinates.scale.numpy()[0], state.coordinates.gains.numpy()
-    band = bands(*scale.shape[:2])
-    steps = [_energies(step.numpy()[0] * scale, band) for step in state.inner.steps]
-    changes = [_energies(change.numpy()[0] / scale, band) for change in state.inner.changes]
-    moved, changed = np.sum(steps, axis=0), np.sum(changes, axis=0)
+    scale, gains = state.coordinates.scale[0], tf.cast(state.coordinates.gains, tf.float64)
+    band = tf.constant(bands(*scale.shape[:2]))
+    steps = [_energies(step[0] * scale, band) for step in state.inner.steps]
+    changes = [_energies(change[0] / scale, band) for change in state.inner.changes]
+    moved, changed = tf.add_n(steps), tf.add_n(changes)
     seen = (moved > 0) & (changed > 0)
-    if not seen.any():
-        return gains, float(state.inner.curvature_radius)
-    measured = np.sqrt(np.divide(moved, changed, out=np.ones_like(moved), where=seen))
-    for channel, known in enumerate(seen.T):
-        # Small pictures have no waves in some bands: theirs are like the nearest others.
-        if known.any():
-            numbers = np.arange(BANDS)
-            logarithms = np.log(measured[known, channel])
-            measured[:, channel] = np.exp(np.interp(numbers, numbers[known], logarithms))
-    measured /= np.exp(np.mean(np.log(measured)))
-    gains = np.sqrt(gains * measured)
-    gains /= np.exp(np.mean(np.log(gains)))
-    energy = float(np.sum(changes[0] * gains))
-    product = float(tf.reduce_sum(state.inner.steps[0] * state.inner.changes[0]))
-    return gains, product / energy if energy else 0.0
-
-
-def _energies(coefficients: np.ndarray, band: np.ndarray) -> np.ndarray:
-    """Sums of squares by band: `[H, W, C]` -> `[BANDS, C]`."""
-    flat = band.ravel()
-    return np.stack(
-        [
-            np.bincount(flat, np.square(x, dtype=np.float64).ravel(), BANDS)
-            for x in np.moveaxis(coefficients, 2, 0)
-        ],
-        axis=1,
+    measured = tf.where(seen, moved / tf.where(seen, changed, 1), 1)
+    suggested = _normalized(tf.exp(_between(tf.math.log(measured) / 2, seen)))
+    suggested = _normalized(tf.sqrt(gains * suggested))
+    energy = tf.cast(tf.reduce_sum(changes[0] * suggested), tf.float32)
+    product = tf.reduce_sum(state.inner.steps[0] * state.inner.changes[0])
+    return (
+        tf.where(tf.reduce_any(seen), suggested, gains),
+        tf.where(
+            tf.reduce_any(seen),
+            tf.math.divide_no_nan(product, energy),
+            state.inner.curvature_radius,
+        ),
     )
+
+
+def _normalized(gains: tf.Tensor) -> tf.Tensor:
+    """Those whose geometric mean is 1."""
+    return gains / tf.exp(tf.reduce_mean(tf.math.log(gains)))
+
+
+def _between(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+    """In each column, in place of what is not known, what lies in between of the nearest that are.
+
+    Small pictures have no waves in some bands: theirs are like the nearest others.
+
+    Args:
+        values: `[BANDS, C]`; of a column in which none is known they stay.
+        known: which are.
+    """
+    row = np.arange(BANDS)
+    numbers = row[np.newaxis, :, np.newaxis]  # Of the row that is looked at from another one.
+    up_to = (row[np.newaxis, :] <= row[:, np.newaxis])[:, :, np.newaxis]
+    from_on = (row[np.newaxis, :] >= row[:, np.newaxis])[:, :, np.newaxis]
+    below = tf.reduce_max(tf.where(known[tf.newaxis] & up_to, numbers, -1), axis=1)
+    above = tf.reduce_min(tf.where(known[tf.newaxis] & from_on, numbers, BANDS), axis=1)
+    below, above = tf.where(below < 0, above, below), tf.where(above >= BANDS, below, above)
+    share = tf.cast(row[:, np.newaxis] - below, values.dtype)
+    share = tf.math.divide_no_nan(share, tf.cast(above - below, values.dtype))
+    lower, upper = (_of_rows(values, x) for x in (below, above))
+    return tf.where(tf.reduce_any(known, axis=0), lower + share * (upper - lower), values)
+
+
+def _of_rows(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """`values[rows[b, c], c]`, of rows `[BANDS, C]`."""
+    rows = tf.transpose(tf.clip_by_value(rows, 0, BANDS - 1))
+    return tf.transpose(tf.gather(tf.transpose(values), rows, batch_dims=1))
+
+
+def _energies(coefficients: tf.Tensor, band: tf.Tensor) -> tf.Tensor:
+    """Sums of squares by band: `[H, W, C]` -> float64 `[BANDS, C]`."""
+    squares = tf.square(tf.cast(coefficients, tf.float64))
+    channels = squares.shape[2]
+    flat = tf.reshape(squares, [-1, channels])
+    return tf.math.unsorted_segment_sum(flat, tf.reshape(band, [-1]), BANDS)

@@ -173,3 +173,16 @@ def test_broad_waves_of_a_large_picture_keep_near_what_a_smaller_stage_settled(r
     assert (np.diff(across[8:17]) > 0).all()
     # The picture's shape does not matter, only how long the waves are.
     np.testing.assert_allclose(scales(32, 48, (1, 64, 64, 3))[:, 0], across, rtol=1e-5)
+
+
+def test_bands_without_waves_are_like_the_nearest_others(rng):
+    values = rng.normal(size=(BANDS, 4))
+    known = rng.random((BANDS, 4)) < 0.4
+    known[:7, 1] = known[-3:, 1] = known[:, 3] = False
+    found = spectral._between(tf.constant(values), tf.constant(known)).numpy()
+    rows = np.arange(BANDS)
+    for channel in range(3):
+        own = known[:, channel]
+        expected = np.interp(rows, rows[own], values[own, channel])
+        np.testing.assert_allclose(found[:, channel], expected)
+    np.testing.assert_array_equal(found[:, 3], values[:, 3])
