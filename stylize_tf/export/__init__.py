@@ -1,1 +1,1 @@
-"""Networks in the formats of other run times, each compared with the network first."""
+"""Networks in the formats of other run times, and the optimizer as a SavedModel."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,27 @@ LIMITS = {
 """What may be, by what the numbers are."""
 
 
+def difference(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Difference:
+    """Of pictures in [0, 1], each with the one that it should be; at least one."""
+    largest, means = 0.0, []
+    for picture, wanted in pairs:
+        apart = np.abs(picture - wanted) * 255
+        # A comparison with what is no number is false.
+        largest = max(largest, float(apart.max()) if np.isfinite(apart).all() else np.inf)
+        means.append(float(apart.mean()))
+    return Difference(largest, float(np.mean(means)))
+
+
+def _run(run: Run, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    try:
+        return run(inputs)
+    except Exception as error:  # Of many kinds.
+        reason = " ".join(str(error).split())[:200]
+        raise StylizationError(
+            f"the export does not run: {reason}. Nothing was written."
+        ) from error
+
+
 def compare(painter: Painter, run: Run, images: Sequence[np.ndarray], quantize: str) -> Difference:
     """How far an export is from its network.
 
@@ -51,22 +72,11 @@ def compare(painter: Painter, run: Run, images: Sequence[np.ndarray], quantize: 
     Raises:
         StylizationError: if that is too far.
     """
-    largest, means = 0.0, []
     styles = 1 if painter.blend is not None else len(painter.styles)
-    for number in range(max(len(images), styles)):
-        inputs = painter.inputs(images[number % len(images)], number)
-        try:
-            picture = run(inputs)
-        except Exception as error:  # Of many kinds.
-            reason = " ".join(str(error).split())[:200]
-            raise StylizationError(
-                f"the export does not run: {reason}. Nothing was written."
-            ) from error
-        apart = np.abs(picture - painter(inputs)) * 255
-        # A comparison with what is no number is false.
-        largest = max(largest, float(apart.max()) if np.isfinite(apart).all() else np.inf)
-        means.append(float(apart.mean()))
-    found, limit = Difference(largest, float(np.mean(means))), LIMITS[quantize]
+    count = max(len(images), styles)
+    given = (painter.inputs(images[number % len(images)], number) for number in range(count))
+    found = difference((_run(run, inputs), painter(inputs)) for inputs in given)
+    limit = LIMITS[quantize]
     if not (found.largest <= limit.largest and found.mean <= limit.mean):
         raise StylizationError(
             f"the export would differ from the network by {found}; allowed are {limit}. Nothing "

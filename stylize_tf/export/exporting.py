@@ -64,9 +64,9 @@ def export(
     form = importlib.import_module(f"stylize_tf.export.{format}")
     form.check()
     painter = Painter(network, blend, size)
-    given = [*photographs] or [_made_up(size or MADE_UP)]
+    given = [*photographs] or [made_up(size or MADE_UP)]
     target = Path(output)
-    with _quietly(), _refused(target):
+    with quietly(), refused(target):
         if FORMATS[format][0]:
             model = form.convert(painter, quantize, given)
             found = compare(painter, form.opened(model), given[:COMPARED], quantize)
@@ -82,7 +82,7 @@ def export(
         return found
 
 
-def _made_up(size: tuple[int, int]) -> np.ndarray:
+def made_up(size: tuple[int, int]) -> np.ndarray:
     """Blocks of all sizes in random colors: float32 `[1, H, W, 3]` in [0, 1]."""
     generator = np.random.default_rng(0)
     image = np.full([*size, 3], 0.5)
@@ -94,7 +94,7 @@ def _made_up(size: tuple[int, int]) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """What converters log is of their own making, and nothing that users could do about."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -105,7 +105,7 @@ def _quietly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _refused(target: Path) -> Iterator[None]:
+def refused(target: Path) -> Iterator[None]:
     """Makes one kind of error of what a disk refuses, however it is told."""
     try:
         yield

@@ -52,7 +52,7 @@ def write(painter: Painter, folder: Path) -> None:
 
     def one(given: Any) -> tf.Tensor:
         data, *blend = given if takes_blend else [given]
-        image = tf.image.convert_image_dtype(_decoded(data), tf.float32)[tf.newaxis]
+        image = tf.image.convert_image_dtype(decoded(data), tf.float32)[tf.newaxis]
         picture = painted(image, *(part[tf.newaxis] for part in blend))[0]
         pixels = tf.image.convert_image_dtype(picture, tf.uint8, saturate=True)
         return tf.io.encode_jpeg(pixels, quality=QUALITY)
@@ -83,27 +83,32 @@ def write(painter: Painter, folder: Path) -> None:
     _write_warmup(painter, folder)
 
 
-def _decoded(data: tf.Tensor) -> tf.Tensor:
-    """Pixels `[H, W, 3]`, uint8, after a look at how many there are."""
+def decoded(data: tf.Tensor, name: str = "image_bytes") -> tf.Tensor:
+    """Pixels `[H, W, 3]`, uint8, of a JPEG or PNG, after a look at how many there are.
+
+    Args:
+        data: scalar, string.
+        name: of the input, for what is refused.
+    """
     is_png = tf.strings.substr(data, 0, 8) == b"\x89PNG\r\n\x1a\n"
     is_jpeg = tf.strings.substr(data, 0, 3) == b"\xff\xd8\xff"
-    known = tf.debugging.Assert(is_png | is_jpeg, ["image_bytes must be JPEG or PNG"])
+    known = tf.debugging.Assert(is_png | is_jpeg, [f"{name} must be JPEG or PNG"])
     with tf.control_dependencies([known]):
         height, width = tf.unstack(
-            tf.cond(is_png, lambda: _png_size(data), lambda: _jpeg_size(data))
+            tf.cond(is_png, lambda: _png_size(data, name), lambda: _jpeg_size(data))
         )
     pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
     fits = tf.debugging.Assert(
         (pixels > 0) & (pixels <= MOST_PIXELS),
-        ["image_bytes must have at most", MOST_PIXELS, "pixels; got", height, "x", width],
+        [f"{name} must have at most", MOST_PIXELS, "pixels; got", height, "x", width],
     )
     with tf.control_dependencies([fits]):
         image = tf.io.decode_image(data, channels=3, expand_animations=False)
     return tf.ensure_shape(image, [None, None, 3])
 
 
-def _png_size(data: tf.Tensor) -> tf.Tensor:
-    is_whole = tf.debugging.Assert(tf.strings.length(data) >= 24, ["image_bytes is cut"])
+def _png_size(data: tf.Tensor, name: str) -> tf.Tensor:
+    is_whole = tf.debugging.Assert(tf.strings.length(data) >= 24, [f"{name} is cut"])
     with tf.control_dependencies([is_whole]):
         header = tf.strings.substr(data, 16, 8)
     sides = tf.io.decode_raw(header, tf.int32, little_endian=False)

@@ -214,6 +214,8 @@ def test_protocol_buffers_are_encoded_as_tensorflow_reads_them():
         ),
         ("onnx", "net.onnx", ("--quantize=float16",), Exit.USAGE, "must be none or int8 for onnx"),
         ("litert", "n.tflite", ("--quantize=int8",), Exit.USAGE, "--photos must be given"),
+        ("litert", "n.tflite", ("--weights=w.npz",), Exit.USAGE, "--weights is of VGG19"),
+        ("litert", "n.tflite", ("--nooffline",), Exit.USAGE, "--offline is of VGG19"),
         ("litert", "n.tflite", ("--fixed_size=5x5",), Exit.USAGE, "width and height in pixels"),
         ("litert", "n.tflite", ("--network_style=pear",), Exit.USAGE, "must be one of sea, sky"),
         ("litert", "n.tflite", ("--network=no.keras",), Exit.WEIGHTS, "is not there"),

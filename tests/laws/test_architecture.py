@@ -32,7 +32,7 @@ TABLE = {
     ),
     "feedforward": "config errors images machine objective | tensorflow keras numpy h5py",
     "export": (
-        "config errors feedforward images machine"
+        "config errors feedforward images machine objective optimizers evaluation iterative"
         " | tensorflow keras numpy onnx onnxruntime tf2onnx ai_edge_litert"
     ),
     "integrations": "config errors iterative feedforward machine | tensorflow numpy",

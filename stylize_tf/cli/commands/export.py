@@ -1,4 +1,4 @@
-"""The command that exports a network for other run times.
+"""The command that exports a network for other run times, or the optimizer.
 
 Only what --help needs is imported at the top, so that it answers at once.
 """
@@ -18,13 +18,25 @@ from stylize_tf.jobs.options.export import ExportOptions
 if TYPE_CHECKING:
     from stylize_tf.cli.flags import CommandLine
 
-SUMMARY = "Exports a network for LiteRT, ONNX Runtime, TensorFlow Serving or Triton."
+SUMMARY = "Exports a network for LiteRT, ONNX, TensorFlow Serving or Triton, or the optimizer."
 
 FLAGS = (ExportOptions,)
 
-USAGE = ("--network NETWORK.keras --format litert|onnx|saved_model|triton --output FILE",)
+USAGE = (
+    "--network NETWORK.keras --format litert|onnx|saved_model|triton --output FILE",
+    "--iterative --fixed_size 512x384 --output FOLDER",
+)
 
-MATTERS = ("network", "format", "output", "network_style", "fixed_size", "quantize", "photos")
+MATTERS = (
+    "network",
+    "iterative",
+    "format",
+    "output",
+    "network_style",
+    "fixed_size",
+    "quantize",
+    "photos",
+)
 
 
 def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
@@ -49,7 +61,8 @@ def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
     with runtime.placement(job.options.device.split(",")[0]), quiet:
         path, difference = export.export(job, terminal)
     seconds = time.monotonic() - started
-    text = f"Wrote {path!r}, {difference} from the network, in {duration(seconds)}."
+    source = "optimizer" if job.options.iterative else "network"
+    text = f"Wrote {path!r}, {difference} from the {source}, in {duration(seconds)}."
     console.info(text, "written", path=path, seconds=seconds, **difference._asdict())
     print_line(path, console.warning)
     return int(Exit.OK)

@@ -1,4 +1,4 @@
-"""A network exported to a file or a folder, which appears when it was compared with the network."""
+"""A network, or the optimizer, exported to a file or a folder, which appears when compared."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stylize_tf.config.exports import FORMATS
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.errors import (
     ConfigError,
     ImageError,
@@ -20,6 +21,7 @@ from stylize_tf.feedforward.styles import shares_of, style_of
 from stylize_tf.images import image_io
 from stylize_tf.images.files import label_of, reason
 from stylize_tf.jobs.folder.finding import find_files
+from stylize_tf.jobs.job import find_weights
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options.export import ExportOptions
 from stylize_tf.machine.atomic_files import try_replacing
@@ -75,6 +77,11 @@ def prepare(options: Mapping[str, Any], listener: Listener) -> ExportJob:
         ConfigError, ImageError, OutputError, WeightsError: saying what cannot be had.
     """
     asked = ExportOptions(**options)
+    if asked.iterative:
+        return _prepare_optimizer(asked)
+    if asked.weights is not None or asked.offline is not None:
+        name = "offline" if asked.weights is None else "weights"
+        raise ConfigError(f"`{name}` is of VGG19, which only `iterative` takes: leave it out.")
     for name, example in (("network", "NETWORK.keras"), ("format", "onnx"), ("output", "FILE")):
         if getattr(asked, name) is None:
             raise ConfigError(f"`{name}` must be given: `{name}` {example}.")
@@ -101,6 +108,21 @@ def prepare(options: Mapping[str, Any], listener: Listener) -> ExportJob:
     return job
 
 
+def _prepare_optimizer(asked: ExportOptions) -> ExportJob:
+    for name, example in (("fixed_size", "512x384"), ("output", "FOLDER")):
+        if getattr(asked, name) is None:
+            raise ConfigError(f"`{name}` must be given with `iterative`: `{name}` {example}.")
+    default = ExportOptions()
+    for name in ("network", "network_style", "quantize", "photos"):
+        if getattr(asked, name) != getattr(default, name):
+            raise ConfigError(f"`{name}` is of networks: leave it out, or `iterative`.")
+    if asked.format not in (None, "saved_model"):
+        raise ConfigError(f"`format` must be saved_model with `iterative`; got {asked.format!r}.")
+    assert asked.output is not None
+    _check_output(asked.output, is_folder=True)
+    return ExportJob(asked, (), ())
+
+
 def _check_output(output: str, *, is_folder: bool) -> None:
     target = Path(output)
     if is_folder and os.path.lexists(target):
@@ -116,7 +138,7 @@ def _check_output(output: str, *, is_folder: bool) -> None:
 
 
 def export(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
-    """Exports the network of a job; the path, and how far the export is from the network.
+    """Exports what a job asks for; the path, and how far the export is from what it is of.
 
     Raises:
         ConfigError, ImageError, StylizationError, OutputError, WeightsError: as the parts do.
@@ -125,6 +147,8 @@ def export(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
     from stylize_tf.feedforward.network import Network
 
     options = job.options
+    if options.iterative:
+        return _export_optimizer(job, listener)
     assert options.network is not None
     assert options.format is not None
     assert options.output is not None
@@ -139,6 +163,21 @@ def export(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
         photographs=_photographs(job, listener),
     )
     return options.output, found
+
+
+def _export_optimizer(job: ExportJob, listener: Listener) -> tuple[str, Difference]:
+    from stylize_tf.evaluation.engine import Engine
+    from stylize_tf.export import optimizer
+
+    output, size = job.options.output, job.size
+    assert output is not None
+    assert size is not None
+    engine = Engine.vgg19(find_weights(job.options, listener))
+    listener.info("Painting a made-up picture with the optimizer and with its export ...")
+    try:
+        return output, optimizer.export(StyleTransferConfig(), engine, output, size)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("`size`", "`fixed_size`")) from error
 
 
 def _photographs(job: ExportJob, listener: Listener) -> Sequence[np.ndarray]:

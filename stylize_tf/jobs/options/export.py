@@ -8,7 +8,7 @@ import re
 from stylize_tf.config.exports import FORMATS, NUMBERS
 from stylize_tf.config.fields import option
 from stylize_tf.config.training import SHIPPED
-from stylize_tf.jobs.options.common import ProgramOptions, file_option, written_option
+from stylize_tf.jobs.options.common import MachineOptions, file_option, written_option
 
 
 def sides(value: str) -> str:
@@ -20,14 +20,19 @@ def sides(value: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportOptions(ProgramOptions):
-    """Which network is exported, as what and where to."""
+class ExportOptions(MachineOptions):
+    """What is exported, as what and where to."""
 
     network: str | None = file_option(
         None,
         "The network, a .keras file by `train`; by --network alone the one of the program.",
         section="The export",
         alone=SHIPPED,
+    )
+    iterative: bool = option(
+        False,
+        "In place of a network export the optimizer itself, with VGG19: a saved_model that paints "
+        "photographs of `fixed_size`, which it wants, in the manner of any painting, step by step.",
     )
     format: str | None = option(
         None,
