@@ -48,7 +48,7 @@ class TrainingConfig(Configuration):
         limits=(64, 4096),
     )
     content_factor: float = option(
-        2.5,
+        5.0,
         "Factor of the content's weight, the same at each level, over that with which pictures of "
         "512 pixels are optimized.",
         limits=(0.0, 1000.0),

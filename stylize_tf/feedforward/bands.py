@@ -2,13 +2,14 @@
 
 Normalization wants the mean and the variance of all of a map before the next layer sees any of it.
 So whole maps are held, but few at a time: one, that which is made of it, and those of before the
-blocks, to be added later. Convolutions go over bands of rows: nothing is computed twice, and the
-result is that of the whole picture up to rounding.
+blocks, to be added later. Convolutions go over bands of rows. What is added to a map is computed
+twice, for its mean and variance and to be added, and never held. The result is that of the whole
+picture up to rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from stylize_tf.feedforward.channels import LEVELS, Level
 from stylize_tf.feedforward.graph import COARSEST, CONTRAST, MARGIN
+from stylize_tf.feedforward.layers import EnlargingConvolution
 from stylize_tf.feedforward.network import Network, check_sides
 from stylize_tf.feedforward.styles import Style
 
@@ -30,7 +32,7 @@ def paint(network: Network, image: np.ndarray, style: Style = None, rows: int = 
     """What `network(image, style)` is, of a picture too large for that.
 
     Args:
-        network: of any width. At width .5 the maps take some 190 bytes a pixel, by count.
+        network: of any width. At width .5 the maps take some 140 bytes a pixel, by count.
         image: float, RGB in [0, 1], `[1, H, W, 3]`, no side below `SMALLEST_SIDE`.
         style: as for `Network.blend`.
         rows: of a map that are made together.
@@ -95,17 +97,21 @@ class _Layers:
             before = tf.image.resize(before, image.shape[:2]).numpy()
             x = np.concatenate([image, tf.sigmoid(before).numpy()], axis=2)
             drawn += before * self._scale(name("before"))
-        del image, before
+        fine_noise = self._layer(name("fine_noise_maps"))(image[np.newaxis])[0].numpy()
+        x = np.concatenate([x, fine_noise * self._scale(name("fine_noise"))], axis=2)
+        del image, before, fine_noise
         first = self._activated(self._convolved(x, name("first")), name("first"))
-        x = self._convolved(first, name("down1"), stride=2)
+        del x
+        x = self._convolved(first, name("down1"))
         half = self._activated(x, name("down1"))
         x = self._noisy(half, name("down2"), name("noise"))
         for number in range(1, level.blocks + 1):
             x = self._block(x, name(f"block{number}"))
-        for own, finer in (("up1", half), ("up2", first)):
-            finer += self._normalized(self._convolved(x, name(own), enlarged=True), name(own))
-            x = np.maximum(finer, 0, out=finer)
-        drawn += self._convolved(x, name("color"))
+        x = self._enlarged(x, name("up1"), half)
+        del half
+        x = self._enlarged(x, name("up2"), first)
+        for place, band in self._bands(x, name("color")):
+            drawn[place] += band
         return drawn
 
     def _scale(self, name: str) -> np.ndarray:
@@ -114,22 +120,67 @@ class _Layers:
     def _layer(self, name: str) -> Any:
         return self._network.graph.get_layer(name)
 
-    def _convolved(self, x: Map, name: str, stride: int = 1, *, enlarged: bool = False) -> Map:
+    def _bands(self, x: Map, name: str) -> Iterator[tuple[slice, Map]]:
+        """Rows of what a convolution makes of a map, and where they are."""
         layer = self._layer(name)
-        bias = layer.bias.numpy() if layer.use_bias else None
-        return _convolved(x, layer.kernel.numpy(), bias, stride, enlarged, self._rows)
+        bias = layer.bias.numpy() if layer.use_bias else np.float32(0)
+        enlarges = isinstance(layer, EnlargingConvolution)
+        kernel = layer.spread_kernel() if enlarges else tf.convert_to_tensor(layer.kernel)
+        times, stride, size = 1 + enlarges, layer.strides[0], layer.kernel_size[0]
+        margin, last = (size - 1) // 2, len(x) - 1
+        around = ((0, 0), (margin, margin), (0, 0))
+        count = max(self._rows // times, 1)
+        for start in range(0, x.shape[0] // stride, count):
+            stop = min(start + count, x.shape[0] // stride)
+            wanted = np.arange(start * stride - margin, (stop - 1) * stride - margin + size)
+            wanted = last - np.abs(last - np.abs(wanted))
+            band = np.pad(x[wanted], around, mode="reflect")
+            band = _convolve(band[np.newaxis], kernel, stride, times)[0].numpy()
+            yield slice(times * start, times * stop), band + bias
 
-    def _normalized(self, x: Map, name: str) -> Map:
+    def _convolved(self, x: Map, name: str) -> Map:
+        stride = self._layer(name).strides[0]
+        height, width = (side // stride for side in x.shape[:2])
+        result = np.empty((height, width, self._layer(name).filters), np.float32)
+        for place, band in self._bands(x, name):
+            result[place] = band
+        return result
+
+    def _enlarged(self, x: Map, name: str, finer: Map) -> Map:
+        """A map at twice its size, convolved and added to a finer one, in the place of that."""
+        change = self._normalization(name, (band for _, band in self._bands(x, name)))
+        for place, band in self._bands(x, name):
+            finer[place] += change(band)
+            np.maximum(finer[place], 0, out=finer[place])
+        return finer
+
+    def _normalization(self, name: str, bands: Iterable[Map]) -> Callable[[Map], Map]:
+        """`layers.ConditionalInstanceNormalization`, in place, by the bands of all of a map."""
         norm = self._layer(f"{name}_norm")
         scale, offset = (self._blend @ each.numpy() for each in (norm.scale, norm.offset))
-        _normalize(x, scale, offset, norm.epsilon, self._rows)
+        mean, variance = _moments(bands)
+        factor = np.float32(scale / np.sqrt(variance + norm.epsilon))
+
+        def change(band: Map) -> Map:
+            band -= np.float32(mean)
+            band *= factor
+            band += np.float32(offset)
+            return band
+
+        return change
+
+    def _normalized(self, x: Map, name: str) -> Map:
+        bands = [x[start : start + self._rows] for start in range(0, len(x), self._rows)]
+        change = self._normalization(name, bands)
+        for band in bands:
+            change(band)
         return x
 
     def _activated(self, x: Map, name: str) -> Map:
         return np.maximum(self._normalized(x, name), 0, out=x)
 
     def _noisy(self, x: Map, name: str, noise_name: str) -> Map:
-        x = self._convolved(x, name, stride=2)
+        x = self._convolved(x, name)
         noise = self._layer(f"{noise_name}_maps")(x[np.newaxis])[0].numpy()
         mixed = self._layer(noise_name)
         x += noise @ (
@@ -144,54 +195,18 @@ class _Layers:
         return x
 
 
-def _convolved(
-    x: Map, kernel: np.ndarray, bias: np.ndarray | None, stride: int, enlarged: bool, rows: int
-) -> Map:
-    """A map, at twice its size if so, mirrored beyond its borders and convolved."""
-    size, margin = len(kernel), (len(kernel) - 1) // 2
-    high, wide = (2 * side if enlarged else side for side in x.shape[:2])
-    height, width = ((side + 2 * margin - size) // stride + 1 for side in (high, wide))
-    result = np.empty((height, width, kernel.shape[3]), np.float32)
-    take: Callable[[Map, np.ndarray], Map] = _enlarged_rows if enlarged else _rows
-    for start in range(0, height, rows):
-        stop = min(start + rows, height)
-        wanted = np.arange(start * stride - margin, (stop - 1) * stride - margin + size)
-        wanted = np.abs(wanted)
-        wanted = high - 1 - np.abs(high - 1 - wanted)
-        band = np.pad(take(x, wanted), ((0, 0), (margin, margin), (0, 0)), mode="reflect")
-        result[start:stop] = _convolve(band[np.newaxis], kernel, stride)[0]
-    if bias is not None:
-        result += bias
-    return result
-
-
-def _rows(x: Map, wanted: np.ndarray) -> Map:
-    return x[wanted]
-
-
-def _enlarged_rows(x: Map, wanted: np.ndarray) -> Map:
-    """Rows of the map at twice its size, in between linearly as `layers.Enlarged` has it."""
-    # Row `r` of the enlarged map lies at `(r + .5) / 2 - .5` of the map, which ends at its borders.
-    first = max(int(wanted.min() - 1) // 2, 0)
-    part = x[first : int(wanted.max() + 1) // 2 + 1]
-    larger = tf.image.resize(part, [2 * part.shape[0], 2 * part.shape[1]]).numpy()
-    return larger[wanted - 2 * first]
-
-
 @tf.function(reduce_retracing=True)
-def _convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int) -> tf.Tensor:
-    return tf.nn.conv2d(x, kernel, stride, "VALID")
+def _convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int, times: int) -> tf.Tensor:
+    maps = tf.nn.conv2d(x, kernel, stride, "VALID")
+    return maps if times == 1 else tf.nn.depth_to_space(maps, times)
 
 
-def _normalize(x: Map, scale: np.ndarray, offset: np.ndarray, epsilon: float, rows: int) -> None:
-    """`layers.ConditionalInstanceNormalization` in place, the sums in float64."""
-    bands = [x[start : start + rows] for start in range(0, len(x), rows)]
-    count = x.shape[0] * x.shape[1]
-    mean = sum(band.sum(axis=(0, 1), dtype=np.float64) for band in bands) / count
-    mean = np.float32(mean)
-    squares = sum(np.square(band - mean).sum(axis=(0, 1), dtype=np.float64) for band in bands)
-    factor = np.float32(scale / np.sqrt(squares / count + epsilon))
+def _moments(bands: Iterable[Map]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the variance of each channel over all bands, float64."""
+    count, sums, squares = 0, np.float64(0), np.float64(0)
     for band in bands:
-        band -= mean
-        band *= factor
-        band += np.float32(offset)
+        count += band.shape[0] * band.shape[1]
+        sums = sums + band.sum(axis=(0, 1), dtype=np.float64)
+        squares = squares + np.einsum("hwc,hwc->c", band, band, dtype=np.float64)
+    mean = sums / count
+    return mean, np.maximum(squares / count - np.square(mean), 0)

@@ -11,9 +11,12 @@ IMAGE, BOTH, NOISE, PICTURE = "image", "image and picture", "noise", "picture"
 """Groups of what goes into a level and comes out of it, see `FIXED`."""
 
 NOISES = 4
-"""Maps of noise."""
+"""Maps of noise, of the sides of a level's smallest maps."""
 
-FIXED = {IMAGE: 3, BOTH: 6, NOISE: NOISES, PICTURE: 3}
+FINE_NOISES = 2
+"""Maps of noise, of the sides of a level itself."""
+
+FIXED = {IMAGE: 3 + FINE_NOISES, BOTH: 6 + FINE_NOISES, NOISE: NOISES, PICTURE: 3}
 """Groups whose channels are given -> how many."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from stylize_tf.feedforward.channels import FIXED, LEVELS, NOISES, Level, convolutions
+from stylize_tf.feedforward.channels import FINE_NOISES, FIXED, LEVELS, NOISES, Level, convolutions
 from stylize_tf.feedforward.layers import (
     EPSILON,
     EPSILON_OF_IMAGE,
@@ -19,6 +19,7 @@ from stylize_tf.feedforward.layers import (
     Cut,
     Divisible,
     Enlarged,
+    EnlargingConvolution,
     Noise,
     ReflectPadding,
 )
@@ -63,8 +64,9 @@ def build(styles: int, channels: Mapping[str, int], seed: int) -> keras.Model:
 def levels_of(graph: keras.Model) -> list[keras.Model]:
     """The parts of a model by `build` for each of `LEVELS`, which share its weights.
 
-    From images with their margins at the size of the level, blends, noise `[1, h, w, NOISES]` and,
-    but for the first, what the one before gave, to what the sigmoid makes the painted images of.
+    From images `[N, H, W, 3]` with their margins at the size of the level, blends, noise of that
+    size, `[1, H, W, FINE_NOISES]`, and of the smallest maps, `[1, H / 4, W / 4, NOISES]`, and, but
+    for the first, what the one before gave, to what the sigmoid makes the painted images of.
     """
 
     def made_by(name: str) -> Any:
@@ -73,6 +75,7 @@ def levels_of(graph: keras.Model) -> list[keras.Model]:
     models: list[keras.Model] = []
     for level in LEVELS:
         given = [made_by(f"{level.name}_image"), graph.inputs[1]]
+        given.append(made_by(f"{level.name}_fine_noise_maps"))
         given.append(made_by(f"{level.name}_noise_maps"))
         if models:
             given.append(made_by(f"{LEVELS[len(models) - 1].name}_sum"))
@@ -118,14 +121,16 @@ class _Layers:
             drawn = layers.Activation("sigmoid", name=name("drawn"), dtype="float32")(before)
             x = layers.Concatenate(name=name("both"), dtype="float32")([image, drawn])
             sums.append(self._scaled(before, blend, name("before"), "ones"))
+        fine_noise = Noise(FINE_NOISES, name=name("fine_noise_maps"), dtype="float32")(image)
+        fine_noise = self._scaled(fine_noise, blend, name("fine_noise"), "ones")
+        x = layers.Concatenate(name=name("given"), dtype="float32")([x, fine_noise])
         first = x = self._activated(x, blend, name("first"))
         half = x = self._activated(x, blend, name("down1"), stride=2)
         x = self._noisy(x, blend, name("down2"), name("noise"))
         for number in range(1, level.blocks + 1):
             x = self._block(x, blend, name(f"block{number}"))
         for own, finer in (("up1", half), ("up2", first)):
-            x = Enlarged(name=name(f"{own}_enlarged"), dtype="float32")(x)
-            x = self._normalized(self._convolved(x, name(own)), blend, name(own))
+            x = self._normalized(self._enlarged(x, name(own)), blend, name(own))
             x = layers.Add(name=name(f"{own}_sum"), dtype="float32")([finer, x])
             x = layers.ReLU(name=name(f"{own}_relu"), dtype="float32")(x)
         # Nothing is changed at first of what the level before painted.
@@ -147,8 +152,6 @@ class _Layers:
         start: str | None = None,
     ) -> Any:
         own = self._layout[name]
-        around = (own.size - 1) // 2
-        x = ReflectPadding(around, name=f"{name}_padding", dtype="float32")(x)
         return layers.Conv2D(
             self._channels[own.target],
             own.size,
@@ -158,7 +161,20 @@ class _Layers:
             data_format="channels_last",
             dtype="float32",
             name=name,
-        )(x)
+        )(self._padded(x, name))
+
+    def _enlarged(self, x: Any, name: str) -> Any:
+        return EnlargingConvolution(
+            self._channels[self._layout[name].target],
+            kernel_initializer=keras.initializers.GlorotUniform(next(self._seeds)),
+            data_format="channels_last",
+            dtype="float32",
+            name=name,
+        )(self._padded(x, name))
+
+    def _padded(self, x: Any, name: str) -> Any:
+        around = (self._layout[name].size - 1) // 2
+        return ReflectPadding(around, name=f"{name}_padding", dtype="float32")(x)
 
     def _normalized(self, x: Any, blend: Any, name: str) -> Any:
         epsilon = EPSILON_OF_IMAGE if name.endswith("_first") else EPSILON

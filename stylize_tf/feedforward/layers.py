@@ -135,7 +135,9 @@ class Noise(keras.layers.Layer):
     """Maps of white noise, the same for every picture, which repeat after `SIDE` positions.
 
     Of an even sky a network can make one thing everywhere, or a lattice, for nothing in it tells
-    one place from another: noise does (Ulyanov et al. 2016, "Texture Networks").
+    one place from another: noise does (Ulyanov et al. 2016, "Texture Networks"). With noise of the
+    smallest maps alone what is finer than these is a lattice, their period; it takes noise of each
+    size that strokes have.
 
     Args:
         count: of maps.
@@ -222,12 +224,7 @@ class ConditionalNoise(keras.layers.Layer):
 
 @_registered
 class Enlarged(keras.layers.Layer):
-    """A map at twice its size, in between linearly.
-
-    Transposed convolutions leave a checkerboard (Odena, Dumoulin & Olah 2016, "Deconvolution and
-    Checkerboard Artifacts"), and repeated positions the coarse map's period: what is to be fine is
-    left to the convolution that follows.
-    """
+    """A map at twice its size, in between linearly; it ends at its borders."""
 
     def call(self, inputs: Any) -> Any:
         """`[N, H, W, C]` -> `[N, 2 * H, 2 * W, C]`."""
@@ -239,6 +236,53 @@ class Enlarged(keras.layers.Layer):
         batch, height, width, channels = shape
         high, wide = (side and 2 * side for side in (height, width))
         return batch, high, wide, channels
+
+
+SPREAD = np.array(
+    [[[3, 1, 0], [1, 0, 0]], [[1, 3, 3], [3, 3, 1]], [[0, 0, 1], [0, 1, 3]]], np.float32
+) / np.float32(4)
+"""Of positions before, at and after one, what each gives to those before, at and after either half
+of it in the enlarged map, `[3, 2, 3]`: .75 and .25 where these are the nearest two."""
+
+
+@_registered
+class EnlargingConvolution(keras.layers.Conv2D):
+    """A map at twice its size, in between linearly, and convolved by 3x3.
+
+    Transposed convolutions leave a checkerboard (Odena, Dumoulin & Olah 2016, "Deconvolution and
+    Checkerboard Artifacts"), and repeated positions the coarse map's period: what is to be fine is
+    left to the kernel. For each of the four positions that one becomes, both at once are another
+    convolution of the small map: the large map, which takes longest, is never made. So it is a
+    sub-pixel convolution (Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using
+    an Efficient Sub-Pixel Convolutional Neural Network") whose kernels have nine numbers of their
+    own for each pair of channels, not 36.
+
+    Args:
+        filters: channels that are made.
+        options: those of `keras.layers.Conv2D`; the kernel is 3x3, and there is no bias.
+    """
+
+    def __init__(self, filters: int, **options: Any):
+        super().__init__(filters, **{**options, "kernel_size": 3, "use_bias": False})
+
+    def spread_kernel(self) -> Any:
+        """`[3, 3, C, 4 * filters]`, for `tf.nn.depth_to_space` to make the large map of."""
+        # From [3, 3, C, K] over [3, 2, 3, C, K] to [3, 2, 3, 2, C, K], and then in its order.
+        kernel = tf.tensordot(SPREAD, self.kernel, [[2], [0]])
+        kernel = tf.tensordot(SPREAD, kernel, [[2], [2]])
+        kernel = tf.transpose(kernel, [2, 0, 4, 3, 1, 5])
+        return tf.reshape(kernel, [3, 3, self.kernel.shape[2], 4 * self.filters])
+
+    def call(self, inputs: Any) -> Any:
+        """`[N, H + 2, W + 2, C]`, padded -> `[N, 2 * H, 2 * W, filters]`."""
+        maps = tf.nn.conv2d(inputs, self.spread_kernel(), 1, "VALID")
+        return tf.nn.depth_to_space(maps, 2)
+
+    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of what `call` gives back."""
+        batch, height, width, _ = shape
+        high, wide = (side and 2 * side - 4 for side in (height, width))
+        return batch, high, wide, self.filters
 
 
 @_registered

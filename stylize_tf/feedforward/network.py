@@ -43,10 +43,12 @@ class Network(keras.Model):
       eight are at a quarter or half of the sides, where they see far and cost little;
     - within each, maps of before the blocks are added to those of the same size after them, and the
       first and the last layer are of 3x3;
-    - noise goes into each (`layers.Noise`), each style having as much of it as it wants, as it has
-      of the photograph and of the picture before, which are added to what the last layer gives;
+    - noise goes into each (`layers.Noise`), at the size of the image and at a quarter of its sides,
+      each style having as much of it as it wants, as it has of the photograph and of the picture
+      before, which are added to what the last layer gives;
     - maps are halved by convolutions of 4x4, under which every position counts alike, and enlarged
-      by `layers.Enlarged`: neither prefers some positions to others, of which grids come;
+      by `layers.EnlargingConvolution`: neither prefers some positions to others, of which grids
+      come;
     - borders are mirrored everywhere, and painted `MARGIN` pixels beyond, which are cut away;
     - the output is a sigmoid, so that colors are in range without being cut.
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import TrainingConfig
-from stylize_tf.feedforward.channels import LEVELS, NOISES, Level
+from stylize_tf.feedforward.channels import FINE_NOISES, LEVELS, NOISES, Level
 from stylize_tf.feedforward.graph import COARSEST, MARGIN
 from stylize_tf.feedforward.layers import Noise
 from stylize_tf.images import image_io
@@ -82,7 +82,7 @@ class Step:
     ):
         self._config, self._extract, self._objective = config, extractor, objective
         self._levels = levels
-        self._noise = Noise(NOISES)
+        self._noise, self._fine_noise = Noise(NOISES), Noise(FINE_NOISES)
 
     def style(self, painting: np.ndarray, shrink: int) -> StyleTargets:
         """Those of a painting `[1, H, W, 3]`, at a level that shrinks pictures so."""
@@ -93,7 +93,8 @@ class Step:
         statistics = self._objective.statistics("style", self._extract(tf.constant(painting)))
         targets = self._objective.targets([statistics])
         energies = self._objective.energies(statistics, targets)
-        own = balanced_weights(self._objective, WHOLE_WEIGHT_SIDE // shrink, [energies])
+        side = WHOLE_WEIGHT_SIDE
+        own = balanced_weights(self._objective, side // shrink, [energies], finished=side)
         return StyleTargets(targets, own, tf.constant(0.0))
 
     def likeness(self, other: StyleTargets) -> StyleTargets:
@@ -147,7 +148,7 @@ class Step:
         before: list[tf.Tensor] = []
         for coarser, model in zip(LEVELS[:number], self._levels, strict=False):
             image = _shrunk(padded, coarser.shrink)
-            before = [model([image, blend, self._noise_of(image, shift), *before])]
+            before = [model([image, blend, *self._noise_of(image, shift), *before])]
         wide = side + 2 * MARGIN // level.shrink
         image = _cut(_shrunk(padded, level.shrink), place // level.shrink, wide)
         before = [_cut(x, place // (2 * level.shrink), wide // 2) for x in before]
@@ -159,7 +160,7 @@ class Step:
         weights = self._weights(style, self._objective.energies(own, of_content))
         targets = Targets({**style.targets, **of_content}, weights)
         with tf.GradientTape() as tape:
-            drawn = self._levels[number]([image, blend, noise, *before])
+            drawn = self._levels[number]([image, blend, *noise, *before])
             painted = _cut(tf.sigmoid(drawn), MARGIN // level.shrink + seen_from, judged)
             losses = self._objective(self._extract(painted), targets)
             difference = tf.reduce_mean(tf.square(painted - seen))
@@ -175,10 +176,13 @@ class Step:
         objective = self._objective.of("style")
         return objective(self._extract(painted), Targets(style.targets, style.weights))
 
-    def _noise_of(self, image: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-        """The noise of a level for an image of its size."""
+    def _noise_of(self, image: tf.Tensor, shift: tf.Tensor) -> list[tf.Tensor]:
+        """The noise that a level takes, for an image of its size."""
         height, width = (side // 4 for side in image.shape[1:3])
-        return self._noise.maps(height, width, shift)
+        return [
+            self._fine_noise.maps(*image.shape[1:3], shift),
+            self._noise.maps(height, width, shift),
+        ]
 
     def _weights(self, style: StyleTargets, energies: Losses) -> Losses:
         """Those of the style, and of the content's terms in units of this content's energies."""
