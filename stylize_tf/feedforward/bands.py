@@ -21,7 +21,7 @@ from stylize_tf.feedforward.layers import EnlargingConvolution
 from stylize_tf.feedforward.network import Network, check_sides
 from stylize_tf.feedforward.styles import Style
 
-ROWS = 128
+ROWS = 32
 """Of a map that are made together."""
 
 Map = np.ndarray
@@ -88,18 +88,25 @@ class _Layers:
 
         Args:
             level: which.
-            image: of its size, with its margin.
+            image: of its size, with its margin; it is written over.
             before: of the level before.
         """
         name = f"{level.name}_{{}}".format
-        x, drawn = image, CONTRAST * (image - 0.5) * self._scale(name("photograph"))
+        fine_noise = self._layer(name("fine_noise_maps"))(image[np.newaxis])[0].numpy()
+        colors = 3 if before is None else 6
+        x = np.empty((*image.shape[:2], colors + fine_noise.shape[2]), np.float32)
+        x[:, :, :3] = image
+        np.multiply(fine_noise, self._scale(name("fine_noise")), out=x[:, :, colors:])
+        del fine_noise
+        drawn = image  # In its place.
+        drawn -= 0.5
+        drawn *= CONTRAST * self._scale(name("photograph"))
         if before is not None:
             before = tf.image.resize(before, image.shape[:2]).numpy()
-            x = np.concatenate([image, tf.sigmoid(before).numpy()], axis=2)
-            drawn += before * self._scale(name("before"))
-        fine_noise = self._layer(name("fine_noise_maps"))(image[np.newaxis])[0].numpy()
-        x = np.concatenate([x, fine_noise * self._scale(name("fine_noise"))], axis=2)
-        del image, before, fine_noise
+            for band in self._slices(len(before)):
+                x[band, :, 3:6] = tf.sigmoid(before[band])
+                drawn[band] += before[band] * self._scale(name("before"))
+        del image, before
         first = self._activated(self._convolved(x, name("first")), name("first"))
         del x
         x = self._convolved(first, name("down1"))
@@ -114,6 +121,9 @@ class _Layers:
             drawn[place] += band
         return drawn
 
+    def _slices(self, height: int) -> list[slice]:
+        return [slice(start, start + self._rows) for start in range(0, height, self._rows)]
+
     def _scale(self, name: str) -> np.ndarray:
         return self._blend @ self._layer(f"{name}_scale").scale.numpy()
 
@@ -123,7 +133,6 @@ class _Layers:
     def _bands(self, x: Map, name: str) -> Iterator[tuple[slice, Map]]:
         """Rows of what a convolution makes of a map, and where they are."""
         layer = self._layer(name)
-        bias = layer.bias.numpy() if layer.use_bias else np.float32(0)
         enlarges = isinstance(layer, EnlargingConvolution)
         kernel = layer.spread_kernel() if enlarges else tf.convert_to_tensor(layer.kernel)
         times, stride, size = 1 + enlarges, layer.strides[0], layer.kernel_size[0]
@@ -135,8 +144,9 @@ class _Layers:
             wanted = np.arange(start * stride - margin, (stop - 1) * stride - margin + size)
             wanted = last - np.abs(last - np.abs(wanted))
             band = np.pad(x[wanted], around, mode="reflect")
-            band = _convolve(band[np.newaxis], kernel, stride, times)[0].numpy()
-            yield slice(times * start, times * stop), band + bias
+            band = _convolve(band[np.newaxis], kernel, stride, times)
+            band = tf.nn.bias_add(band, layer.bias) if layer.use_bias else band
+            yield slice(times * start, times * stop), band[0].numpy()
 
     def _convolved(self, x: Map, name: str) -> Map:
         stride = self._layer(name).strides[0]
@@ -170,7 +180,7 @@ class _Layers:
         return change
 
     def _normalized(self, x: Map, name: str) -> Map:
-        bands = [x[start : start + self._rows] for start in range(0, len(x), self._rows)]
+        bands = [x[band] for band in self._slices(len(x))]
         change = self._normalization(name, bands)
         for band in bands:
             change(band)
@@ -183,9 +193,9 @@ class _Layers:
         x = self._convolved(x, name)
         noise = self._layer(f"{noise_name}_maps")(x[np.newaxis])[0].numpy()
         mixed = self._layer(noise_name)
-        x += noise @ (
-            (self._blend @ mixed.scale.numpy())[:, np.newaxis] * mixed.kernel.numpy()[0, 0]
-        )
+        kernel = (self._blend @ mixed.scale.numpy())[:, np.newaxis] * mixed.kernel.numpy()[0, 0]
+        for band in self._slices(len(x)):
+            x[band] += noise[band] @ kernel
         return self._activated(x, name)
 
     def _block(self, x: Map, name: str) -> Map:
@@ -195,7 +205,6 @@ class _Layers:
         return x
 
 
-@tf.function(reduce_retracing=True)
 def _convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int, times: int) -> tf.Tensor:
     maps = tf.nn.conv2d(x, kernel, stride, "VALID")
     return maps if times == 1 else tf.nn.depth_to_space(maps, times)
