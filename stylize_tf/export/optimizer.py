@@ -24,7 +24,7 @@ from stylize_tf.iterative.pyramid import Stage
 from stylize_tf.machine.tracing import of_any_size
 from stylize_tf.objective.areas import Shrinking
 from stylize_tf.objective.balance import balanced_weights
-from stylize_tf.objective.targets import Losses, Targets
+from stylize_tf.objective.targets import Losses, OfTerms, Targets
 from stylize_tf.optimizers.methods import build_method
 
 AS_BY_DEFAULT = (
@@ -164,7 +164,8 @@ class Optimization(tf.Module):
             style, *_sides_of_style(self.config, style, stage, last, self._smallest)
         )
         photograph = _resized(content, stage.height, stage.width)
-        of_terms, energies = {}, []
+        of_terms: OfTerms = {}
+        energies = []
         for source, image in (("style", painting), ("content", photograph)):
             found = self._objective.statistics(source, self._extractor(image))
             own = self._objective.targets([found])
@@ -258,7 +259,8 @@ def export(
     if os.path.lexists(target):
         raise OutputError(f"{label_of(target)} is there already. Choose another folder.")
     optimization = Optimization(config, engine, size)
-    content, style = made_up(optimization.size), made_up(tuple(reversed(optimization.size)))
+    height, width = optimization.size
+    content, style = made_up((height, width)), made_up((width, height))
     with (
         quietly(),
         refused(target),

@@ -117,8 +117,8 @@ class _Layers:
         x = self._enlarged(x, name("up1"), half)
         del half
         x = self._enlarged(x, name("up2"), first)
-        for place, band in self._bands(x, name("color")):
-            drawn[place] += band
+        for place, color in self._bands(x, name("color")):
+            drawn[place] += color
         return drawn
 
     def _slices(self, height: int) -> list[slice]:
@@ -212,7 +212,7 @@ def _convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int, times: int) -> tf.Te
 
 def _moments(bands: Iterable[Map]) -> tuple[np.ndarray, np.ndarray]:
     """The mean and the variance of each channel over all bands, float64."""
-    count, sums, squares = 0, np.float64(0), np.float64(0)
+    count, sums, squares = 0, np.zeros([]), np.zeros([])
     for band in bands:
         count += band.shape[0] * band.shape[1]
         sums = sums + band.sum(axis=(0, 1), dtype=np.float64)

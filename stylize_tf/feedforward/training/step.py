@@ -178,11 +178,9 @@ class Step:
 
     def _noise_of(self, image: tf.Tensor, shift: tf.Tensor) -> list[tf.Tensor]:
         """The noise that a level takes, for an image of its size."""
-        height, width = (side // 4 for side in image.shape[1:3])
-        return [
-            self._fine_noise.maps(*image.shape[1:3], shift),
-            self._noise.maps(height, width, shift),
-        ]
+        height, width = image.shape[1:3]
+        fine = self._fine_noise.maps(height, width, shift)
+        return [fine, self._noise.maps(height // 4, width // 4, shift)]
 
     def _weights(self, style: StyleTargets, energies: Losses) -> Losses:
         """Those of the style, and of the content's terms in units of this content's energies."""
