@@ -250,7 +250,7 @@ def _between(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
         values: `[BANDS, C]`; of a column in which none is known they stay.
         known: which are.
     """
-    row = np.arange(BANDS)
+    row = np.arange(BANDS, dtype=np.int32)  # Of oneDNN, some processors have no int64.
     numbers = row[np.newaxis, :, np.newaxis]  # Of the row that is looked at from another one.
     up_to = (row[np.newaxis, :] <= row[:, np.newaxis])[:, :, np.newaxis]
     from_on = (row[np.newaxis, :] >= row[:, np.newaxis])[:, :, np.newaxis]
