@@ -250,7 +250,7 @@ def _between(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
         values: `[BANDS, C]`; of a column in which none is known they stay.
         known: which are.
     """
-    row = np.arange(BANDS, dtype=np.int32)  # Of oneDNN, some processors have no int64.
+    row = np.arange(BANDS, dtype=np.int32)
     numbers = row[np.newaxis, :, np.newaxis]  # Of the row that is looked at from another one.
     up_to = (row[np.newaxis, :] <= row[:, np.newaxis])[:, :, np.newaxis]
     from_on = (row[np.newaxis, :] >= row[:, np.newaxis])[:, :, np.newaxis]
@@ -265,8 +265,9 @@ def _between(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
 
 def _of_rows(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """`values[rows[b, c], c]`, of rows `[BANDS, C]`."""
-    rows = tf.transpose(tf.clip_by_value(rows, 0, BANDS - 1))
-    return tf.transpose(tf.gather(tf.transpose(values), rows, batch_dims=1))
+    # Not by a transposed table of rows: oneDNN tells that it has no such integers everywhere.
+    is_that = tf.one_hot(rows, BANDS, axis=0, dtype=values.dtype)
+    return tf.reduce_sum(is_that * values[:, tf.newaxis], axis=0)
 
 
 def _energies(coefficients: tf.Tensor, band: tf.Tensor) -> tf.Tensor:
