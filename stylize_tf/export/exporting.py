@@ -15,6 +15,7 @@ import numpy as np
 from stylize_tf.config.exports import FORMATS
 from stylize_tf.errors import ConfigError, OutputError, StylizationError
 from stylize_tf.export.comparison import Difference, compare
+from stylize_tf.export.integers import suited
 from stylize_tf.export.painter import Painter
 from stylize_tf.feedforward.network import Network
 from stylize_tf.images.files import label_of, reason, replace_file
@@ -63,12 +64,14 @@ def export(
         )
     form = importlib.import_module(f"stylize_tf.export.{format}")
     form.check()
-    painter = Painter(network, blend, size)
     given = [*photographs] or [made_up(size or MADE_UP)]
+    painter = converted = Painter(network, blend, size)
+    if quantize == "int8":
+        converted = Painter(suited(network, given[:COMPARED], blend), blend, size)
     target = Path(output)
     with quietly(), refused(target):
         if FORMATS[format][0]:
-            model = form.convert(painter, quantize, given)
+            model = form.convert(converted, quantize, given)
             found = compare(painter, form.opened(model), given[:COMPARED], quantize)
             replace_file(target, model)
             return found

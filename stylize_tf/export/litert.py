@@ -14,8 +14,8 @@ from stylize_tf.export.comparison import Run
 from stylize_tf.export.painter import Painter
 from stylize_tf.machine.extras import require
 
-NORMALIZATION = ("MEAN", "SUB", "MUL", "RSQRT", "ADD")
-"""What it is made of."""
+FLOAT_OPERATIONS = ("MEAN", "SUB", "MUL", "RSQRT", "ADD", "RESIZE_BILINEAR", "LOGISTIC")
+"""What normalization is made of, and what pictures of levels are enlarged and finished by."""
 
 
 def check() -> None:
@@ -29,8 +29,8 @@ def convert(painter: Painter, quantize: str, photographs: Sequence[np.ndarray]) 
     Args:
         painter: the network.
         quantize: numbers of the weights, and for "int8" and "int16x8" of the maps, too, whose
-            ranges are those of the photographs; image, picture and, in "int8", normalization stay
-            float.
+            ranges are those of the photographs; image, picture and, in "int8", `FLOAT_OPERATIONS`
+            stay float.
         photographs: float32 `[1, H, W, 3]` in [0, 1].
 
     Raises:
@@ -57,22 +57,22 @@ def convert(painter: Painter, quantize: str, photographs: Sequence[np.ndarray]) 
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # It tells of files that are ours alone.
             if quantize == "int8":
-                return _with_float_normalization(converter, ranges)
+                return _partly_float(converter, ranges)
             return bytes(converter.convert())
     except Exception as error:  # Of many kinds.
         reason = " ".join(str(error).split())[:200]
         raise StylizationError(f"LiteRT cannot take the network: {reason}.") from error
 
 
-def _with_float_normalization(
+def _partly_float(
     converter: tf.lite.TFLiteConverter, ranges: Callable[[], Iterator[list[np.ndarray]]]
 ) -> bytes:
-    """8 bits for all but what normalization is made of.
+    """8 bits for all but `FLOAT_OPERATIONS`.
 
     A variance is the mean of squares, whose range 8 bits do not hold: with it in them pictures
-    differ half as much again.
+    differ half as much again. Of what the sigmoid takes to make a picture, 8 bits leave bands.
     """
-    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(NORMALIZATION))
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(FLOAT_OPERATIONS))
     debugger = tf.lite.experimental.QuantizationDebugger(
         converter=converter, debug_dataset=ranges, debug_options=options
     )

@@ -155,11 +155,20 @@ class Noise(keras.layers.Layer):
         generator = np.random.default_rng(self.count)
         return generator.standard_normal([1, self.SIDE, self.SIDE, self.count], np.float32)
 
-    def maps(self, height: Any, width: Any, shift: tf.Tensor | None = None) -> tf.Tensor:
-        """Noise of a size, `[1, height, width, count]`, moved by so many rows and columns."""
+    def maps(
+        self, height: Any, width: Any, shift: tf.Tensor | None = None, zero: Any = 0.0
+    ) -> tf.Tensor:
+        """Noise of a size, `[1, height, width, count]`, moved by so many rows and columns.
+
+        Args:
+            height, width: of the maps.
+            shift: rows and columns, int32 `[2]`; None: not moved.
+            zero: a tensor that is 0 and not known to be, so that converters do not write out all
+                that follows from constants: 3 MB at 512x384.
+        """
         # Not of negative numbers, which ONNX divides otherwise.
         times = [1, *((side + self.SIDE - 1) // self.SIDE for side in (height, width)), 1]
-        tile = tf.constant(self.tile)
+        tile = tf.constant(self.tile) + zero
         if shift is not None:
             tile = tf.roll(tile, shift, [1, 2])
         return tf.tile(tile, times)[:, :height, :width]
@@ -167,9 +176,8 @@ class Noise(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Of a map `[N, H, W, C]` noise of its size, `[1, H, W, count]`."""
         sides = tf.shape(inputs)[1:3]
-        noise = self.maps(sides[0], sides[1])
-        # Of a constant, converters would write out all that follows from it, 3 MB at 512x384.
-        return noise + ops.minimum(ops.abs(ops.mean(inputs)), 0.0)
+        zero = ops.minimum(ops.abs(inputs[:1, :1, :1, :1]), 0.0)
+        return self.maps(sides[0], sides[1], zero=zero)
 
     def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of what `call` gives back."""

@@ -8,6 +8,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,7 +16,7 @@ from PIL import Image
 
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
-from stylize_tf.export import comparison, saved_model
+from stylize_tf.export import comparison, integers, saved_model
 from stylize_tf.feedforward import network_files
 from stylize_tf.machine import extras, tensorflow_runtime
 from tests.fakes.cli_fakes import draw, full_disk, names
@@ -103,6 +104,21 @@ def test_litert_of_smaller_numbers_is_smaller(export, quantize, monkeypatch):
     small = ("--network_style=sea", f"--quantize={quantize}", "--photos=photos")
     assert export("litert", "small.tflite", *small, "--fixed_size=48x36") == 0
     assert Path("small.tflite").stat().st_size < 0.8 * Path("whole.tflite").stat().st_size
+
+
+def test_a_network_suited_to_8_bits_paints_the_same_with_channels_of_equal_ranges(network):
+    network = network_of(*network.styles)  # To be changed.
+    scale = network.graph.get_layer("half_first").kernel
+    scale.assign(scale * np.linspace(0.1, 1, scale.shape[-1], dtype=np.float32))
+    image, blend = picture((64, 96)), np.array([[1, 0]], np.float32)
+    suited = integers.suited(network, [image], blend[0])
+    np.testing.assert_allclose(
+        suited.graph([image, blend]), network.graph([image, blend]), atol=1e-3
+    )
+    for name in ("half_first", "quarter_down2", "whole_up2"):
+        made = keras.Model(suited.graph.inputs, suited.graph.get_layer(name).output)
+        ranges = np.abs(made([image, blend])).max(axis=(0, 1, 2))
+        np.testing.assert_allclose(ranges, ranges.max(), rtol=1e-3)
 
 
 def test_onnx_of_8_bits_has_quantized_convolutions(export, monkeypatch):
