@@ -28,7 +28,7 @@ _NOISE = re.compile(
     rb"|computation_placer|TF-TRT Warning|failed call to cuInit|Could not find cuda drivers"
     rb"|This TensorFlow binary is optimized|XLA service 0x|StreamExecutor \[|MLIR crash reproducer"
     rb"|Created device /job:localhost|Loaded cuDNN version|could not retrieve CUDA device count"
-    rb"|cuda_diagnostics|successful NUMA node read|XNNPACK delegate"
+    rb"|cuda_diagnostics|successful NUMA node read|XNNPACK delegate|^fully_quantize: "
 )
 
 
