@@ -35,7 +35,7 @@ def suited(
         blend: of its styles, float32 `[S]`, in which they are painted; None: in each.
     """
     blends = np.eye(len(network.styles), dtype=np.float32) if blend is None else blend[np.newaxis]
-    inputs = [[image, own[np.newaxis]] for image in images for own in blends]
+    inputs = [[image, shares[np.newaxis]] for image in images for shares in blends]
     own = Network(network.styles, network.width, channels=network.channels)
     own.set_weights(network.get_weights())
     for level in LEVELS:
