@@ -80,7 +80,8 @@ class PictureConfig(Configuration):
 
     strength: float = option(
         1.0,
-        "How strong the style is: 0 is the photograph, 1 the default, 2 style over everything.",
+        "How strong the style is: 0 is the photograph, 1 the default, 2 style over everything. "
+        "With a network 1 is the most.",
         limits=(0.0, 2.0),
         section="Art direction",
     )

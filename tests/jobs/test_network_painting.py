@@ -65,26 +65,17 @@ def test_a_derived_name_has_the_styles_and_metadata_make_the_picture_again(paint
     assert digest("again.png") == digest("photo_sea_sky.png")
 
 
-def test_strength_goes_from_the_photograph_to_the_style_and_beyond(paint, network):
-    pictures = []
-    for strength in (0, 0.01, 0.5, 1, 1.5):
-        assert paint(*NETWORK, f"--strength={strength}", "--output=out.png") == 0
-        pictures.append(pixels("out.png"))
+def test_strength_mixes_the_photograph_and_what_is_painted(paint, network, capsys):
     own = photograph(network)[0]
-    distances = [np.abs(picture - own).mean() for picture in pictures]
-    assert distances[0] < 0.5 / 255
-    assert distances[1] < 0.02
-    assert distances[:4] == sorted(distances[:4])
-    assert np.abs(pictures[4] - pictures[3]).mean() > 0.01
-    assert np.abs(pictures[3] - network(own[None]).numpy()[0]).max() < 0.6 / 255
-
-
-def test_strength_of_a_network_without_the_photographs_style_mixes_pictures(paint, network):
-    network_files.save(Network(["sea"], 0.125), "net.keras")
-    assert paint(*NETWORK, "--strength=.5", "--output=half.png") == 0
-    assert paint(*NETWORK, "--output=whole.png") == 0
-    expected = (photograph(network)[0] + pixels("whole.png")) / 2
-    assert np.abs(pixels("half.png") - expected).max() < 1.1 / 255
+    painted = network(own[None]).numpy()[0]
+    for strength in (0, 0.01, 0.5, 1):
+        assert paint(*NETWORK, f"--strength={strength}", "--output=out.png") == 0
+        expected = own + strength * (painted - own)
+        assert np.abs(pixels("out.png") - expected).max() < 0.6 / 255
+    capsys.readouterr()
+    assert paint(*NETWORK, "--strength=1.5", "--output=beyond.png") == Exit.USAGE
+    assert "--strength goes up to 1 with a network" in capsys.readouterr().err
+    assert not Path("beyond.png").exists()
 
 
 def test_colors_of_the_photograph_and_masks_are_kept(paint, network):

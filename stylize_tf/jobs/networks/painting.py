@@ -18,7 +18,7 @@ from stylize_tf.control import masks
 from stylize_tf.control.color_modes import MODES
 from stylize_tf.errors import ConfigError, StylizationError
 from stylize_tf.feedforward import network_files
-from stylize_tf.feedforward.styles import PHOTOGRAPH, Style, shares_of, style_of
+from stylize_tf.feedforward.styles import Style, shares_of, style_of
 from stylize_tf.images import image_io
 from stylize_tf.images.files import sha256
 from stylize_tf.iterative import pyramid
@@ -100,6 +100,11 @@ def check(options: Options, configs: Sequence[StyleTransferConfig], regions: int
         raise ConfigError(
             f"`network_style` must be given once, or once for each `content_mask`; got {styles} "
             f"for {max(1, regions)}."
+        )
+    if any(config.strength > 1 for config in configs):
+        raise ConfigError(
+            "`strength` goes up to 1 with a network, which has learned nothing beyond. Give a "
+            "`style` in the place of `network`."
         )
     if any(config.color == "match" for config in configs):
         raise ConfigError(
@@ -191,26 +196,19 @@ class NetworkStylizer:
         return np.asarray(image, np.float32)
 
     def _in_style(self, image: np.ndarray, style: Style) -> np.ndarray:
-        """In a style as strongly as is asked for.
+        """In a style as strongly as is asked for: a mix of the photograph and what is painted.
 
-        Below 1 the style's parameters are on the way to those of the photograph's style (Dumoulin
-        et al. 2017, blends of styles), and what that style loses of a photograph is given back in
-        the same share, so that a strength of 0 is the photograph. Beyond 1 they are as far away
-        on the other side.
+        A mix of the style's parameters with those of the photograph's style (Dumoulin et al. 2017)
+        is none of strengths: networks have not learned what lies between, and at .5 two pictures of
+        nine were farther from the painting than the photograph itself.
         """
-        shares = shares_of(style, self._file.styles)
-        strength = self.config.strength
-        if strength == 1 or PHOTOGRAPH not in self._file.styles:
-            painted = self._run(image, shares)
-            return painted if strength == 1 else (image + strength * (painted - image)).clip(0, 1)
-        kept = shares_of(PHOTOGRAPH, self._file.styles)
-        painted = self._run(image, strength * shares + (1 - strength) * kept)
-        if strength < 1:
-            painted = painted + (1 - strength) * (image - self._run(image, kept))
-        return painted.clip(0, 1)
+        painted = self._run(image, shares_of(style, self._file.styles))
+        if self.config.strength == 1:
+            return painted
+        return (image + self.config.strength * (painted - image)).clip(0, 1)
 
     def _run(self, image: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        """What the network paints by shares of its styles, which may be below 0."""
+        """What the network paints by shares of its styles."""
         from stylize_tf.feedforward import bands
 
         shares = np.asarray(shares, np.float32)
