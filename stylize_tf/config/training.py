@@ -48,15 +48,10 @@ class TrainingConfig(Configuration):
         limits=(64, 4096),
     )
     content_factor: float = option(
-        5.0,
+        3.5,
         "Factor of the content's weight, the same at each level, over that with which pictures of "
         "512 pixels are optimized.",
         limits=(0.0, 1000.0),
-    )
-    photograph: bool = option(
-        True,
-        "Also learn, in every eighth step, a style named photograph that leaves pictures as they "
-        "are: strengths below 1 are on the way to it.",
     )
     noise: float = option(
         1.0,

@@ -12,9 +12,6 @@ from stylize_tf.errors import ConfigError
 LARGEST_WIDTH = 2.0
 """Of a network."""
 
-PHOTOGRAPH = "photograph"
-"""Name of the style that leaves pictures as they are."""
-
 Style = str | int | Mapping[str, float] | Sequence[float] | np.ndarray | None
 """A style by its name or number, or how much of each; None is the first."""
 

@@ -29,7 +29,7 @@ from tests.fakes.tiny_network import tiny_network
 
 def trainer(devices, **options):
     config = TrainingConfig(
-        width=0.125, steps=6, crop=64, style_size=64, photograph=False, **options
+        width=0.125, steps=6, crop=64, style_size=64, **options
     )
     objective = build_objective(objective_config(config).replace(patch_weight=0), {})
     extractor = build_extractor(tiny_network(), objective.layers())

@@ -17,7 +17,6 @@ from stylize_tf.feedforward.training.trainer import Trainer
 from stylize_tf.network.features import build_extractor
 from stylize_tf.objective.balance import build_objective
 from stylize_tf.objective.objective import Objective
-from stylize_tf.objective.targets import Targets
 from tests.fakes.tiny_network import shaken
 
 SMALL = TrainingConfig(
@@ -27,7 +26,6 @@ SMALL = TrainingConfig(
     crop=64,
     style_size=64,
     averaging=0.5,
-    photograph=False,
 )
 FEW_TERMS = {"patch_weight": 0}
 """What takes the time that tracing a step takes, but for one test."""
@@ -132,6 +130,12 @@ def test_a_step_without_a_finite_gradient_is_left_out(make, monkeypatch):
     assert np.abs(trainer.state()[0] - before[0]).max() > 0
 
 
+def content_alone(style):
+    """Targets of a style that counts nothing."""
+    kept = {"content": style.weights["content"]}
+    return style._replace(weights={**dict.fromkeys(style.weights, tf.zeros([])), **kept})
+
+
 @pytest.mark.parametrize("number", range(3))
 def test_what_is_seen_of_a_window_is_held_against_the_same_place_of_the_photograph(
     tiny_network, rng, number
@@ -142,14 +146,13 @@ def test_what_is_seen_of_a_window_is_held_against_the_same_place_of_the_photogra
     extractor = build_extractor(tiny_network, objective.layers())
     step = Step(config, extractor, objective, [lambda given: inverse_sigmoid(given[0])] * 3)
     crops = tf.constant(rng.uniform(0.1, 0.9, size=(2, 96, 96, 3)), tf.float32)
-    style = step.likeness(step.style(crops[:1].numpy(), LEVELS[number].shrink))
+    style = content_alone(step.style(crops[:1].numpy(), LEVELS[number].shrink))
     seen = set()
     for _ in range(12):
         places = step.places(number, rng)
         seen.add(tuple(places[1]))
         given = crops, crops, tf.zeros([2, 1]), *map(tf.constant, places)
         losses, _ = step.of_level(*given, style, style, number, [])
-        assert float(losses["likeness"]) < 1e-8
         assert float(losses["content"]) < 1e-8
     assert len(seen) > 6
     assert all(0 <= x < 8 for place in seen for x in place)
@@ -167,7 +170,7 @@ def test_finer_levels_are_held_to_the_style_at_half_of_their_sides(tiny_network,
     style, smaller = step.style(painting, level.shrink), step.style(painting, 2 * level.shrink)
     place, seen_from, shift = step.places(number, rng)
     given = crops, crops, tf.zeros([2, 1]), *map(tf.constant, (place, seen_from, shift))
-    losses, _ = step.of_level(*given, step.likeness(style), smaller, number, [])
+    losses, _ = step.of_level(*given, content_alone(style), smaller, number, [])
 
     side = min(96 // level.shrink, 48) - 8
     top, left = place // level.shrink + seen_from
@@ -176,7 +179,7 @@ def test_finer_levels_are_held_to_the_style_at_half_of_their_sides(tiny_network,
     [of_style] = [term for term in objective.terms if term.name == "style"]
     alone = Objective((of_style,), objective.units)
     half = extractor(tf.nn.avg_pool2d(seen, 2, 2, "VALID"))
-    expected = alone(half, Targets(smaller.targets, smaller.weights))["style"]
+    expected = alone(half, smaller)["style"]
     assert float(expected) > 0.01
     assert float(losses["style"]) == pytest.approx(float(expected) if number else 0, rel=1e-3)
 
@@ -234,12 +237,12 @@ def test_another_network_is_a_start_style_by_style(make):
 
 
 def test_weights_of_styles_are_trained_alone_and_the_others_stay(make):
-    start = Network(["old", "photograph"], 0.125)
+    start = Network(["old", "older"], 0.125)
     shaken(start)
-    trainer = make(start=start, trained="styles", steps=16, averaging=0.5, photograph=True)
+    trainer = make(start=start, trained="styles", steps=16, averaging=0.5)
     list(trainer.steps())
     trained = trainer.averaged()
-    assert trained.styles == ("old", "photograph", "dark", "light")
+    assert trained.styles == ("old", "older", "dark", "light")
     for own, old in zip(trained.trainable_variables, start.trainable_variables, strict=True):
         if is_of_styles(own):
             np.testing.assert_array_equal(own[:2], old)
@@ -248,22 +251,6 @@ def test_weights_of_styles_are_trained_alone_and_the_others_stay(make):
             assert np.abs(own[3] - own[2]).max() > 0
         else:
             np.testing.assert_array_equal(own, old)
-
-
-def test_every_eighth_step_is_for_the_style_that_leaves_pictures_as_they_are(make):
-    trainer = make(steps=400, photograph=True)
-    assert trainer.network.styles == ("dark", "light", "photograph")
-    numbers = [trainer._style_of(step) for step in range(16)]
-    assert numbers == [0, 1, 0, 1, 0, 1, 0, 2, 1, 0, 1, 0, 1, 0, 1, 2]
-    likeness = []
-    for each in trainer.steps():
-        if trainer._began[1]:
-            break
-        likeness.append(each.losses["likeness"])
-    assert all((loss > 0) == (step % 8 == 7) for step, loss in enumerate(likeness))
-    assert np.mean(likeness[-40:]) < 0.75 * np.mean(likeness[:40])
-    with pytest.raises(ConfigError, match="must not be named photograph"):
-        make(paintings={"photograph": np.zeros([1, 64, 64, 3], np.float32)})
 
 
 def test_a_start_of_another_kind_is_refused(make):

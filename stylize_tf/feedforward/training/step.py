@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,16 +17,13 @@ from stylize_tf.feedforward.layers import Noise
 from stylize_tf.images import image_io
 from stylize_tf.objective.balance import balanced_weights
 from stylize_tf.objective.objective import Objective
-from stylize_tf.objective.targets import Losses, OfTerms, Targets
+from stylize_tf.objective.targets import Losses, Targets
 from stylize_tf.objective.term import WHOLE_WEIGHT_SIDE
 
 POOLED = 8
 """Pixels that are one position behind three poolings: what is judged of a painted window begins at
 a random one of them. Else the poolings lie over the network's own grid, always alike, and what they
 overlook is painted: a lattice."""
-
-LIKENESS_WEIGHT = 50.0
-"""What the mean squared difference from the photograph counts in it."""
 
 
 def objective_config(config: TrainingConfig) -> StyleTransferConfig:
@@ -50,19 +47,6 @@ def objective_config(config: TrainingConfig) -> StyleTransferConfig:
     )
 
 
-class StyleTargets(NamedTuple):
-    """What a network is to paint like.
-
-    Attributes:
-        targets, weights: as those of `Targets`.
-        likeness: scalar, what the mean squared difference from the photograph counts.
-    """
-
-    targets: OfTerms
-    weights: Losses
-    likeness: tf.Tensor
-
-
 class Step:
     """Crops of photographs as a level of a network paints them, against what they should be.
 
@@ -84,7 +68,7 @@ class Step:
         self._levels = levels
         self._noise, self._fine_noise = Noise(NOISES), Noise(FINE_NOISES)
 
-    def style(self, painting: np.ndarray, shrink: int) -> StyleTargets:
+    def style(self, painting: np.ndarray, shrink: int) -> Targets:
         """Those of a painting `[1, H, W, 3]`, at a level that shrinks pictures so."""
         height, width = painting.shape[1:3]
         scale = min(1.0, self._config.style_size / max(height, width)) / shrink
@@ -95,13 +79,7 @@ class Step:
         energies = self._objective.energies(statistics, targets)
         side = WHOLE_WEIGHT_SIDE
         own = balanced_weights(self._objective, side // shrink, [energies], finished=side)
-        return StyleTargets(targets, own, tf.constant(0.0))
-
-    def likeness(self, other: StyleTargets) -> StyleTargets:
-        """Targets of the same structure as others of which only content and likeness count."""
-        kept = {term.name for term in self._objective.of("content").terms}
-        weights = {x: y if x in kept else tf.zeros_like(y) for x, y in other.weights.items()}
-        return StyleTargets(other.targets, weights, tf.constant(LIKENESS_WEIGHT))
+        return Targets(targets, own)
 
     def places(self, number: int, generator: np.random.Generator) -> list[np.ndarray]:
         """Arguments of `of_level`: where its window is, what is seen of it, how noise is moved."""
@@ -119,8 +97,8 @@ class Step:
         place: tf.Tensor,
         seen_from: tf.Tensor,
         shift: tf.Tensor,
-        style: StyleTargets,
-        smaller: StyleTargets,
+        style: Targets,
+        smaller: Targets,
         number: int,
         trained: Sequence[keras.Variable],
     ) -> tuple[Losses, list[tf.Tensor]]:
@@ -158,23 +136,22 @@ class Step:
         own = self._objective.statistics("content", self._extract(seen))
         of_content = self._objective.targets([own])
         weights = self._weights(style, self._objective.energies(own, of_content))
-        targets = Targets({**style.targets, **of_content}, weights)
+        targets = Targets({**style.of_terms, **of_content}, weights)
         with tf.GradientTape() as tape:
             drawn = self._levels[number]([image, blend, *noise, *before])
             painted = _cut(tf.sigmoid(drawn), MARGIN // level.shrink + seen_from, judged)
             losses = self._objective(self._extract(painted), targets)
-            difference = tf.reduce_mean(tf.square(painted - seen))
-            losses = {**losses, "likeness": style.likeness * difference}
             if number:
                 others = self._from_afar(_shrunk(painted, 2), smaller)
-                losses |= {name: losses[name] + value for name, value in others.items()}
+                own = {name: losses[name] + value for name, value in others.items()}
+                losses = {**losses, **own}
             loss = tf.add_n(list(losses.values()))
         return losses, tape.gradient(loss, trained)
 
-    def _from_afar(self, painted: tf.Tensor, style: StyleTargets) -> Losses:
+    def _from_afar(self, painted: tf.Tensor, style: Targets) -> Losses:
         """The losses of the style, and of its patches, of painted pictures of a smaller size."""
         objective = self._objective.of("style")
-        return objective(self._extract(painted), Targets(style.targets, style.weights))
+        return objective(self._extract(painted), style)
 
     def _noise_of(self, image: tf.Tensor, shift: tf.Tensor) -> list[tf.Tensor]:
         """The noise that a level takes, for an image of its size."""
@@ -182,7 +159,7 @@ class Step:
         fine = self._fine_noise.maps(height, width, shift)
         return [fine, self._noise.maps(height // 4, width // 4, shift)]
 
-    def _weights(self, style: StyleTargets, energies: Losses) -> Losses:
+    def _weights(self, style: Targets, energies: Losses) -> Losses:
         """Those of the style, and of the content's terms in units of this content's energies."""
         weights = dict(style.weights)
         for term in self._objective.of("content").terms:

@@ -16,17 +16,13 @@ from stylize_tf.errors import ConfigError
 from stylize_tf.feedforward.channels import LEVELS
 from stylize_tf.feedforward.graph import is_of_styles, level_of, levels_of
 from stylize_tf.feedforward.network import Network
-from stylize_tf.feedforward.styles import PHOTOGRAPH
 from stylize_tf.feedforward.training.optimizers import Optimizers
 from stylize_tf.feedforward.training.photographs import Photographs
 from stylize_tf.feedforward.training.pruning import prune
 from stylize_tf.feedforward.training.schedule import Schedule
-from stylize_tf.feedforward.training.step import Step, StyleTargets
+from stylize_tf.feedforward.training.step import Step
 from stylize_tf.objective.objective import Objective
-from stylize_tf.objective.targets import Losses
-
-PHOTOGRAPH_EVERY = 8
-"""Steps of which one is for that style."""
+from stylize_tf.objective.targets import Losses, Targets
 
 LARGEST_GRADIENT = 1.0
 """Norm to which the gradient of a step is brought, if it is larger."""
@@ -63,8 +59,7 @@ class Trainer:
         extractor: from `features.build_extractor`, of all layers that the objective reads.
         objective: what is minimized, as `objective_config` says.
         paintings: name of a style -> float32 `[1, H, W, 3]`, RGB in [0, 1]; larger ones than
-            `config.style_size` are brought to it. The style `PHOTOGRAPH` is added to them, see
-            `config.photograph`.
+            `config.style_size` are brought to it.
         photographs: to paint.
         start: a network to go on from, of the same width. A style of a name that
             it has begins as that one, others as the mean of its styles. If only weights of styles
@@ -73,7 +68,7 @@ class Trainer:
 
     Raises:
         ConfigError: if the start is another network, or there has to be one, or a painting has the
-            name of the photograph's style.
+            name of a style that stays.
     """
 
     def __init__(
@@ -98,11 +93,9 @@ class Trainer:
         self._photographs = photographs
         _check_start(start, config)
         kept = start.styles if start is not None and config.trained == "styles" else ()
-        has_photograph = config.photograph and PHOTOGRAPH not in kept
-        learned = [*paintings, *([PHOTOGRAPH] if has_photograph else [])]
-        for name in {PHOTOGRAPH, *kept} & {*paintings}:
+        for name in {*kept} & {*paintings}:
             raise ConfigError(f"`style` must not be named {name}: there is such a style already.")
-        styles = [*kept, *(name for name in learned if name not in kept)]
+        styles = [*kept, *paintings]
         if start is not None and config.pruned < 1:
             start = prune(start, config.pruned)
         channels = None if start is None else start.channels
@@ -120,33 +113,22 @@ class Trainer:
                 Optimizers([x for x in self._trained if level_of(x) == number])
                 for number in range(len(LEVELS))
             ]
-        self._styles = [self._targets(paintings, level.shrink, has_photograph) for level in LEVELS]
+        self._styles = [self._targets(paintings, level.shrink) for level in LEVELS]
         self._paintings = [styles.index(name) for name in paintings]
-        self._photograph = styles.index(PHOTOGRAPH) if has_photograph else None
         self._done = self._left_out = 0
         self._began = [0] * len(LEVELS)
         self._seconds = 0.0
         self._evaluate = tf.function(self._evaluated)
         self._move = tf.function(self._moved)
 
-    def _targets(
-        self, paintings: Mapping[str, np.ndarray], shrink: int, has_photograph: bool
-    ) -> dict[int, StyleTargets]:
+    def _targets(self, paintings: Mapping[str, np.ndarray], shrink: int) -> dict[int, Targets]:
         """Number of a style -> what it is to be like at a level that shrinks pictures so."""
         number = self.network.styles.index
-        found = {number(name): self._step.style(x, shrink) for name, x in paintings.items()}
-        if has_photograph:
-            found[number(PHOTOGRAPH)] = self._step.likeness(next(iter(found.values())))
-        return found
+        return {number(name): self._step.style(x, shrink) for name, x in paintings.items()}
 
     def _style_of(self, step: int) -> int:
         """The number of the style that a step is for."""
-        of_photograph = (step + 1) // PHOTOGRAPH_EVERY
-        if self._photograph is None:
-            of_photograph = 0
-        elif (step + 1) % PHOTOGRAPH_EVERY == 0:
-            return self._photograph
-        return self._paintings[(step - of_photograph) % len(self._paintings)]
+        return self._paintings[step % len(self._paintings)]
 
     @property
     def done(self) -> int:

@@ -12,7 +12,6 @@ import stylize_tf
 from stylize_tf.config.training import TrainingConfig
 from stylize_tf.errors import ConfigError, ImageError, OutputError
 from stylize_tf.feedforward import network_files
-from stylize_tf.feedforward.styles import PHOTOGRAPH
 from stylize_tf.images import image_io
 from stylize_tf.images.files import label_of, reason, sha256
 from stylize_tf.jobs.folder.finding import find_files
@@ -112,8 +111,6 @@ def prepare(
                 f"`style` must be of different names, as the styles have them; got {name!r} "
                 f"{names.count(name)} times. Rename a file."
             )
-    if PHOTOGRAPH in names:
-        raise ConfigError(f"`style` must not be named {PHOTOGRAPH}: that is a style of its own.")
     _check_start(asked, how, names)
     _check_output(asked)
     photos = _photographs(asked.photos, listener)
