@@ -10,13 +10,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import masks
 from stylize_tf.control.color_modes import MODES, Colored
 from stylize_tf.control.masks import shown
 from stylize_tf.control.styles import expanded
-from stylize_tf.errors import ImageError
+from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io, montage
 from stylize_tf.iterative import pyramid
 from stylize_tf.iterative.sources import Sources
@@ -44,6 +45,7 @@ class Pictures:
         photograph: float32 `[1, H, W, 3]`, as it is to be painted.
         paintings: as many such: what is seen of them, as large as the last stage wants at most.
         start: the picture to start from, or None; `fine_style` likewise.
+        given: name of a term -> the map that its target is made of, float32 `[1, H, W, C]`.
         shares: of the paintings in the blend, adding up to 1.
         regions: which part of which painting goes with which region; at least one.
         mask_count: masks of regions of the photograph; 0 where all of it is one.
@@ -77,6 +79,7 @@ class Pictures:
             None if image is None else image_io.read(image, name=name)
             for name, image in (("initial", sources.initial), ("fine_style", sources.fine_style))
         )
+        self.given = {name: _checked(name, given) for name, given in sources.given.items()}
         self._finely: dict[int, np.ndarray] = {}
         self.shares = _shares(blend_weights, len(paintings))
         of_content = [
@@ -136,6 +139,7 @@ class Pictures:
             "initial": start,
             "content_mask": self._masks,
             "style_mask": of_styles,
+            **{f"given {name}": [x] for name, x in self.given.items()},
         }
         return [
             f"{name} {hashlib.sha256(x.tobytes()).hexdigest()} {x.shape}"
@@ -304,6 +308,16 @@ def cropped_mask(mask: np.ndarray, aspect: float, name: str) -> np.ndarray:
             f"white nearer to the center."
         )
     return mask
+
+
+def _checked(name: str, given: npt.ArrayLike) -> np.ndarray:
+    """A map that a term is given, if it is one."""
+    array = np.asarray(given, np.float32)
+    if array.ndim != 4 or len(array) != 1 or not array.size or not np.isfinite(array).all():
+        raise ConfigError(
+            f"`given` must have finite maps [1, H, W, C]; got that of {name!r} as {[*array.shape]}."
+        )
+    return array
 
 
 def _shares(blend_weights: Sequence[float], count: int) -> list[float]:

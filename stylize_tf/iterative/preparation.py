@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from stylize_tf.evaluation.coarse import seen_from_afar, with_coarse
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.evaluation.forecast import STEP_PIXELS, Sample
 from stylize_tf.evaluation.segments import Tiles, by_bands, statistics_pixels
+from stylize_tf.images import image_io
 from stylize_tf.iterative import planning, pyramid
 from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot, fits
 from stylize_tf.iterative.pictures import Pictures
@@ -96,6 +97,7 @@ class Preparation:
         self._segments = self._evaluator.segments
         self._is_fresh = self._evaluator.is_fresh
         _check_regions(extra_terms, len(pictures.regions))
+        _check_given(self._objective.of("given").terms, pictures.given)
         self._extra_terms = extra_terms
         layers = layers_of(extra_terms)
         self._smallest = pyramid.smallest_size(config, layers)
@@ -265,7 +267,19 @@ class Preparation:
         energies.append(self._energies(own, of_content))
         finished = self.stages[-1].long_side
         weights = balanced_weights(objective, stage.long_side, energies, finished=finished)
-        return objective.spared(Targets({**of_regions(of_style), **of_content}, weights, coverage))
+        of_terms = {**of_regions(of_style), **of_content, **self._given(stage)}
+        return objective.spared(Targets(of_terms, weights, coverage))
+
+    def _given(self, stage: pyramid.Stage) -> OfTerms:
+        """The targets that are given with the pictures, at the size of a stage."""
+        given = {
+            name: tf.constant(image_io.resize(x, stage.height, stage.width))
+            for name, x in self._pictures.given.items()
+        }
+        return {
+            term.name: {layer: term.target(given[term.name]) for layer in term.layers}
+            for term in self._objective.of("given").terms
+        }
 
     def _energies(self, statistics: OfTerms, targets: OfTerms) -> Losses:
         if not self._config.normalize_terms:
@@ -285,6 +299,15 @@ class Preparation:
         images = [style] if mask is None else [style, mask]
         digests = [hashlib.sha256(x.tobytes()).hexdigest() for x in images]
         return evaluator.of_paintings.get((*digests, style.shape), make)
+
+
+def _check_given(terms: Sequence[Term], given: Iterable[str]) -> None:
+    names = {term.name for term in terms}
+    if names != {*given}:
+        raise ConfigError(
+            f"`given` must have a map for each term of the source given, which are "
+            f"{sorted(names) or 'none'}; got {sorted(given) or 'none'}."
+        )
 
 
 def _check_regions(terms: Sequence[Term], regions: int) -> None:

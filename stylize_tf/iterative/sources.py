@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import masks
@@ -33,6 +35,8 @@ class Sources:
             painting, one for each region.
         fine_style: a painting that lends its fine strokes to all of `styles`, see the module
             `fine_style`; they take them before the first step.
+        given: name of a `Term` of the source "given" -> the map that its target is made of, float32
+            `[1, H, W, C]` at any size.
     """
 
     content: ImageLike
@@ -41,6 +45,7 @@ class Sources:
     content_masks: tuple[ImageLike, ...] = ()
     style_masks: tuple[ImageLike, ...] = ()
     fine_style: ImageLike | None = None
+    given: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(
@@ -51,6 +56,7 @@ class Sources:
         content_masks: Several = (),
         style_masks: Several = (),
         fine_style: ImageLike | None = None,
+        given: Mapping[str, np.ndarray] | None = None,
     ) -> Sources:
         """The sources from what users give: where several may be, one alone may be, too.
 
@@ -64,6 +70,7 @@ class Sources:
             as_tuple(content_masks, "content_mask"),
             as_tuple(style_masks, "style_mask"),
             None if fine_style is None else image_io.plain(fine_style, "fine_style"),
+            given or {},
         )
 
     def check(self, config: StyleTransferConfig, *, has_styles: bool = True) -> None:

@@ -75,7 +75,8 @@ class Term:
 
     Attributes:
         name: key in `Losses` and `Targets`.
-        source: "content" or "style", whose features give the targets; "none" where there is none.
+        source: "content" or "style", whose features give the targets; "given" where who asks for a
+            picture gives them, see `Sources.given`; "none" where there is none.
         layer_weights: pairs of a layer and its weight within the term.
         weight: of the whole term; data, as are the other fields that do not compare.
         growth: how the weight grows with the picture: with this power of its long side over
@@ -162,7 +163,7 @@ class Term:
         raise NotImplementedError
 
 
-SOURCES = ("content", "style", "none")
+SOURCES = ("content", "style", "given", "none")
 """Of what the features give the targets of a term."""
 
 

@@ -104,7 +104,10 @@ class WithList(Means):
     [
         ([dataclasses.replace(MEANS, name="style")], r"names of their own; got 'style' beside"),
         ([MEANS, MEANS], r"names of their own; got 'means'"),
-        ([dataclasses.replace(MEANS, source="photo")], r"one of content, style, none; got 'photo'"),
+        (
+            [dataclasses.replace(MEANS, source="photo")],
+            r"one of content, style, given, none; got 'photo'",
+        ),
         ([dataclasses.replace(MEANS, weight=-1.0)], r"a number of at least 0; got -1"),
         ([dataclasses.replace(MEANS, weight=float("nan"))], r"a number of at least 0; got nan"),
         ([dataclasses.replace(MEANS, weight="1")], r"a number of at least 0; got '1'"),
