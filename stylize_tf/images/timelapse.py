@@ -111,7 +111,7 @@ class Timelapse:
             for _, frame in self._frames
         ]
         if self._format == "GIF":
-            frames = [_indexed(frame) for frame in frames]
+            frames = [indexed(frame) for frame in frames]
         with replacing(self._path) as file:
             frames[0].save(
                 file,
@@ -162,7 +162,7 @@ def _try_writing(path: Path) -> None:
     try_replacing(path)
 
 
-def _indexed(frame: Image.Image) -> Image.Image:
+def indexed(frame: Image.Image) -> Image.Image:
     """The frame in 256 colors of its own, as GIF has them.
 
     Large areas keep their colors best so: 1.1 grey levels off after a blur of 2 pixels, where

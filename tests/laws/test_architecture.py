@@ -31,6 +31,7 @@ TABLE = {
         " | tensorflow keras numpy"
     ),
     "feedforward": "config errors images machine objective | tensorflow keras numpy h5py",
+    "video": "config errors images machine objective | tensorflow numpy PIL av cv2 onnxruntime",
     "export": (
         "config errors feedforward images machine objective optimizers evaluation iterative"
         " | tensorflow keras numpy onnx onnxruntime tf2onnx ai_edge_litert"
@@ -38,10 +39,10 @@ TABLE = {
     "integrations": "config errors iterative feedforward machine | tensorflow numpy",
     "jobs": (
         "config errors machine images network evaluation control iterative feedforward export"
-        " integrations"
+        " integrations video"
         " | numpy PIL"
     ),
-    "cli": "config errors machine network feedforward jobs | absl",
+    "cli": "config errors machine network feedforward video jobs | absl",
     "__main__": "cli",
 }
 
@@ -52,6 +53,7 @@ MOST_LINES = {"module": 400, "function": 60}
 NOT_REQUIRED = {
     "h5py": "keras requires it",
     "pillow_heif": "the extra heic brings it",
+    **dict.fromkeys(("av", "cv2"), "the extra video brings it"),
     **dict.fromkeys(("ai_edge_litert", "onnx", "onnxruntime", "tf2onnx"), "the extra export does"),
 }
 DISTRIBUTIONS = {
@@ -59,6 +61,7 @@ DISTRIBUTIONS = {
     "absl": "absl-py",
     "pillow_heif": "pillow-heif",
     "ai_edge_litert": "ai-edge-litert",
+    "cv2": "opencv-python-headless",
 }
 
 
@@ -256,6 +259,7 @@ def test_what_is_imported_without_being_required_comes_late_and_with_something_e
     assert "pillow-heif" in requirements(extras["heic"])
     of_export = {DISTRIBUTIONS.get(x, x) for x, y in NOT_REQUIRED.items() if "export" in y}
     assert of_export == set(requirements(extras["export"]))
+    assert set(requirements(extras["video"])) == {"av", "opencv-python-headless"}
 
 
 def test_nothing_is_required_that_is_not_imported():

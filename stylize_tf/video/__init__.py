@@ -1,0 +1,1 @@
+"""Clips: frames in and out, motion between them, and what keeps them calm."""

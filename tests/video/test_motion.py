@@ -1,0 +1,119 @@
+"""Motion between frames, what it brings along, and where it is to be trusted."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from stylize_tf.errors import ConfigError
+from stylize_tf.video.flow import flow_of
+from stylize_tf.video.warping import reliable, together, warped
+
+
+def texture(height, width, rows=0.0, columns=0.0):
+    """A smooth texture, moved so far down and to the right: float32 `[H, W, 3]` in [0, 1]."""
+    y, x = np.mgrid[:height, :width].astype(float)
+    y, x = y - rows, x - columns
+    waves = [np.sin(x / a + y / b) + np.cos(x / b - y / a) for a, b in ((3, 7), (5, 4), (9, 6))]
+    return (np.stack(waves, axis=2) / 4 + 0.5).astype(np.float32)
+
+
+def test_flow_says_where_things_are_in_the_other_frame():
+    frame, other = texture(64, 96), texture(64, 96, rows=2.0, columns=-3.0)
+    found = flow_of("dis")(frame, other)
+    inner = found[12:-12, 12:-12]
+    np.testing.assert_allclose(np.median(inner, axis=(0, 1)), [-3.0, 2.0], atol=0.1)
+    again = warped(other, found)
+    assert np.abs(again - frame)[12:-12, 12:-12].max() < 0.05
+
+
+@pytest.mark.parametrize("size", [(64, 96), (9, 40), (5, 5)])
+def test_flow_is_the_same_each_time_and_of_the_frames_size(size):
+    frame, other = texture(*size), texture(*size, columns=1.0)
+    first, second = flow_of("dis")(frame, other), flow_of("dis")(frame, other)
+    assert first.shape == (*size, 2)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_warping_by_whole_pixels_moves_them_and_the_border_goes_on(rng):
+    image = rng.uniform(size=(6, 8, 3)).astype(np.float32)
+    flow = np.zeros([6, 8, 2], np.float32)
+    flow[...] = [2, -1]
+    found = warped(image, flow)
+    np.testing.assert_allclose(found[1:, :-2], image[:-1, 2:], atol=1e-6)
+    np.testing.assert_allclose(found[1:, -1], image[:-1, -1], atol=1e-6)
+
+
+def moved(height, width, right):
+    flow = np.zeros([height, width, 2], np.float32)
+    flow[..., 0] = right
+    return flow
+
+
+def test_what_leads_out_of_the_picture_or_does_not_come_back_is_not_trusted():
+    there, back = moved(20, 30, 4), moved(20, 30, -4)
+    trusted = reliable(there, back)
+    np.testing.assert_array_equal(trusted[:, :26], 1)
+    np.testing.assert_array_equal(trusted[:, 26:], 0)
+    back[8:12, 14:20] = 3  # There something else is seen.
+    trusted = reliable(there, back)
+    assert not trusted[9:11, 11:15].any()
+    assert trusted[:6, :26].all()
+
+
+def test_borders_of_motion_are_not_trusted():
+    """Nor what leads out of the picture, at the right."""
+    there, back = moved(20, 30, 0.0), moved(20, 30, 0.0)
+    there[:, 15:, 0], back[:, 15:, 0] = 0.4, -0.4
+    trusted = reliable(there, back)
+    np.testing.assert_array_equal(np.flatnonzero(~trusted[5].astype(bool)), [14, 15, 29])
+
+
+def test_each_pixel_counts_in_the_closest_frame_that_knows_it():
+    images = [np.full([2, 4, 3], value, np.float32) for value in (0.2, 0.6, 0.8)]
+    weights = [np.zeros([2, 4], np.float32) for _ in images]
+    weights[0][:, 0] = 1
+    weights[1][:, :2] = 1
+    weights[2][:, 1:3] = 1
+    found = together(list(zip(images, weights, strict=True)))
+    np.testing.assert_allclose(found.image[0, 0, :, 0], [0.2, 0.6, 0.8, 0.2])
+    np.testing.assert_allclose(found.weights[0, 0, :, 0], [1, 1, 1, 0])
+    np.testing.assert_array_equal(found.start, found.image)
+
+
+def network(path, inputs=2, channels=2):
+    """A network whose flow is the mean difference of the frames' first channels, both ways."""
+    shape = [1, 3, "height", "width"]
+    given = [helper.make_tensor_value_info(f"frame{n}", TensorProto.FLOAT, shape) for n in range(2)]
+    output = helper.make_tensor_value_info("flow", TensorProto.FLOAT, [1, channels, "h", "w"])
+    one = helper.make_tensor("one", TensorProto.INT64, [1], [0])
+    end = helper.make_tensor("end", TensorProto.INT64, [1], [channels])
+    axis = helper.make_tensor("axis", TensorProto.INT64, [1], [1])
+    nodes = [
+        helper.make_node("Sub", ["frame1", "frame0" if inputs == 2 else "frame1"], ["difference"]),
+        helper.make_node("Slice", ["difference", "one", "end", "axis"], ["flow"]),
+    ]
+    graph = helper.make_graph(nodes, "flow", given[2 - inputs :], [output], [one, end, axis])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def test_an_onnx_file_gives_the_flow_of_frames_of_any_size(tmp_path, rng):
+    network(tmp_path / "flow.onnx")
+    frame, other = rng.uniform(size=(2, 13, 21, 3)).astype(np.float32)
+    found = flow_of(tmp_path / "flow.onnx")(frame, other)
+    np.testing.assert_allclose(found, (other - frame)[..., :2], atol=1e-6)
+
+
+def test_what_is_no_flow_is_refused(tmp_path):
+    frame = np.zeros([16, 16, 3], np.float32)
+    (tmp_path / "text.onnx").write_text("no network")
+    with pytest.raises(ConfigError, match=r"`flow` must be dis or an ONNX file; .*text\.onnx"):
+        flow_of(tmp_path / "text.onnx")
+    network(tmp_path / "one.onnx", inputs=1)
+    with pytest.raises(ConfigError, match=r"must be of two frames: .* takes 1 inputs"):
+        flow_of(tmp_path / "one.onnx")
+    network(tmp_path / "three.onnx", channels=3)
+    with pytest.raises(ConfigError, match=r"gives \[1, 3, 16, 16\] for frames of 16x16"):
+        flow_of(tmp_path / "three.onnx")(frame, frame)
