@@ -10,6 +10,7 @@ from stylize_tf.cli.terminal.console import one_line
 from stylize_tf.config.fields import type_of
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import TrainingConfig
+from stylize_tf.config.video import VideoConfig
 from stylize_tf.errors import (
     ConfigError,
     ImageError,
@@ -20,6 +21,7 @@ from stylize_tf.errors import (
 from stylize_tf.jobs.options.export import ExportOptions
 from stylize_tf.jobs.options.painting import Options
 from stylize_tf.jobs.options.training import TrainingOptions
+from stylize_tf.jobs.options.video import VideoOptions
 
 INSTALL = "Install what is needed with `pip install -r requirements.txt`"
 
@@ -64,12 +66,14 @@ MEANINGS: dict[Exit, str] = {
 Where many pictures were asked for and all failed, the code is that of the first failure.
 """
 
+_KINDS = (
+    *(StyleTransferConfig, TrainingConfig, TrainingOptions, ExportOptions, Options),
+    *(VideoConfig, VideoOptions),
+)
+"""Whose fields are flags of some command."""
+
 _FLAGS = {
-    **{
-        x.name: x.name
-        for kind in (StyleTransferConfig, TrainingConfig, TrainingOptions, ExportOptions, Options)
-        for x in dataclasses.fields(kind)
-    },
+    **{x.name: x.name for kind in _KINDS for x in dataclasses.fields(kind)},
     **{f"no{x.name}": f"no{x.name}" for x in dataclasses.fields(Options) if type_of(x) is bool},
     **{"initial": "init_image", "content_masks": "content_mask", "style_masks": "style_mask"},
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stylize_tf import Iterate
     from stylize_tf.feedforward.training.trainer import Progress
+    from stylize_tf.video.frames import VideoProgress
 
 
 class Listener:
@@ -35,6 +36,9 @@ class Listener:
 
     def trained(self, progress: Progress) -> None:
         """A step of a training was made."""
+
+    def frame(self, progress: VideoProgress) -> None:
+        """A frame of a clip is there."""
 
     def cell(self, number: int, total: int, label: str) -> None:
         """A cell of a sheet is begun, the first having the number 1."""

@@ -10,6 +10,7 @@ from stylize_tf.cli.exits import Exit, explain, with_flag_names
 from stylize_tf.cli.terminal.console import Console
 from stylize_tf.cli.terminal.interrupts import Interrupts
 from stylize_tf.cli.terminal.progress import (
+    FrameLines,
     Progress,
     TrainingLines,
     duration,
@@ -21,6 +22,7 @@ from stylize_tf.jobs.listener import Listener
 if TYPE_CHECKING:
     from stylize_tf import Iterate
     from stylize_tf.feedforward.training.trainer import Progress as TrainingProgress
+    from stylize_tf.video.frames import VideoProgress
 
 
 class Terminal(Listener):
@@ -36,6 +38,7 @@ class Terminal(Listener):
         self._interrupts = interrupts
         self._progress = Progress(console)
         self._training = TrainingLines(console)
+        self._frames = FrameLines(console)
         self._began: float | None = None
         self._said: set[str] = set()
 
@@ -68,6 +71,10 @@ class Terminal(Listener):
     def trained(self, progress: TrainingProgress) -> None:
         """How far a training has come."""
         self._training.update(progress)
+
+    def frame(self, progress: VideoProgress) -> None:
+        """How far a clip has come."""
+        self._frames.update(progress)
 
     def cell(self, number: int, total: int, label: str) -> None:
         """Which cell of a sheet is begun, and how long the rest will take."""

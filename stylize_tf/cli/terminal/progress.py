@@ -12,6 +12,7 @@ from stylize_tf.cli.terminal.console import Console
 if TYPE_CHECKING:
     from stylize_tf import Iterate
     from stylize_tf.feedforward.training.trainer import Progress as TrainingProgress
+    from stylize_tf.video.frames import VideoProgress
 
 _BAR = 20
 REDRAW_SECONDS = 0.1
@@ -97,6 +98,36 @@ class TrainingLines:
         shown = "" if self._loss is None else f"  loss {self._loss:.3g}"
         left = f"  {duration(progress.remaining)} left" if progress.remaining else ""
         text = f"{progress.share:4.0%}  step {progress.step}{shown}{left}"
+        (self._console.live if is_live else self._console.progress)(text)
+
+
+class FrameLines:
+    """Shows how far a clip is: a live line on a terminal, elsewhere one now and then.
+
+    Args:
+        console: where to show it.
+        clock: seconds that only grow; another one in tests.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._last = float("-inf")
+
+    def update(self, progress: VideoProgress) -> None:
+        """Shows where the clip stands, if it is time to."""
+        if self._console.event("frame", **progress._asdict()):
+            return
+        now, is_live = self._clock(), self._console.is_live
+        waited = now - self._last >= (REDRAW_SECONDS if is_live else PLAIN_SECONDS)
+        if not (waited or progress.frame == progress.frames):
+            return
+        self._last = now
+        of = f"/{progress.frames}" if progress.frames is not None else ""
+        seconds = progress.seconds
+        pace = f"{1 / max(seconds, 1e-3):.1f} frames/s" if seconds < 1 else f"{seconds:.1f} s/frame"
+        left = "" if progress.remaining is None else f"  {duration(progress.remaining)} left"
+        text = f"frame {progress.frame}{of}  {pace}{left}"
         (self._console.live if is_live else self._console.progress)(text)
 
 

@@ -1,0 +1,1 @@
+"""Clips painted from files to files."""

@@ -1,0 +1,104 @@
+"""What paints frames: the optimizer, which starts from the frame before, or a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize_tf.config.video import VideoConfig
+from stylize_tf.iterative.sources import Sources
+from stylize_tf.video.warping import Previous
+
+if TYPE_CHECKING:
+    from stylize_tf.config.style_transfer import StyleTransferConfig
+    from stylize_tf.evaluation.engine import Engine
+    from stylize_tf.iterative.run import Iterate
+    from stylize_tf.jobs.networks.painting import NetworkStylizer
+
+Finish = Callable[[np.ndarray], np.ndarray]
+"""What is handed on to the next frame -> the frame as it is shown: `[1, H, W, 3]` in [0, 1]."""
+
+
+class FramesByOptimizer:
+    """Paints frames by optimizing them.
+
+    The first, and each after a cut, is painted like a picture. Another one starts from what the
+    ones before say of it (`Previous`), at its full size, and a term of the objective keeps it near
+    to that: Ruder, Dosovitskiy & Brox (2016), who start a frame so, too, and make some hundred
+    steps; here few will do, as nothing is left to do but at what came into sight.
+
+    Args:
+        config: of a picture.
+        video: of the clip.
+        engine: what is compiled.
+        styles: the paintings.
+        follow: called with each iterate; raises to stop.
+
+    Attributes:
+        finish: of the frame that was painted last.
+        steps: evaluations of a frame after the first; may be changed between frames.
+    """
+
+    def __init__(
+        self,
+        config: StyleTransferConfig,
+        video: VideoConfig,
+        engine: Engine,
+        styles: Sequence[np.ndarray],
+        follow: Callable[[Iterate], None] = lambda iterate: None,
+    ):
+        from stylize_tf.iterative.stylizer import Stylizer
+        from stylize_tf.video import temporal
+
+        terms = [temporal.of(video.temporal_weight)] if video.temporal_weight else []
+        self._first = Stylizer(config, engine=engine, extra_terms=terms)
+        self._term = terms[0].name if terms else None
+        self._styles, self._follow = tuple(styles), follow
+        self.steps = video.frame_steps
+        self.finish: Finish = lambda image: image
+
+    def __call__(self, frame: np.ndarray, previous: Previous | None) -> np.ndarray:
+        """The painted frame; see `sequence.FramePainter`."""
+        given = {}
+        if self._term is not None:
+            known = np.zeros([1, 1, 1, 4], np.float32)
+            if previous is not None:
+                known = np.concatenate([previous.image, previous.weights], axis=3)
+            given[self._term] = known
+        stylizer, initial = self._first, None
+        if previous is not None:
+            initial = previous.start
+            stylizer = self._first.replace(init="picture", coarsest_size=0, steps=(self.steps,))
+        sources = Sources.of(frame, self._styles, initial=initial, given=given)
+        for iterate in stylizer.iterate(sources):
+            self._follow(iterate)
+        self.finish = iterate.finish
+        return np.clip(iterate.picture.numpy(), 0, 1)
+
+
+class FramesByNetwork:
+    """Paints frames by a network, and gives back what the frames before say of them.
+
+    Args:
+        stylizer: of the network.
+        video: of the clip.
+
+    Attributes:
+        finish: as of `FramesByOptimizer`; there is nothing to finish.
+    """
+
+    finish: Finish = staticmethod(lambda image: image)
+
+    def __init__(self, stylizer: NetworkStylizer, video: VideoConfig):
+        self._stylizer, self._blend = stylizer, video.blend
+        self.steps = 1
+
+    def __call__(self, frame: np.ndarray, previous: Previous | None) -> np.ndarray:
+        """The painted frame; see `sequence.FramePainter`."""
+        [iterate] = self._stylizer.iterate(Sources.of(frame, ()))
+        painted = iterate.image
+        if previous is None:
+            return painted
+        return painted + self._blend * previous.weights * (previous.image - painted)
