@@ -13,8 +13,12 @@ from PIL import Image
 from stylize_tf.cli.exits import Exit
 from stylize_tf.cli.main import main_with
 from stylize_tf.cli.terminal.listener import Terminal
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.config.video import VideoConfig
+from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.feedforward import network_files
+from stylize_tf.jobs.video.iterator import painted
 from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
 from stylize_tf.video.clips import Clip
@@ -211,3 +215,26 @@ def test_what_cannot_be_painted_is_told_in_a_line(video, capsys, arguments, code
     error = capsys.readouterr().err
     assert said in error
     assert [x for x in names() if x != "stylize_tf"] == before
+
+
+def test_in_python_frames_come_one_by_one_with_their_times(folder, tiny_engine):
+    path = make(folder / "clip.mp4", count=4, size=(48, 64), times=[0, 1, 4, 5])
+    config = StyleTransferConfig(
+        size=32,
+        coarsest_size=0,
+        steps=(2,),
+        content_layers=("block2_conv1",),
+        style_layers=("block1_conv1",),
+        style_layer_weights=(),
+        structure_weight=0,
+        focus_weight=0,
+        precision="float32",
+    )
+    video = VideoConfig(frame_steps=2)
+    painting = np.random.default_rng(0).random((40, 40, 3))
+    frames = painted(path, painting, config, video, engine=tiny_engine)
+    first = next(frames)
+    assert (first.image.shape, first.time) == ((24, 32, 3), 0)
+    assert [x.time * 30 for x in frames] == [1, 4, 5]
+    with pytest.raises(ConfigError, match="`passes` must be 1"):
+        next(painted(path, painting, config, VideoConfig(passes=2), engine=tiny_engine))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import itertools
 import json
 import shutil
 import statistics
@@ -63,6 +64,10 @@ class FrameStore:
     def has(self, kind: str, number: int) -> bool:
         """Whether there is a frame of a kind and number, from 0."""
         return self._path(kind, number).exists()
+
+    def count(self, kind: str) -> int:
+        """Frames of a kind that there are from the first on."""
+        return next(number for number in itertools.count() if not self.has(kind, number))
 
     def read(self, kind: str, number: int) -> np.ndarray | None:
         """The frame, uint8 `[H, W, 3]`; None if there is none."""
@@ -137,6 +142,9 @@ class VideoRun:
         """
         self._flow = flow_of(self.job.video.flow)
         self._painter = self._made()
+        kept = self._store.count(_PASSES[0])
+        if kept:
+            self._listener.info(f"Goes on after frame {kept}.")
         try:
             self._pass(_PASSES[0], self._forwards())
             if not self._times:
