@@ -18,6 +18,10 @@ SEEN_AFTER_CUT, CHANGED_BY_CUT = 0.5, 0.08
 """Share of a frame whose motion can be trusted, below which, and mean difference of its pixels from
 the frame before, brought along, above which that is of another shot."""
 
+GROWN_UP = 8
+"""Frames after which what came into sight is painted as well as the rest, and is kept as firmly: a
+frame has few steps, and strokes take more."""
+
 FROM_NEIGHBOR = 0.5
 """Share of what the neighbor says in what a frame starts from when it is painted once more, as in
 Ruder et al. (2016), section 4.3."""
@@ -60,23 +64,44 @@ def paint(
             the other direction; a frame with no neighbor stays like that.
     """
     past: collections.deque[tuple[np.ndarray, np.ndarray]] = collections.deque(maxlen=max(lags))
+    ages = np.zeros([])
     for number, frame in enumerate(frames):
-        if past and _is_cut(frame, past[-1][0], flow):
+        motion = _motion(frame, past[-1][0], flow) if past else None
+        if motion is not None and _is_cut(frame, past[-1][0], motion):
             past.clear()
+            motion = None
+        if motion is None:
+            ages = np.full(frame.shape[:2], GROWN_UP, np.float32)
+        else:
+            brought = warped(ages[..., np.newaxis], motion.flow, smooth=True)
+            ages = motion.trusted * brought.reshape(ages.shape)
         found, previous = known(number), None
         if found is None:
-            previous = _previous(frame, [*past], flow, lags)
-            if before is None:
-                found = eight_bits(painter(frame[np.newaxis], previous)[0])
-            elif previous is None:
-                found = before(number)
-            else:
-                own = before(number)[np.newaxis].astype(np.float32) / 255
-                share = FROM_NEIGHBOR * previous.weights
-                start = own + share * (previous.image - own)
-                found = eight_bits(painter(frame[np.newaxis], previous._replace(start=start))[0])
+            previous = _previous(frame, [*past], flow, lags, motion)
+            if previous is not None and before is None:
+                grown = np.where(motion.trusted > 0, ages / GROWN_UP, 1) if motion else ages
+                previous = previous._replace(grown=grown[np.newaxis, ..., np.newaxis])
+            found = _painted(number, frame, previous, painter, before)
+        ages = np.minimum(ages + 1, GROWN_UP)
         past.append((frame, found))
         yield Painted(found, previous)
+
+
+def _painted(
+    number: int,
+    frame: np.ndarray,
+    previous: Previous | None,
+    painter: FramePainter,
+    before: Callable[[int], np.ndarray] | None,
+) -> np.ndarray:
+    if before is not None:
+        own = before(number)
+        if previous is None:
+            return own
+        image = own[np.newaxis].astype(np.float32) / 255
+        share = FROM_NEIGHBOR * previous.weights
+        previous = previous._replace(start=image + share * (previous.image - image))
+    return eight_bits(painter(frame[np.newaxis], previous)[0])
 
 
 def eight_bits(image: np.ndarray) -> np.ndarray:
@@ -84,12 +109,23 @@ def eight_bits(image: np.ndarray) -> np.ndarray:
     return (image * 255).round().clip(0, 255).astype(np.uint8)
 
 
-def _is_cut(frame: np.ndarray, other: np.ndarray, flow: Flow) -> bool:
-    """Whether a frame is of another shot than the one before it."""
+class _Motion(NamedTuple):
+    """From a frame to another: `[H, W, 2]`, and where that can be trusted, `[H, W]`."""
+
+    flow: np.ndarray
+    trusted: np.ndarray
+
+
+def _motion(frame: np.ndarray, other: np.ndarray, flow: Flow) -> _Motion:
     there = flow(frame, other)
-    if reliable(there, flow(other, frame)).mean() >= SEEN_AFTER_CUT:
+    return _Motion(there, reliable(there, flow(other, frame)))
+
+
+def _is_cut(frame: np.ndarray, other: np.ndarray, motion: _Motion) -> bool:
+    """Whether a frame is of another shot than the one before it."""
+    if motion.trusted.mean() >= SEEN_AFTER_CUT:
         return False
-    return bool(np.abs(frame - warped(other, there).clip(0, 1)).mean() > CHANGED_BY_CUT)
+    return bool(np.abs(frame - warped(other, motion.flow).clip(0, 1)).mean() > CHANGED_BY_CUT)
 
 
 def _previous(
@@ -97,13 +133,13 @@ def _previous(
     past: Sequence[tuple[np.ndarray, np.ndarray]],
     flow: Flow,
     lags: Sequence[int],
+    closest: _Motion | None,
 ) -> Previous | None:
     """What the frames before, all of one shot, say of a frame; None if there is none."""
     several = []
     for lag in sorted(lags):
         if lag <= len(past):
             other, painted = past[-lag]
-            there = flow(frame, other)
-            weights = reliable(there, flow(other, frame))
-            several.append((warped(painted.astype(np.float32) / 255, there), weights))
-    return together(several) if several else None
+            motion = closest if lag == 1 and closest else _motion(frame, other, flow)
+            several.append((warped(painted.astype(np.float32) / 255, motion.flow), motion.trusted))
+    return together(frame, several) if several else None

@@ -16,20 +16,28 @@ class Previous(NamedTuple):
     Attributes:
         image: float32 `[1, H, W, 3]`, in [0, 1].
         weights: how much it counts, float32 `[1, H, W, 1]` in [0, 1]; 0 where nothing is known.
-        start: where the frame may start from; like `image`.
+        start: where the frame may start from: `image`, and where nothing is known the frame with
+            its colors mapped as they are elsewhere.
+        grown: how far it is painted that is known, like `weights`: what came into sight a frame
+            ago is not yet to be kept.
     """
 
     image: np.ndarray
     weights: np.ndarray
     start: np.ndarray
+    grown: np.ndarray | float = 1.0
 
 
-def warped(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """What is seen of an image at `(x, y) + flow[y, x]`, cubic; beyond the border the border's.
+def warped(image: np.ndarray, flow: np.ndarray, *, smooth: bool = False) -> np.ndarray:
+    """What is seen of an image at `(x, y) + flow[y, x]`; beyond the border that of the border.
+
+    By Lanczos' kernel of 8x8 pixels: what is brought along from frame to frame is sampled again and
+    again, and loses its finest octave by a smaller one.
 
     Args:
-        image: float32 `[H, W, C]` of up to 4 channels, or `[H, W]`.
+        image: float32 `[H, W, C]` of up to 4 channels.
         flow: float32 `[H, W, 2]`, in pixels, x and y.
+        smooth: between the four closest pixels instead, which never leaves their range.
 
     Returns:
         Of the image's shape; values may leave its range a little.
@@ -45,7 +53,7 @@ def warped(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
         image,
         columns + flow[..., 0],
         rows + flow[..., 1],
-        cv2.INTER_CUBIC,
+        cv2.INTER_LINEAR if smooth else cv2.INTER_LANCZOS4,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(found, np.float32)
@@ -65,7 +73,7 @@ def reliable(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
         back: `v` from the other to the frame, at the places of the other.
     """
     height, width = flow.shape[:2]
-    returned = warped(back, flow)
+    returned = warped(back, flow, smooth=True)
     apart = np.square(flow + returned).sum(axis=2)
     lengths = np.square(flow).sum(axis=2)
     hidden = apart > 0.01 * (lengths + np.square(returned).sum(axis=2)) + 0.5
@@ -77,12 +85,13 @@ def reliable(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
     return np.asarray(~(hidden | border | outside), np.float32)
 
 
-def together(several: Sequence[tuple[np.ndarray, np.ndarray]]) -> Previous:
+def together(frame: np.ndarray, several: Sequence[tuple[np.ndarray, np.ndarray]]) -> Previous:
     """What several frames say together: each pixel counts in the closest one that knows it.
 
     Ruder et al. (2016), Eq. (10).
 
     Args:
+        frame: of which they say it, `[H, W, 3]`.
         several: warped frames `[H, W, 3]` and how much they count `[H, W]`, the closest first.
     """
     image = np.zeros_like(several[0][0])
@@ -91,8 +100,19 @@ def together(several: Sequence[tuple[np.ndarray, np.ndarray]]) -> Previous:
         share = np.maximum(weights - total, 0)
         image += share[..., np.newaxis] * own
         total += share
-    closest = several[0][0]
-    known = total[..., np.newaxis] > 0
-    image = np.where(known, image / np.maximum(total, 1e-6)[..., np.newaxis], closest)
-    image = image[np.newaxis].clip(0, 1)
-    return Previous(image, total[np.newaxis, ..., np.newaxis], image)
+    known = total[..., np.newaxis]
+    image = (image / np.maximum(known, 1e-6)).clip(0, 1)
+    start = image + (1 - known) * (_in_colors_of(image, known, frame) - image)
+    return Previous(image[np.newaxis], known[np.newaxis], start[np.newaxis])
+
+
+def _in_colors_of(image: np.ndarray, known: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """The frame, its colors mapped as what is known of it was painted: affine, by least squares."""
+    colors = np.concatenate([frame, np.ones_like(frame[..., :1])], axis=2).reshape(-1, 4)
+    weighed = known.reshape(-1, 1) * colors
+    # A thousandth of the pixels say that colors are the frame's, where next to nothing is known.
+    doubt = 1e-3 * len(colors) * np.eye(4)
+    left = weighed.T @ colors + doubt
+    right = weighed.T @ image.reshape(-1, 3) + doubt[:, :3]
+    mapped = (colors @ np.linalg.solve(left, right)).reshape(frame.shape).clip(0, 1)
+    return np.asarray(mapped, np.float32)

@@ -75,10 +75,21 @@ def test_each_pixel_counts_in_the_closest_frame_that_knows_it():
     weights[0][:, 0] = 1
     weights[1][:, :2] = 1
     weights[2][:, 1:3] = 1
-    found = together(list(zip(images, weights, strict=True)))
-    np.testing.assert_allclose(found.image[0, 0, :, 0], [0.2, 0.6, 0.8, 0.2])
+    found = together(np.zeros([2, 4, 3], np.float32), list(zip(images, weights, strict=True)))
+    np.testing.assert_allclose(found.image[0, 0, :, 0], [0.2, 0.6, 0.8, 0])
     np.testing.assert_allclose(found.weights[0, 0, :, 0], [1, 1, 1, 0])
-    np.testing.assert_array_equal(found.start, found.image)
+    np.testing.assert_allclose(found.start[0, 0, :3, 0], [0.2, 0.6, 0.8])
+
+
+def test_where_nothing_is_known_the_frame_is_shown_in_the_colors_of_the_rest(rng):
+    frame = rng.uniform(size=(20, 30, 3)).astype(np.float32)
+    painted = frame[..., ::-1] * 0.5 + 0.25
+    known = np.ones([20, 30], np.float32)
+    known[:, 25:] = 0
+    found = together(frame, [(painted * known[..., np.newaxis], known)])
+    np.testing.assert_allclose(found.start[0], painted, atol=0.015)
+    nothing = together(frame, [(painted, np.zeros_like(known))])
+    np.testing.assert_allclose(nothing.start[0], frame, atol=1e-6)
 
 
 def network(path, inputs=2, channels=2):

@@ -88,6 +88,19 @@ def test_frames_that_are_painted_are_taken_as_they_are():
     np.testing.assert_array_equal(whole, again)
 
 
+def test_what_came_into_sight_is_not_kept_before_it_is_grown_up():
+    painter = Painter()
+    list(sequence.paint(frames(14), painter, exact))
+    for number in (1, 5, 13):
+        grown = painter.given[number].grown[0, 24, :, 0]
+        known = painter.given[number].weights[0, 24, :, 0]
+        assert grown[-1] == 1
+        # Two columns come into sight at the left with each frame.
+        for age in range(1, min(number, 7)):
+            assert grown[2 * age] == pytest.approx(age / 8)
+            assert known[2 * age] == 1
+
+
 def test_a_second_pass_starts_half_from_itself_and_half_from_its_neighbor():
     own = [np.full([48, 64, 3], 40 * n, np.uint8) for n in range(3)]
     painter = Painter()

@@ -63,7 +63,7 @@ def painted(
         if engine is None:
             from stylize_tf.evaluation.engine import Engine
 
-            engine = Engine.vgg19()
+            engine = Engine.vgg19(None)
         paintings: tuple[ImageLike, ...] = as_tuple(style, "style")
         styles = [image_io.read(painting, name="style") for painting in paintings]
         painter = FramesByOptimizer(config, video, engine, styles)

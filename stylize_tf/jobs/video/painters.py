@@ -65,7 +65,7 @@ class FramesByOptimizer:
         if self._term is not None:
             known = np.zeros([1, 1, 1, 4], np.float32)
             if previous is not None:
-                known = np.concatenate([previous.image, previous.weights], axis=3)
+                known = np.concatenate([previous.image, previous.weights * previous.grown], axis=3)
             given[self._term] = known
         stylizer, initial = self._first, None
         if previous is not None:
