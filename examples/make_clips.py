@@ -1,7 +1,7 @@
-"""Makes README's clip, paints it in both ways, and shows them: animations and a flick-book.
+"""Makes README's clip, and shows what the benchmark paints of it: animations and a flick-book.
 
 python examples/make_clips.py            # a clip alone: stylized/clips/camera.mp4, with its sound
-python examples/make_clips.py --gallery  # and what README shows of it, in some minutes
+python examples/make_clips.py --gallery  # and what README shows of it, in a quarter of an hour
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.harness.clip import scene  # noqa: E402 - after the path is known
 from stylize_tf.images import image_io  # noqa: E402
-from stylize_tf.video.clips import Clip  # noqa: E402
 from stylize_tf.video.pictures import write_animation  # noqa: E402
 
 FOLDER = ROOT / "stylized" / "clips"
 GALLERY = ROOT / "examples" / "gallery"
-COUNT, RATE, SIZE = 50, 25, (192, 256)
-STYLE = ("--style", "examples/style.jpg", "--size", "256")
+COUNT, RATE, SIZE = 40, 25, (192, 256)
 EVERY = 10
 """Frames from one of the flick-book to the next."""
 
@@ -61,34 +59,16 @@ def write_clip(path: Path, images: list[np.ndarray]) -> None:
         output.mux(sound.encode(None))
 
 
-def run(*arguments: str) -> None:
-    """The command line of this checkout."""
-    command = [sys.executable, "main.py", *arguments]
-    print("python", *command[1:], flush=True)
-    subprocess.run(command, cwd=ROOT, check=True)
-
-
-def show(clip: Path) -> None:
-    """Paints the clip frame by frame and as `video` does, and writes what README shows."""
-    apart, together = FOLDER / "apart", FOLDER / "together.mkv"
-    run("video", "--content", str(clip), *STYLE, "--output", str(together))
-    plain = FOLDER / "frames"
-    plain.mkdir(exist_ok=True)
-    for number, frame in enumerate(Clip(clip).frames()):
-        image_io.write(plain / f"{number:03d}.png", frame.image[np.newaxis])
-    run("--content", str(plain), *STYLE, "--output_dir", str(apart), "--skip_existing")
-    several = {
-        "apart": [np.asarray(Image.open(path)) for path in sorted(apart.glob("*.png"))],
-        "together": [(x.image * 255).round().astype(np.uint8) for x in Clip(together).frames()],
-    }
-    times = [Fraction(number, RATE) for number in range(COUNT)]
-    for name, images in several.items():
+def show(painted: Path) -> None:
+    """Writes what README shows, of the frames that the benchmark keeps: three above each other."""
+    stacks = [np.asarray(Image.open(path)) for path in sorted(painted.glob("*.png"))]
+    _, apart, together = zip(*(np.split(stack, 3) for stack in stacks), strict=True)
+    times = [Fraction(number, RATE) for number in range(len(stacks))]
+    for name, images in (("apart", apart), ("together", together)):
         path = GALLERY / f"video_{name}.webp"
         write_animation(str(path), images, times, Fraction(1, RATE), quality=70)
-    rows = [np.concatenate(images[::EVERY], axis=1) for images in several.values()]
-    book = Image.fromarray(np.concatenate(rows))
-    book.thumbnail((1280, 1280))
-    book.save(GALLERY / "video_book.jpg", quality=90)
+    rows = [np.concatenate(images[::EVERY], axis=1) for images in (apart, together)]
+    Image.fromarray(np.concatenate(rows)).save(GALLERY / "video_book.jpg", quality=90)
 
 
 if __name__ == "__main__":
@@ -98,4 +78,6 @@ if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     write_clip(FOLDER / "camera.mp4", frames())
     if options.gallery:
-        show(FOLDER / "camera.mp4")
+        measured = ["-m", "benchmarks.ours.video", "--only", "moving", "--output", str(FOLDER)]
+        subprocess.run([sys.executable, *measured], cwd=ROOT, check=True)
+        show(FOLDER / "moving_optimizer")

@@ -13,14 +13,14 @@ class VideoConfig(Configuration):
     """All options of a clip that decide its pixels."""
 
     temporal_weight: float = option(
-        100.0,
+        5.0,
         "Weight of what keeps a frame like those before it where the same things are seen; 0 "
         "leaves that to where it starts.",
         limits=(0.0, 1e9),
         section="Frames that follow each other",
     )
     frame_steps: int = option(
-        10,
+        8,
         "Steps (evaluations) of a frame after the first, at its full size; the first, and each "
         "after a cut, has those of a picture.",
         limits=(1, 1_000_000),
