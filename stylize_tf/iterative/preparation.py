@@ -97,7 +97,7 @@ class Preparation:
         self._segments = self._evaluator.segments
         self._is_fresh = self._evaluator.is_fresh
         _check_regions(extra_terms, len(pictures.regions))
-        _check_given(self._objective.of("given").terms, pictures.given)
+        _check_given(extra_terms, pictures.given)
         self._extra_terms = extra_terms
         layers = layers_of(extra_terms)
         self._smallest = pyramid.smallest_size(config, layers)
@@ -302,7 +302,7 @@ class Preparation:
 
 
 def _check_given(terms: Sequence[Term], given: Iterable[str]) -> None:
-    names = {term.name for term in terms}
+    names = {term.name for term in terms if term.source == "given" and term.weight}
     if names != {*given}:
         raise ConfigError(
             f"`given` must have a map for each term of the source given, which are "

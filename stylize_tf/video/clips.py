@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -11,7 +12,9 @@ import numpy as np
 
 from stylize_tf.errors import ImageError
 from stylize_tf.machine.extras import require
-from stylize_tf.video.frames import Frame
+from stylize_tf.video.frames import Frame, offset_of
+
+_LOGGER = logging.getLogger("stylize_tf")
 
 HIGH_RANGE = {16: "PQ", 18: "HLG"}
 """Transfer functions of high dynamic range, by their numbers in ITU-T H.273."""
@@ -27,6 +30,9 @@ _LIBVPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _FROM_LINES = 720
 """Pixels of the height from which a clip that does not tell its colour matrix has that of BT.709,
 as players take it."""
+
+_LARGEST_STEP_BACK = 1
+"""Seconds."""
 
 _USUAL = Fraction(25)
 """Frames a second of a clip that does not tell how many it has."""
@@ -67,7 +73,6 @@ class Clip:
                     f"it to BT.709 first, by FFmpeg's filters zscale and tonemap."
                 )
             self._rotation = _quarters(first)
-            self._is_interlaced = bool(first.interlaced_frame)
             self._sides = first.height, first.width
             self.size = self._sides[:: -1 if self._rotation % 2 else 1]
             self.rate = Fraction(stream.guessed_rate or stream.average_rate or _USUAL)
@@ -81,21 +86,25 @@ class Clip:
         """See `frames.Source`."""
         with self._opened() as container:
             stream = self._stream(container)
-            last = None
+            last, offset = None, offset_of(container)
             for decoded in self._decoded(container, stream):
-                if (decoded.height, decoded.width) != self._sides:
-                    at = 0.0 if last is None else float(last)
-                    raise ImageError(
-                        f"{self.label} changes its size after {at:.1f} s, from "
-                        f"{self._sides[1]}x{self._sides[0]} to {decoded.width}x{decoded.height}. "
-                        f"Paint what is before by `end` {at:.1f}, and what is after by `start`."
-                    )
                 if decoded.pts is None:
                     time = Fraction(0) if last is None else last + 1 / self.rate
                 else:
-                    time = decoded.pts * Fraction(decoded.time_base)
-                if last is not None and time <= last:  # Broken files have some twice.
-                    continue
+                    time = decoded.pts * Fraction(decoded.time_base) - offset
+                if (decoded.height, decoded.width) != self._sides:
+                    raise ImageError(
+                        f"{self.label} changes its size at {float(time):.3f} s, from "
+                        f"{self._sides[1]}x{self._sides[0]} to {decoded.width}x{decoded.height}. "
+                        f"Cut it in two there."
+                    )
+                if last is not None and time <= last:
+                    if last - time > _LARGEST_STEP_BACK:
+                        raise ImageError(
+                            f"{self.label} goes back from {float(last):.3f} s to "
+                            f"{float(time):.3f} s. Cut it in two there."
+                        )
+                    continue  # Broken files have some frames twice.
                 last = time
                 yield Frame(self._image(decoded), time)
 
@@ -120,6 +129,8 @@ class Clip:
                 continue
             if _hides_alpha(stream):
                 self._check_transparent()
+            if stream.codec_context is None:
+                raise ImageError(f"{self.label} is of a format that cannot be decoded here.")
             stream.thread_type = "AUTO"
             return stream
         but = ", but a cover" if covers else ""
@@ -131,7 +142,7 @@ class Clip:
 
         try:
             whole = None
-            for number, frame in enumerate(_as_stored(container, stream)):
+            for number, frame in enumerate(_as_stored(container, stream, self.label)):
                 if number == 0 and frame.interlaced_frame:
                     whole = _deinterlacing(stream)
                 if whole is None:
@@ -200,18 +211,26 @@ def _hides_alpha(stream: Any) -> bool:
     return tags.get("alpha_mode") == "1" and stream.codec_context.name in _LIBVPX
 
 
-def _as_stored(container: Any, stream: Any) -> Iterator[Any]:
-    if not _hides_alpha(stream):
-        yield from container.decode(stream)
-        return
+def _as_stored(container: Any, stream: Any, label: str) -> Iterator[Any]:
+    """The frames one by one; what of the file is broken is left out, as FFmpeg's players do."""
     import av
 
-    decoder = av.CodecContext.create(_LIBVPX[stream.codec_context.name], "r")
-    decoder.extradata = stream.codec_context.extradata
+    decoder = stream.codec_context
+    if _hides_alpha(stream):
+        decoder = av.CodecContext.create(_LIBVPX[decoder.name], "r")
+        decoder.extradata = stream.codec_context.extradata
+    broken = 0
     for packet in container.demux(stream):
-        for frame in decoder.decode(packet if packet.size else None):
-            frame.time_base = stream.time_base
+        try:
+            frames = decoder.decode(packet if packet.size else None)
+        except av.error.InvalidDataError:
+            broken += 1
+            continue
+        for frame in frames:
+            frame.time_base = frame.time_base or stream.time_base
             yield frame
+    if broken:
+        _LOGGER.warning("%s: %d broken packets were left out.", label, broken)
 
 
 def _deinterlacing(stream: Any) -> Any:

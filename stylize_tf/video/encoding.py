@@ -14,7 +14,7 @@ import numpy as np
 from stylize_tf.errors import ConfigError
 from stylize_tf.machine.atomic_files import replacing
 from stylize_tf.machine.extras import require
-from stylize_tf.video.frames import Frame
+from stylize_tf.video.frames import Frame, offset_of
 
 CONTAINERS = {
     ".mp4": ("mp4", "libx264"),
@@ -132,11 +132,14 @@ def _write(
                 for packet in stream.encode(_encoded(frame, stream, encoding)):
                     output.mux(packet)
                 if is_tried:
+                    output.start_encoding()
                     return
             copied.until(None)
             output.mux(stream.encode(None))
+        except ConfigError:
+            raise
         except (av.FFmpegError, ValueError) as error:
-            if isinstance(error, OSError) and not isinstance(error, ValueError):
+            if isinstance(error, OSError) and not isinstance(error, ValueError) and not is_tried:
                 raise  # Of the disk.
             reason = " ".join(str(getattr(error, "strerror", None) or error).split())
             raise ConfigError(
@@ -209,9 +212,11 @@ class _Copied:
         self._streams: Mapping[int, Any] = {}
         self._packets: Iterator[Any] = iter(())
         self._next: Any = None
+        self._offset = Fraction(0)
         if encoding.source is None:
             return
         container = stack.enter_context(av.open(encoding.source))
+        self._offset = offset_of(container)
         streams = [x for x in container.streams if x.type in _COPIED]
         if not streams:
             return
@@ -230,15 +235,16 @@ class _Copied:
         while self._next is not None:
             packet = self._next
             base = Fraction(packet.time_base)
-            begins = packet.pts * base if packet.pts is not None else packet.dts * base
+            ticks = packet.dts if packet.pts is None else packet.pts
+            begins = ticks * base - self._offset
             if time is not None and begins - start > time:
                 return
             self._next = next(self._packets, None)
             is_before = self._start is not None and begins < self._start
             if is_before or (self._end is not None and begins >= self._end):
                 continue
-            if self._start is not None:
-                moved = round(start / base)
+            moved = round((self._offset + start) / base)
+            if moved:
                 packet.pts = None if packet.pts is None else packet.pts - moved
                 packet.dts -= moved
             packet.stream = self._streams[packet.stream.index]

@@ -21,6 +21,16 @@ class Frame(NamedTuple):
     time: Fraction
 
 
+def offset_of(container: Any) -> Fraction:
+    """The second at which an open clip begins, which is the 0 of our times.
+
+    That of broadcasts is any. What begins before 0 is there to be decoded from 0 on.
+    """
+    import av
+
+    return max(Fraction(container.start_time or 0, av.time_base), Fraction(0))
+
+
 class Source(Protocol):
     """What frames come from; nothing of it is kept but what is being read.
 

@@ -18,6 +18,8 @@ from stylize_tf.config.video import VideoConfig
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation.engine import Engine
 from stylize_tf.feedforward import network_files
+from stylize_tf.images import image_io
+from stylize_tf.iterative.stylizer import Stylizer
 from stylize_tf.jobs.video.iterator import painted
 from stylize_tf.machine import tensorflow_runtime
 from stylize_tf.network import weights
@@ -92,7 +94,14 @@ def test_a_clip_is_painted_with_its_times_and_its_sound(video, capsys, arguments
 
 @pytest.mark.parametrize(
     "more",
-    [(), ("--passes=2",), ("--color=content",), ("--lags=1,3",), ("--temporal_weight=0",)],
+    [
+        (),
+        ("--passes=2",),
+        ("--color=content",),
+        ("--color=content", "--passes=2"),
+        ("--lags=1,3",),
+        ("--temporal_weight=0",),
+    ],
     ids=str,
 )
 def test_a_clip_that_was_killed_goes_on_to_the_same_bytes(video, more):
@@ -113,8 +122,11 @@ def test_another_clip_takes_nothing_of_what_is_kept(video):
     assert video(*OPTIMIZED, "--checkpoint_dir=kept", hook=at(3, lambda: 1 / 0)) == Exit.UNEXPECTED
     assert len(names("kept")) == 1
     seen = []
-    other = (*OPTIMIZED, "--checkpoint_dir=kept", "--temporal_weight=5")
+    other = (*OPTIMIZED, "--checkpoint_dir=kept", "--temporal_weight=7")
     assert video(*other, hook=seen.append) == 0
+    assert len(seen) == 8
+    assert len(names("kept")) == 1
+    assert video(*OPTIMIZED, "--checkpoint_dir=kept", "--preview=2") == 0
     assert len(names("kept")) == 1
 
 
@@ -175,11 +187,32 @@ def test_a_frame_after_the_first_is_near_to_what_is_known_of_it(video):
         assert max(changes) < most
 
 
-def test_a_time_budget_makes_the_steps_fewer(video):
-    seen = []
-    assert video(*OPTIMIZED, "--frame_steps=500", "--time_budget=3s", hook=seen.append) == 0
-    assert len(seen) == 8
-    assert sum(progress.seconds for progress in seen) < 20
+def test_a_time_budget_makes_the_steps_fewer(video, monkeypatch):
+    steps = []
+    replace = Stylizer.replace
+
+    def noted(self, **changes):
+        steps.append(changes.get("steps"))
+        return replace(self, **changes)
+
+    monkeypatch.setattr(Stylizer, "replace", noted)
+    assert video(*OPTIMIZED, "--frame_steps=4000", "--time_budget=4s") == 0
+    made = [own[0] for own in steps if own is not None]
+    assert made[0] == 4000
+    assert all(2 <= own < 1000 for own in made[1:])
+    assert len(made) == 7
+
+
+def test_a_strength_of_nothing_leaves_frames_as_they_are(video):
+    assert video(*OPTIMIZED, "--strength=0", "--output=out.mkv") == 0
+    for frame, image in zip(frames("clip.mp4"), frames("out.mkv"), strict=True):
+        assert np.abs(image_io.resize(frame[np.newaxis], 24, 32)[0] - image).mean() < 0.03
+
+
+def test_what_was_painted_before_a_failure_is_there(video, capsys):
+    assert video(*OPTIMIZED, hook=at(3, lambda: 1 / 0)) == Exit.UNEXPECTED
+    assert "the clip before the failure is 'out-unfinished.mp4'" in capsys.readouterr().err
+    assert times("out-unfinished.mp4") == times("clip.mp4")[:3]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +223,11 @@ def test_a_time_budget_makes_the_steps_fewer(video):
         ((*OPTIMIZED, "--output=a.avi"), Exit.USAGE, "--output must end in one of .mp4, .m4v"),
         (("--content=no.mp4", "--output=a.mp4", *SHORT), Exit.PICTURE, "'no.mp4' is not there"),
         ((*OPTIMIZED, "--output=no/a.mp4"), Exit.OUTPUT, "cannot be written: No such file"),
-        ((*OPTIMIZED, "--output=clip.mp4"), Exit.OUTPUT, "is --content, which it would overwrite"),
+        (
+            (*OPTIMIZED, "--output=clip.mp4"),
+            Exit.OUTPUT,
+            "is read for it, and would be overwritten",
+        ),
         (
             (*OPTIMIZED, "--end=1", "--start=2"),
             Exit.USAGE,
@@ -204,6 +241,10 @@ def test_a_time_budget_makes_the_steps_fewer(video):
         ((*OPTIMIZED, "--output=a.gif", "--encoder=libx264"), Exit.USAGE, "--encoder is of clips"),
         ((*OPTIMIZED, "--output=out.webm"), Exit.USAGE, "cannot hold this clip and its sound"),
         ((*BY_NETWORK, "--style=painting.png"), Exit.USAGE, "--style and --network exclude each"),
+        ((*OPTIMIZED, "--output=painting.png"), Exit.USAGE, "--output must end in one of"),
+        ((*OPTIMIZED, "--blend=.5"), Exit.USAGE, "--blend goes with --network"),
+        ((*OPTIMIZED, "--network_style=sea"), Exit.USAGE, "--network_style goes with --network"),
+        ((*BY_NETWORK, "--frame_steps=3"), Exit.USAGE, "--frame_steps is of the optimizer"),
         ((*BY_NETWORK, "--passes=2"), Exit.USAGE, "--passes 2 is of the optimizer"),
         ((*BY_NETWORK, "--time_budget=3s"), Exit.USAGE, "--time_budget has no effect here"),
         ((*BY_NETWORK, "--network_style=no"), Exit.USAGE, "--network_style"),

@@ -5,6 +5,7 @@ Only what --help needs is imported at the top, so that it answers at once.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from stylize_tf.cli.terminal.interrupts import Interrupted, Interrupts
 from stylize_tf.cli.terminal.standard_streams import print_line
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.video import VideoConfig
+from stylize_tf.errors import OutputError
 from stylize_tf.jobs.options.painting import Given
 from stylize_tf.jobs.options.video import VideoOptions
 
@@ -70,6 +72,12 @@ def _paint(run: VideoRun, console: Console, interrupts: Interrupts, started: flo
             finished = run.make()
     except KeyboardInterrupt:  # The second signal; what there is gets written below.
         interrupts.note()
+    except Exception:
+        if not run.is_empty:
+            with interrupts.shielded(), contextlib.suppress(OutputError):
+                path, what = run.save(finished=False)
+                console.warning(f"the clip before the failure is {path!r}, {what}.")
+        raise
     if run.is_empty:
         raise Interrupted(interrupts.note())
     path, what = run.save(finished=finished)

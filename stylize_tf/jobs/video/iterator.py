@@ -58,7 +58,9 @@ def painted(
         frames = Clip(frames).frames()
     painter: FramesByNetwork | FramesByOptimizer
     if network is not None:
-        painter = FramesByNetwork(network, video)
+        names = ("size", "size_of", "strength", "color", "color_space", "color_amount")
+        asked = {name: getattr(config, name) for name in names}
+        painter = FramesByNetwork(network.replace(**asked), video)
     else:
         if engine is None:
             from stylize_tf.evaluation.engine import Engine

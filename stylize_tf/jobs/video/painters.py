@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class FramesByOptimizer:
     Attributes:
         finish: of the frame that was painted last.
         steps: evaluations of a frame after the first; may be changed between frames.
+        budget: seconds of a frame that begins anew; 0 for as long as it takes; likewise.
     """
 
     def __init__(
@@ -56,8 +57,14 @@ class FramesByOptimizer:
         self._first = Stylizer(config, engine=engine, extra_terms=terms)
         self._term = terms[0].name if terms else None
         self._styles, self._follow = tuple(styles), follow
+        self.budget = config.time_budget
         self.steps = video.frame_steps
         self.finish: Finish = lambda image: image
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What decides its pixels here and now, beside the options: what "auto" came to."""
+        return {"precision": self._first.config.precision, "memory": self._first.config.memory}
 
     def __call__(self, frame: np.ndarray, previous: Previous | None) -> np.ndarray:
         """The painted frame; see `sequence.FramePainter`."""
@@ -70,7 +77,11 @@ class FramesByOptimizer:
         stylizer, initial = self._first, None
         if previous is not None:
             initial = previous.start
-            stylizer = self._first.replace(init="picture", coarsest_size=0, steps=(self.steps,))
+            stylizer = self._first.replace(
+                init="picture", coarsest_size=0, steps=(self.steps,), time_budget=0.0
+            )
+        elif self.budget:
+            stylizer = self._first.replace(time_budget=self.budget)
         sources = Sources.of(frame, self._styles, initial=initial, given=given)
         for iterate in stylizer.iterate(sources):
             self._follow(iterate)
@@ -93,7 +104,12 @@ class FramesByNetwork:
 
     def __init__(self, stylizer: NetworkStylizer, video: VideoConfig):
         self._stylizer, self._blend = stylizer, video.blend
-        self.steps = 1
+        self.steps, self.budget = 1, 0.0
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What decides its pixels here and now, beside the options."""
+        return {}
 
     def __call__(self, frame: np.ndarray, previous: Previous | None) -> np.ndarray:
         """The painted frame; see `sequence.FramePainter`."""

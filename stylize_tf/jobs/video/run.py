@@ -111,23 +111,16 @@ class VideoRun:
         self._times: list[Fraction] = []
         self._done = self._painted = 0
         self._taken: collections.deque[float] = collections.deque(maxlen=_RECENT)
-        text = json.dumps(job.recipe, sort_keys=True)
-        name = f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.frames"
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        if job.options.checkpoint_dir is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="stylize_tf-")
-            self._folder = Path(self._temporary.name)
-        else:
-            self._folder = Path(job.options.checkpoint_dir, name)
-            self._folder.mkdir(exist_ok=True)
-        self._store = FrameStore(self._folder)
+        self._folder: Path | None = None
+        self._is_kept = job.options.checkpoint_dir is not None
+        self._store: FrameStore
 
     def __enter__(self) -> VideoRun:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        if self._folder is not None and not self._is_kept:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
     def is_empty(self) -> bool:
@@ -142,6 +135,8 @@ class VideoRun:
         """
         self._flow = flow_of(self.job.video.flow)
         self._painter = self._made()
+        self._folder = self._made_folder()
+        self._store = FrameStore(self._folder)
         kept = self._store.count(_PASSES[0])
         if kept:
             self._listener.info(f"Goes on after frame {kept}.")
@@ -165,14 +160,26 @@ class VideoRun:
         try:
             self._write(path, is_whole=finished and not self.job.options.preview)
         except OSError as error:
+            self._is_kept = True
             raise OutputError(
                 f"{label_of(path)} cannot be written: {reason(error)}. Make room, or choose "
-                f"another place; with `checkpoint_dir` the frames are kept."
+                f"another place. The frames are in {str(self._folder)!r}."
             ) from error
-        if finished and self._temporary is None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if finished:
+            self._is_kept = False
         height, width = self.job.size
         return path, f"{self._done} frames of {width}x{height} pixels"
+
+    def _made_folder(self) -> Path:
+        """Where frames are kept: of an equal clip, what there is of it."""
+        where = self.job.options.checkpoint_dir
+        if where is None:
+            return Path(tempfile.mkdtemp(prefix="stylize_tf-"))
+        recipe = {**self.job.recipe, "painter": self._painter.recipe}
+        digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+        folder = Path(where, f"{digest[:24]}.frames")
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def _made(self) -> FramesByOptimizer | FramesByNetwork:
         job = self.job
@@ -250,8 +257,12 @@ class VideoRun:
 
     def _keep(self, kind: str, number: int, found: sequence.Painted) -> None:
         """The frame as it is shown first: one that is there is not painted again."""
-        image = found.image[np.newaxis].astype(np.float32) / 255
-        shown = sequence.eight_bits(self._painter.finish(image)[0].clip(0, 1))
+        if kind == _PASSES[1] and found.previous is None:  # It stays what it was.
+            own = self._store.read(f"shown-{_PASSES[0]}", number)
+            shown = found.image if own is None else own
+        else:
+            image = found.image[np.newaxis].astype(np.float32) / 255
+            shown = sequence.eight_bits(self._painter.finish(image)[0].clip(0, 1))
         if not np.array_equal(shown, found.image):
             self._store.write(f"shown-{kind}", number, shown)
         self._store.write(kind, number, found.image)
@@ -268,8 +279,9 @@ class VideoRun:
             remaining = left * each
             budget = self.job.config.time_budget
             if budget and left and is_new and has_previous:
-                wanted = self._left_of(budget) / left / (each / self._painter.steps)
-                self._painter.steps = max(FEWEST_STEPS, int(wanted))
+                own = max(self._left_of(budget), 0) / left
+                self._painter.steps = max(FEWEST_STEPS, int(own / each * self._painter.steps))
+                self._painter.budget = max(1.0, FIRST_AS_LATER * own)
                 self._taken.clear()
         self._listener.frame(VideoProgress(self._painted, frames, seconds, remaining))
 
@@ -290,10 +302,7 @@ class VideoRun:
             frames = (Frame(x, y - start) for x, y in zip(images, times, strict=True))
             encoding.write(path, frames, how)
         else:
-            Path(path).mkdir(exist_ok=True)
-            for number, image in enumerate(images):
-                with replacing(Path(path, f"{number:06d}.png")) as file:
-                    Image.fromarray(image).save(file, "PNG")
+            _write_folder(Path(path), images)
 
     def _shown(self, number: int) -> np.ndarray:
         """The newest of a frame, as it is shown."""
@@ -304,3 +313,19 @@ class VideoRun:
                 assert image is not None
                 return image
         raise AssertionError(number)
+
+
+def _write_folder(path: Path, images: Iterator[np.ndarray]) -> None:
+    """Frames as PNG in a folder, which appears when all of them are there."""
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name[:50]}-", dir=path.parent))
+    try:
+        for number, image in enumerate(images):
+            Image.fromarray(image).save(unfinished / f"{number:06d}.png", "PNG")
+        unfinished.chmod(0o755)
+        if path.name.endswith("-unfinished"):
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_dir():
+            path.rmdir()
+        unfinished.rename(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -83,11 +84,28 @@ class VideoJob:
             "config": {**self.config.to_dict(), "time_budget": bool(self.config.time_budget)},
             "video": self.video.to_dict(),
             "files": self.digests,
-            "frames": [options.start, options.every, options.rate, options.background],
+            "frames": [
+                *(options.start, options.end, options.every, options.preview),
+                *(options.rate, options.background),
+            ],
             "network_style": options.network_style,
             "weights": self.weights.sha256,
-            "versions": {"stylize_tf": stylize_tf.__version__, **versions()},
+            "versions": {
+                "stylize_tf": stylize_tf.__version__,
+                **versions(),
+                **{x: importlib.metadata.version(x) for x in ("av", "opencv-python-headless")},
+            },
         }
+
+    @property
+    def start(self) -> Fraction:
+        """Second of the clip to begin at, as it was written."""
+        return Fraction(str(self.options.start))
+
+    @property
+    def end(self) -> Fraction | None:
+        """Second of the clip to end before."""
+        return Fraction(str(self.options.end)) if self.options.end else None
 
     @property
     def encoding(self) -> Encoding:
@@ -101,8 +119,8 @@ class VideoJob:
             source.metadata.get("aspect", Fraction(1)),
             options.encoder,
             source.path if isinstance(source, Clip) else None,
-            Fraction(options.start) if options.start and is_clip else None,
-            Fraction(options.end) if options.end else None,
+            self.start if options.start and is_clip else None,
+            self.end,
         )
 
     @property
@@ -111,8 +129,8 @@ class VideoJob:
         options, count = self.options, self.source.count
         if count is not None:
             seconds = count / self.source.rate
-            seconds = min(seconds, Fraction(options.end)) if options.end else seconds
-            seconds = max(seconds - Fraction(options.start), Fraction(0))
+            seconds = min(seconds, self.end or seconds)
+            seconds = max(seconds - self.start, Fraction(0))
             count = max(1, -(-round(seconds * self.source.rate) // options.every))
         if options.preview:
             count = options.preview if count is None else min(count, options.preview)
@@ -121,8 +139,8 @@ class VideoJob:
     def frames(self) -> Iterator[Frame]:
         """Those that are painted, at the size that they are painted at."""
         options = self.options
-        end = Fraction(options.end) if options.end else None
-        begun = (x for x in self.source.frames() if x.time >= Fraction(options.start))
+        start, end = self.start, self.end
+        begun = (x for x in self.source.frames() if x.time >= start)
         within = itertools.takewhile(lambda x: end is None or x.time < end, begun)
         some = itertools.islice(within, 0, None, options.every)
         for frame in itertools.islice(some, options.preview or None):
@@ -150,6 +168,7 @@ def prepare(given: Given, video: Mapping[str, Any], listener: Listener) -> Video
         [x for x in ("content", "style") if getattr(options, x)], _EXAMPLE, not options.network
     )
     _check_options(options, how, config, given, listener)
+    _check_effects(options, video)
     source, files = _source(options, listener)
     if how.flow != DIS and not Path(how.flow).is_file():
         raise ConfigError(f"`flow` must be {DIS} or an ONNX file; {how.flow!r} is not there.")
@@ -169,7 +188,7 @@ def prepare(given: Given, video: Mapping[str, Any], listener: Listener) -> Video
     if options.network is not None:
         networks.find(asked)
     job = VideoJob(options, how, config, source, styles, None, size, digests)  # type: ignore[arg-type]
-    _check_output(job)
+    _check_output(job, files)
     return dataclasses.replace(job, weights=find_painter(asked, listener))
 
 
@@ -201,6 +220,16 @@ def _check_options(
     networks.check(asked, [config], 0)
 
 
+def _check_effects(options: VideoOptions, video: Mapping[str, Any]) -> None:
+    """Raises a `ConfigError` for an option that has no effect on what is painted so."""
+    of_optimizer = [x for x in ("temporal_weight", "frame_steps") if x in video]
+    if options.network is not None and of_optimizer:
+        raise ConfigError(f"`{of_optimizer[0]}` is of the optimizer: leave it out, or `network`.")
+    if options.network is None and ("blend" in video or options.network_style):
+        name = "blend" if "blend" in video else "network_style"
+        raise ConfigError(f"`{name}` goes with `network`. Give that, or leave it out.")
+
+
 def _source(options: VideoOptions, listener: Listener) -> tuple[Source, list[str]]:
     """What the frames come from, and its files."""
     given = options.content
@@ -230,7 +259,7 @@ def _digests(files: Sequence[str]) -> list[str]:
     return each if len(each) == 1 else [hashlib.sha256("".join(each).encode()).hexdigest()]
 
 
-def _check_output(job: VideoJob) -> None:
+def _check_output(job: VideoJob, files: Sequence[str]) -> None:
     path = job.options.output
     if path is None:
         raise ConfigError("`output` must be given: `output` CLIP.mp4, or a folder.")
@@ -251,9 +280,9 @@ def _check_output(job: VideoJob) -> None:
             raise OutputError(
                 f"{label_of(path)} cannot be written: {reason(error)}. Choose another place."
             ) from error
-        for own in job.options.content:
+        for own in (*files, *job.options.style):
             if Path(path).exists() and Path(own).exists() and Path(path).samefile(own):
-                raise OutputError(f"{label_of(path)} is `content`, which it would overwrite.")
+                raise OutputError(f"{label_of(path)} is read for it, and would be overwritten.")
     if suffix in encoding.CONTAINERS:
         encoding.check(path, job.encoding)
     elif job.options.encoder is not None:
