@@ -64,6 +64,7 @@ SCRIPTS = (
     Script("ours.art_direction", None, pictures=True),
     Script("ours.tile_updates", None),
     Script("ours.mean_activations", None),
+    Script("ours.video", None),
     Script("peers.twin_check", None, peers=True),
 )
 
