@@ -33,8 +33,8 @@ class VideoConfig(Configuration):
     )
     blend: float = option(
         0.8,
-        "With a network, the share of a frame that comes from those before it where the same "
-        "things are seen.",
+        "With a network, the share of a frame's forms that comes from those before it where the "
+        "same things are seen; strokes come from them nearly all.",
         limits=(0.0, 1.0),
     )
     passes: int = option(

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 
 from stylize_tf.errors import ConfigError
 from stylize_tf.video.flow import flow_of
-from stylize_tf.video.warping import reliable, together, warped
+from stylize_tf.video.warping import Previous, blended, reliable, together, warped
 
 
 def texture(height, width, rows=0.0, columns=0.0):
@@ -90,6 +90,24 @@ def test_where_nothing_is_known_the_frame_is_shown_in_the_colors_of_the_rest(rng
     np.testing.assert_allclose(found.start[0], painted, atol=0.015)
     nothing = together(frame, [(painted, np.zeros_like(known))])
     np.testing.assert_allclose(nothing.start[0], frame, atol=1e-6)
+
+
+def test_forms_are_blended_in_a_share_and_strokes_nearly_whole(rng):
+    painted = np.full([1, 40, 60, 3], 0.5, np.float32)
+    strokes = np.where(np.arange(60)[:, np.newaxis] % 2, 0.1, -0.1).astype(np.float32)
+    weights = np.ones([1, 40, 60, 1], np.float32)
+    weights[:, :, 30:] = 0
+    image = painted + 0.3 + strokes
+    previous = Previous(image, weights, image)
+    found = blended(painted, previous, 0.8)
+    np.testing.assert_array_equal(found[:, :, 30:], painted[:, :, 30:])
+    inner = found[:, :, 10:28]
+    assert inner.mean() - 0.5 == pytest.approx(0.8 * 0.3, abs=2e-3)
+    assert np.abs(np.diff(inner, axis=2)).mean() == pytest.approx(0.2 * 0.8 ** (1 / 7), abs=2e-3)
+    np.testing.assert_array_equal(blended(painted, previous, 0.0), painted)
+    np.testing.assert_allclose(
+        blended(painted, previous, 1.0)[:, :, :30], image[:, :, :30], atol=1e-6
+    )
 
 
 def network(path, inputs=2, channels=2):

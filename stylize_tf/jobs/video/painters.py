@@ -9,7 +9,7 @@ import numpy as np
 
 from stylize_tf.config.video import VideoConfig
 from stylize_tf.iterative.sources import Sources
-from stylize_tf.video.warping import Previous
+from stylize_tf.video.warping import Previous, blended
 
 if TYPE_CHECKING:
     from stylize_tf.config.style_transfer import StyleTransferConfig
@@ -117,4 +117,4 @@ class FramesByNetwork:
         painted = iterate.image
         if previous is None:
             return painted
-        return painted + self._blend * previous.weights * (previous.image - painted)
+        return blended(painted, previous, self._blend).clip(0, 1)
