@@ -146,6 +146,17 @@ def test_an_interrupted_clip_is_there_as_far_as_it_is_and_goes_on(video, capsys)
     assert Path("out.mp4").read_bytes() == whole
 
 
+def test_what_has_the_name_of_an_unfinished_folder_is_not_touched(video):
+    Path("painted-unfinished").mkdir()
+    Path("painted-unfinished/mine.txt").write_text("mine")
+    stop = at(3, lambda: signal.raise_signal(signal.SIGINT))
+    arguments = ("--content=clip.mp4", "--output=painted", "--size=32", "--network=net.keras")
+    assert video(*arguments, hook=stop) == 128 + signal.SIGINT
+    assert names("painted-unfinished") == ["mine.txt"]
+    [other] = [x for x in names() if x.startswith("painted-unfinished-")]
+    assert names(other) == ["000000.png", "000001.png", "000002.png"]
+
+
 def test_a_part_of_a_clip_is_painted(video):
     assert video(*BY_NETWORK, "--start=.06", "--end=.21", "--every=2") == 0
     inside = [x for x in times("clip.mp4") if 0.06 <= x < 0.21][::2]

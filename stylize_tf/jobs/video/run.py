@@ -22,7 +22,7 @@ from stylize_tf.errors import ConfigError, ImageError, OutputError
 from stylize_tf.images.files import label_of, reason
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.networks.painting import NetworkFile, NetworkStylizer
-from stylize_tf.jobs.outputs import with_suffix
+from stylize_tf.jobs.outputs import free_name, with_suffix
 from stylize_tf.jobs.video.painters import FramesByNetwork, FramesByOptimizer
 from stylize_tf.jobs.video.video_job import VideoJob
 from stylize_tf.machine.atomic_files import replacing
@@ -156,7 +156,9 @@ class VideoRun:
         Raises:
             OutputError: if it cannot be written.
         """
-        path = self.job.output if finished else with_suffix(self.job.output, "-unfinished")
+        path = self.job.output
+        if not finished:  # Under a free name: what is there may be anything.
+            path = free_name(with_suffix(path, "-unfinished"))
         try:
             self._write(path, is_whole=finished and not self.job.options.preview)
         except OSError as error:
@@ -322,9 +324,7 @@ def _write_folder(path: Path, images: Iterator[np.ndarray]) -> None:
         for number, image in enumerate(images):
             Image.fromarray(image).save(unfinished / f"{number:06d}.png", "PNG")
         unfinished.chmod(0o755)
-        if path.name.endswith("-unfinished"):
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.is_dir():
+        if path.is_dir():
             path.rmdir()
         unfinished.rename(path)
     finally:
