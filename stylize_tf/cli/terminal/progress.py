@@ -68,8 +68,8 @@ class Progress:
             self._console.progress(plain_line(iterate, self._pace))
 
 
-class TrainingLines:
-    """Shows how far a training is: a live line on a terminal, elsewhere one now and then.
+class _Lines:
+    """Shows how far something is: a live line on a terminal, elsewhere one now and then.
 
     Args:
         console: where to show it.
@@ -80,55 +80,46 @@ class TrainingLines:
         self._console = console
         self._clock = clock
         self._last = float("-inf")
-        self._loss: float | None = None
+
+    def _show(self, text: str, seconds: float, *, is_last: bool) -> None:
+        """Shows a line, if it is the last or, elsewhere, the seconds since another are over."""
+        now, is_live = self._clock(), self._console.is_live
+        if is_last or now - self._last >= (REDRAW_SECONDS if is_live else seconds):
+            self._last = now
+            (self._console.live if is_live else self._console.progress)(text)
+
+
+class TrainingLines(_Lines):
+    """Shows how far a training is."""
+
+    _loss: float | None = None
 
     def update(self, progress: TrainingProgress) -> None:
         """Shows where the training stands, if it is time to."""
-        fields = progress._asdict()
-        if self._console.event("training_step", **fields):
+        if self._console.event("training_step", **progress._asdict()):
             return
         loss = sum(progress.losses.values())
         if math.isfinite(loss):  # Of one step it says little: crops differ.
             self._loss = loss if self._loss is None else 0.95 * self._loss + 0.05 * loss
-        now, is_live = self._clock(), self._console.is_live
-        waited = now - self._last >= (REDRAW_SECONDS if is_live else TRAINING_SECONDS)
-        if not (waited or progress.share >= 1):
-            return
-        self._last = now
         shown = "" if self._loss is None else f"  loss {self._loss:.3g}"
         left = f"  {duration(progress.remaining)} left" if progress.remaining else ""
         text = f"{progress.share:4.0%}  step {progress.step}{shown}{left}"
-        (self._console.live if is_live else self._console.progress)(text)
+        self._show(text, TRAINING_SECONDS, is_last=progress.share >= 1)
 
 
-class FrameLines:
-    """Shows how far a clip is: a live line on a terminal, elsewhere one now and then.
-
-    Args:
-        console: where to show it.
-        clock: seconds that only grow; another one in tests.
-    """
-
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console
-        self._clock = clock
-        self._last = float("-inf")
+class FrameLines(_Lines):
+    """Shows how far a clip is."""
 
     def update(self, progress: VideoProgress) -> None:
         """Shows where the clip stands, if it is time to."""
         if self._console.event("frame", **progress._asdict()):
             return
-        now, is_live = self._clock(), self._console.is_live
-        waited = now - self._last >= (REDRAW_SECONDS if is_live else PLAIN_SECONDS)
-        if not (waited or progress.frame == progress.frames):
-            return
-        self._last = now
         of = f"/{progress.frames}" if progress.frames is not None else ""
         seconds = progress.seconds
         pace = f"{1 / max(seconds, 1e-3):.1f} frames/s" if seconds < 1 else f"{seconds:.1f} s/frame"
         left = "" if progress.remaining is None else f"  {duration(progress.remaining)} left"
         text = f"frame {progress.frame}{of}  {pace}{left}"
-        (self._console.live if is_live else self._console.progress)(text)
+        self._show(text, PLAIN_SECONDS, is_last=progress.frame == progress.frames)
 
 
 def step_fields(iterate: Iterate) -> dict[str, Any]:
