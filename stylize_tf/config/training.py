@@ -59,6 +59,12 @@ class TrainingConfig(Configuration):
         "noise.",
         limits=(0.0, 64.0),
     )
+    temporal_weight: float = option(
+        0.0,
+        "Weight of what keeps a painted crop as it is while the camera moves by a little and the "
+        "light changes, for clips: the mean square of what changes.",
+        limits=(0.0, 1e9),
+    )
     learning_rate: float = option(
         0.03,
         "Of the kernels of convolutions, at its height in each of three levels; it ends at 0 along "

@@ -11,6 +11,7 @@ from stylize_tf.feedforward.channels import LEVELS
 from stylize_tf.feedforward.graph import is_of_styles, level_of
 from stylize_tf.feedforward.network import Network
 from stylize_tf.feedforward.training import checkpoint
+from stylize_tf.feedforward.training.motion import Motion
 from stylize_tf.feedforward.training.photographs import Photographs
 from stylize_tf.feedforward.training.step import Step, objective_config
 from stylize_tf.feedforward.training.trainer import Trainer
@@ -150,8 +151,8 @@ def test_what_is_seen_of_a_window_is_held_against_the_same_place_of_the_photogra
     seen = set()
     for _ in range(12):
         places = step.places(number, rng)
-        seen.add(tuple(places[1]))
-        given = crops, crops, tf.zeros([2, 1]), *map(tf.constant, places)
+        seen.add(tuple(places[1].numpy()))
+        given = crops, crops, tf.zeros([2, 1]), *places
         losses, _ = step.of_level(*given, style, style, number, [])
         assert float(losses["content"]) < 1e-8
     assert len(seen) > 6
@@ -168,9 +169,10 @@ def test_finer_levels_are_held_to_the_style_at_half_of_their_sides(tiny_network,
     level = LEVELS[number]
     painting = rng.uniform(size=(1, 96, 96, 3)).astype(np.float32)
     style, smaller = step.style(painting, level.shrink), step.style(painting, 2 * level.shrink)
-    place, seen_from, shift = step.places(number, rng)
-    given = crops, crops, tf.zeros([2, 1]), *map(tf.constant, (place, seen_from, shift))
-    losses, _ = step.of_level(*given, content_alone(style), smaller, number, [])
+    place, seen_from, *_ = places = step.places(number, rng)
+    losses, _ = step.of_level(
+        crops, crops, tf.zeros([2, 1]), *places, content_alone(style), smaller, number, []
+    )
 
     side = min(96 // level.shrink, 48) - 8
     top, left = place // level.shrink + seen_from
@@ -201,6 +203,63 @@ def test_a_step_is_given_the_style_of_its_level_and_of_the_one_before(make, monk
     for style, smaller, number in given:
         [which] = [x for x, own in made._styles[number].items() if own is style]
         assert made._styles[max(number - 1, 0)][which] is smaller
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_what_is_painted_after_a_motion_is_held_to_what_was_painted_before_it(
+    tiny_network, rng, number
+):
+    """Nothing is left of pictures as they are, much of what is painted in its place."""
+    config = SMALL.replace(crop=96, temporal_weight=2.0)
+    objective = build_objective(objective_config(config).replace(**FEW_TERMS), {})
+    extractor = build_extractor(tiny_network, objective.layers())
+    coarse = rng.uniform(0.2, 0.8, size=(2, 6, 6, 3))
+    crops = tf.image.resize(tf.constant(coarse, tf.float32), [96, 96], "bicubic")
+    style = content_alone(step_style(config, extractor, objective, crops, number))
+
+    def loss(model):
+        step = Step(config, extractor, objective, [model] * 3)
+        *places, motion = step.places(number, np.random.default_rng(5))
+        motion = motion._replace(gain=tf.constant(1.0))
+        given = crops, crops, tf.zeros([2, 1]), *places, motion
+        losses, _ = step.of_level(*given, style, style, number, [])
+        return float(losses["temporal"])
+
+    def in_place(given):
+        height, width = given[0].shape[1:3]
+        rows, columns = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
+        waves = tf.sin(tf.cast(rows + columns, tf.float32))[tf.newaxis, ..., tf.newaxis]
+        return waves + tf.zeros_like(given[0])
+
+    left = loss(lambda given: inverse_sigmoid(tf.clip_by_value(given[0], 0.01, 0.99)))
+    assert left < 0.02 * loss(in_place)
+
+
+def step_style(config, extractor, objective, crops, number):
+    step = Step(config, extractor, objective, [])
+    return step.style(crops[:1].numpy(), LEVELS[number].shrink)
+
+
+def test_a_motion_shows_what_was_elsewhere_about_its_middle():
+    """Of a ramp, which sampling between pixels leaves exact."""
+    motion = Motion(
+        tf.constant([[0.9, -0.2], [0.2, 0.9]]), tf.constant([4.0, -2.0]), tf.constant(1.0)
+    )
+    rows, columns = np.mgrid[0:20, 0:24].astype(np.float32)
+    ramp = tf.constant(np.stack([rows, columns], axis=2)[np.newaxis])
+    moved = motion.of(ramp, tf.constant([9.5, 11.5]), 2).numpy()[0]
+    x, y = 13, 7
+    from_x = 11.5 + 0.9 * (x - 11.5) - 0.2 * (y - 9.5) + 2
+    from_y = 9.5 + 0.2 * (x - 11.5) + 0.9 * (y - 9.5) - 1
+    np.testing.assert_allclose(moved[y, x], [from_y, from_x], rtol=1e-5)
+
+
+def test_a_training_may_ask_for_calm(make):
+    """The rest of the objective left out, what is painted moves with what it is painted of."""
+    trainer = make(steps=60, learning_rate=0.008, temporal_weight=100.0, averaging=0.0)
+    found = [x.losses["temporal"] for x in trainer.steps()]
+    first = trainer._began[1]
+    assert np.mean(found[first - 6 : first]) < 0.7 * np.mean(found[:6])
 
 
 def inverse_sigmoid(x):

@@ -14,6 +14,7 @@ from stylize_tf.config.training import TrainingConfig
 from stylize_tf.feedforward.channels import FINE_NOISES, LEVELS, NOISES, Level
 from stylize_tf.feedforward.graph import COARSEST, MARGIN
 from stylize_tf.feedforward.layers import Noise
+from stylize_tf.feedforward.training.motion import Motion, difference
 from stylize_tf.images import image_io
 from stylize_tf.objective.balance import balanced_weights
 from stylize_tf.objective.objective import Objective
@@ -81,13 +82,17 @@ class Step:
         own = balanced_weights(self._objective, side // shrink, [energies], finished=side)
         return Targets(targets, own)
 
-    def places(self, number: int, generator: np.random.Generator) -> list[np.ndarray]:
-        """Arguments of `of_level`: where its window is, what is seen of it, how noise is moved."""
+    def places(self, number: int, generator: np.random.Generator) -> list[Any]:
+        """Arguments of `of_level`: place of its window, what is seen of it, moves of noise, motion.
+
+        Of the last there is none without `config.temporal_weight`.
+        """
         crop, level = self._config.crop, LEVELS[number]
         free = crop - _window(crop, level) * level.shrink
         place = generator.integers(0, free // COARSEST + 1, 2) * COARSEST
         moves = (generator.integers(0, end, 2, np.int32) for end in (POOLED, Noise.SIDE))
-        return [place.astype(np.int32), *moves]
+        places = [tf.constant(x) for x in (place.astype(np.int32), *moves)]
+        return [*places, Motion.drawn(generator) if self._config.temporal_weight else None]
 
     def of_level(
         self,
@@ -97,6 +102,7 @@ class Step:
         place: tf.Tensor,
         seen_from: tf.Tensor,
         shift: tf.Tensor,
+        motion: Motion | None,
         style: Targets,
         smaller: Targets,
         number: int,
@@ -114,23 +120,21 @@ class Step:
             place: top and left of the window of them that is painted, in pixels.
             seen_from: top and left of what is judged of the window, in pixels of the level.
             shift: rows and columns by which the network's noise is moved.
+            motion: of a camera; what is painted after it is held to what was painted before.
             style: to paint in.
             smaller: the same at half of its sides, that of the level before.
             number: of the level.
             trained: weights that the gradient is of.
         """
         level = LEVELS[number]
-        around = [[0, 0], [MARGIN, MARGIN], [MARGIN, MARGIN], [0, 0]]
-        padded = tf.pad(inputs, around, "REFLECT")
         side = _window(self._config.crop, level)
-        before: list[tf.Tensor] = []
-        for coarser, model in zip(LEVELS[:number], self._levels, strict=False):
-            image = _shrunk(padded, coarser.shrink)
-            before = [model([image, blend, *self._noise_of(image, shift), *before])]
-        wide = side + 2 * MARGIN // level.shrink
-        image = _cut(_shrunk(padded, level.shrink), place // level.shrink, wide)
-        before = [_cut(x, place // (2 * level.shrink), wide // 2) for x in before]
-        noise = self._noise_of(image, shift)
+        given = self._inputs(inputs, blend, place, shift, number)
+        after: list[tf.Tensor] = []
+        if motion is not None:
+            middle = tf.cast(place, tf.float32) + (side * level.shrink - 1) / 2  # Of the window.
+            noise = (inputs - crops)[:, :, ::-1]  # Another one.
+            moved = motion.gain * motion.of(crops, middle, fill_mode="REFLECT") + noise
+            after = self._inputs(moved, blend, place, shift, number)
         judged = side - POOLED
         seen = _cut(_shrunk(crops, level.shrink), place // level.shrink + seen_from, judged)
         own = self._objective.statistics("content", self._extract(seen))
@@ -138,15 +142,40 @@ class Step:
         weights = self._weights(style, self._objective.energies(own, of_content))
         targets = Targets({**style.of_terms, **of_content}, weights)
         with tf.GradientTape() as tape:
-            drawn = self._levels[number]([image, blend, *noise, *before])
-            painted = _cut(tf.sigmoid(drawn), MARGIN // level.shrink + seen_from, judged)
+            window = self._painted(given, number)
+            painted = _cut(window, seen_from, judged)
             losses = self._objective(self._extract(painted), targets)
             if number:
                 others = self._from_afar(_shrunk(painted, 2), smaller)
                 own = {name: losses[name] + value for name, value in others.items()}
                 losses = {**losses, **own}
+            if motion is not None:
+                apart = difference(self._painted(after, number), window, motion, level.shrink)
+                losses = {**losses, "temporal": self._config.temporal_weight * apart}
             loss = tf.add_n(list(losses.values()))
         return losses, tape.gradient(loss, trained)
+
+    def _inputs(
+        self, crops: tf.Tensor, blend: tf.Tensor, place: tf.Tensor, shift: tf.Tensor, number: int
+    ) -> list[tf.Tensor]:
+        """What a level is given of a window, what the levels before paint with it."""
+        level = LEVELS[number]
+        around = [[0, 0], [MARGIN, MARGIN], [MARGIN, MARGIN], [0, 0]]
+        padded = tf.pad(crops, around, "REFLECT")
+        before: list[tf.Tensor] = []
+        for coarser, model in zip(LEVELS[:number], self._levels, strict=False):
+            image = _shrunk(padded, coarser.shrink)
+            before = [model([image, blend, *self._noise_of(image, shift), *before])]
+        wide = _window(self._config.crop, level) + 2 * MARGIN // level.shrink
+        image = _cut(_shrunk(padded, level.shrink), place // level.shrink, wide)
+        before = [_cut(x, place // (2 * level.shrink), wide // 2) for x in before]
+        return [image, blend, *self._noise_of(image, shift), *before]
+
+    def _painted(self, inputs: Sequence[tf.Tensor], number: int) -> tf.Tensor:
+        """The window as a level paints it."""
+        margin = MARGIN // LEVELS[number].shrink
+        picture = tf.sigmoid(self._levels[number]([*inputs]))
+        return picture[:, margin:-margin, margin:-margin]
 
     def _from_afar(self, painted: tf.Tensor, style: Targets) -> Losses:
         """The losses of the style, and of its patches, of painted pictures of a smaller size."""

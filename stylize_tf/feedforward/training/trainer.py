@@ -216,14 +216,14 @@ class Trainer:
                     variable.assign(mean)
 
     def _given(self, crops: np.ndarray, step: int, style: int, level: int) -> list[Any]:
-        """Crops, the same with noise, blends and places: see `Step.of_level`."""
+        """Crops, the same with noise, blends, places, motion: see `Step.of_level`."""
         generator = np.random.default_rng([self.config.seed, step, 1])
         noise = generator.standard_normal(crops.shape, np.float32)
         blend = self.network.blend(style)[np.newaxis].repeat(len(crops), axis=0)
         noisy = crops + noise * np.float32(self.config.noise / 255)
         return [
             *(self._on_devices(x) for x in (crops, noisy, blend)),
-            *(tf.constant(x) for x in self._step.places(level, generator)),
+            *self._step.places(level, generator),
         ]
 
     def averaged(self) -> Network:
