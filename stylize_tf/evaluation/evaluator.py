@@ -13,7 +13,13 @@ from stylize_tf.evaluation.segments import STATISTICS_PIXELS, WHOLE, Tiles, by_b
 from stylize_tf.evaluation.tiling import Segment, Tiling, cut
 from stylize_tf.machine.newest import Newest
 from stylize_tf.objective.objective import Objective
-from stylize_tf.objective.targets import Coverages, OfTerms, Targets, ValueAndGradient
+from stylize_tf.objective.targets import (
+    Coverages,
+    Losses,
+    OfTerms,
+    Targets,
+    ValueAndGradient,
+)
 
 KEPT_STATISTICS = 64
 """Statistics of paintings that are kept, one a painting and size, each under 3 MB with VGG19."""
@@ -32,6 +38,8 @@ class Evaluator:
 
     Attributes:
         of_paintings: the newest statistics, by what they are of.
+        targets_of_paintings: the newest targets of the style, by what they are made from, and the
+            energies of the first painting of each.
     """
 
     def __init__(self, name: str, extractor: keras.Model, objective: Objective):
@@ -39,6 +47,7 @@ class Evaluator:
         self.extractor = extractor
         self._objective = objective
         self.of_paintings: Newest[OfTerms] = Newest(KEPT_STATISTICS)
+        self.targets_of_paintings: Newest[tuple[OfTerms, Losses]] = Newest(KEPT_STATISTICS)
         self._describing: Newest[Tiling] = Newest()
         self._evaluating: Newest[Tiling] = Newest()
 

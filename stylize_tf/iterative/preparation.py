@@ -15,6 +15,7 @@ import stylize_tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import regions
 from stylize_tf.control.initial import initial_image
+from stylize_tf.control.masks import Region
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.coarse import seen_from_afar, with_coarse
@@ -251,20 +252,16 @@ class Preparation:
         objective, pictures = self._objective, self._pictures
         of_style, energies = [], []
         for region in pictures.regions:
-            statistics = []
-            for number, mask in zip(region.paintings, region.masks, strict=True):
-                painting = pictures.painting_at(number, stage, self.stages[-1])
-                part = None if mask is None else pictures.style_mask_at(mask, stage, painting)
-                statistics.append(self._statistics_of_style(painting, part, pixels))
-            of_style.append(objective.targets(statistics, region.shares))
-            energies.append(self._energies(statistics[0], of_style[-1]))
+            own, energy = self._targets_of_style(region, stage, pixels)
+            of_style.append(own)
+            energies.append(energy)
         coverage = {}
         if masks is not None:
             coverage = regions.coverage(masks, self._evaluator.extractor)
             coverage = balanced_regions(objective, coverage, energies)
-        own = self._evaluator.statistics("content", photograph, pixels=pixels)
-        of_content = objective.targets([own])
-        energies.append(self._energies(own, of_content))
+        described = self._evaluator.statistics("content", photograph, pixels=pixels)
+        of_content = objective.targets([described])
+        energies.append(self._energies(described, of_content))
         finished = self.stages[-1].long_side
         weights = balanced_weights(objective, stage.long_side, energies, finished=finished)
         of_terms = {**of_regions(of_style), **of_content, **self._given(stage)}
@@ -286,6 +283,25 @@ class Preparation:
             return {}
         return self._objective.energies(statistics, targets)
 
+    def _targets_of_style(
+        self, region: Region, stage: pyramid.Stage, pixels: int
+    ) -> tuple[OfTerms, Losses]:
+        """Those of a region, and the energies of its first painting."""
+        pictures, parts = self._pictures, []
+        for number, mask in zip(region.paintings, region.masks, strict=True):
+            painting = pictures.painting_at(number, stage, self.stages[-1])
+            part = None if mask is None else pictures.style_mask_at(mask, stage, painting)
+            parts.append((painting, part))
+
+        def make() -> tuple[OfTerms, Losses]:
+            statistics = [self._statistics_of_style(*part, pixels) for part in parts]
+            targets = self._objective.targets(statistics, region.shares)
+            return targets, self._energies(statistics[0], targets)
+
+        keys = tuple(_key(*part) for part in parts)
+        key = (keys, tuple(region.shares), self._config.normalize_terms)
+        return self._evaluator.targets_of_paintings.get(key, make)
+
     def _statistics_of_style(
         self, style: np.ndarray, mask: np.ndarray | None, pixels: int
     ) -> OfTerms:
@@ -296,9 +312,13 @@ class Preparation:
             coverage = None if mask is None else regions.coverage(mask, evaluator.extractor)
             return evaluator.statistics("style", style, coverage, pixels)
 
-        images = [style] if mask is None else [style, mask]
-        digests = [hashlib.sha256(x.tobytes()).hexdigest() for x in images]
-        return evaluator.of_paintings.get((*digests, style.shape), make)
+        return evaluator.of_paintings.get(_key(style, mask), make)
+
+
+def _key(style: np.ndarray, mask: np.ndarray | None) -> tuple[Any, ...]:
+    """What statistics of a painting, or of the part of it under a mask, are kept by."""
+    images = [style] if mask is None else [style, mask]
+    return (*(hashlib.sha256(x.tobytes()).hexdigest() for x in images), style.shape)
 
 
 def _check_given(terms: Sequence[Term], given: Iterable[str]) -> None:
