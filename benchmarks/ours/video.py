@@ -1,19 +1,20 @@
 """How calm painted clips are: warping error, style, sharpness and seconds, by clip and by painter.
 
     python -m benchmarks.ours.video [--quick] [--frames 40] [--clips FILE ...] [--network NET.keras]
-        [--only NAME ...] [--output FOLDER]
+        [--only NAME ...] [--all] [--output FOLDER]
 
 A clip of known motion (`harness.clip`: the camera turns, zooms and pans over a photograph, a thing
 passes before it) as it is, with a cut, with noise and with changing light, and the files that are
 given. Each is painted frame by frame (`apart`) and as `main.py video` does (`together`), by the
 optimizer and by a network.
 
-error 1, error 10  mean squared difference of a frame from the one 1 or 10 before, brought along by
-         the motion, where that is seen in both, of pixels in [0, 1], times 1000. Of files, whose
-         motion is not known, by the flow that is estimated, where it can be trusted.
+error 1, error 10  mean squared difference of every eighth frame from the one 1 or 10 before,
+         brought along by the motion, where that is seen in both, of pixels in [0, 1], times 1000.
+         Of files, whose motion is not known, by the flow that is estimated, where that can be
+         trusted.
 gram     of every eighth frame, see `benchmarks.judge`.
-fine     energy of the luma in the top octave, of all frames but the first: to be held against that
-         of `apart`.
+fine     energy of the luma in the top octave, of those frames but the first: to be held against
+         that of `apart`, of which these and those 1 and 10 before are painted, or with --all all.
 first, others  seconds of the first frame, with tracing, and the median of the others; the flow,
          some 30 ms a frame at 256 pixels, is not in them.
 """
@@ -50,6 +51,9 @@ from stylize_tf.video.warping import Previous, reliable, warped
 LUMA = np.array([0.299, 0.587, 0.114])
 LAGS = (1, 10)
 JUDGED = 8
+
+Painted = dict[int, np.ndarray]
+"""Number of a frame -> the frame, float32 `[H, W, 3]` in [0, 1]."""
 
 Motion = Callable[[int, int], tuple[np.ndarray, np.ndarray]]
 """(frame, other) -> the flow from one to the other, and where it is known."""
@@ -89,16 +93,18 @@ def estimated(frames: Sequence[np.ndarray]) -> Motion:
     return motion
 
 
-def warping_error(painted: Sequence[np.ndarray], motion: Motion, lag: int) -> float:
-    """Mean squared difference of frames from those `lag` before, brought along."""
+def warping_error(painted: Painted, motion: Motion, lag: int) -> float:
+    """Mean squared difference of judged frames from those `lag` before, brought along."""
     errors = []
-    for number in range(lag, len(painted)):
+    for number in range(JUDGED, max(painted) + 1, JUDGED):
+        if number < lag:
+            continue
         flow, seen = motion(number, number - lag)
         if seen.mean() > 0.02:
             before = warped(painted[number - lag], flow).clip(0, 1)
             squares = np.square(painted[number] - before).mean(axis=2)
             errors.append((squares * seen).sum() / seen.sum())
-    return float(np.mean(errors)) * 1000
+    return float(np.mean(errors)) * 1000 if errors else float("nan")
 
 
 def fine_energy(image: np.ndarray) -> float:
@@ -111,43 +117,57 @@ def fine_energy(image: np.ndarray) -> float:
     return float(power[np.maximum(rows[:, None], columns) > 0.25].sum())
 
 
-def paint(
+def together(
     frames: Sequence[np.ndarray],
     painter: Callable[[np.ndarray, Previous | None], np.ndarray],
     lags: Sequence[int],
-    *,
-    apart: bool,
-) -> tuple[list[np.ndarray], list[float]]:
-    """The painted frames, and the seconds of each."""
+) -> tuple[Painted, list[float]]:
+    """The painted frames, each from those before, and the seconds of each."""
     taken = []
 
     def timed(frame: np.ndarray, previous: Previous | None) -> np.ndarray:
         start = time.perf_counter()
-        image = painter(frame, None if apart else previous)
+        image = painter(frame, previous)
         taken.append(time.perf_counter() - start)
         return image
 
     found = sequence.paint(frames, timed, dense_inverse_search(), lags)
-    painted = [x.image.astype(np.float32) / 255 for x in found]
+    return {n: x.image.astype(np.float32) / 255 for n, x in enumerate(found)}, taken
+
+
+def apart(
+    frames: Sequence[np.ndarray],
+    painter: Callable[[np.ndarray, Previous | None], np.ndarray],
+    *,
+    is_all: bool,
+) -> tuple[Painted, list[float]]:
+    """The frames that are judged, and those that they are held against, each of its own; or all."""
+    numbers = {*range(len(frames))} if is_all else {0}
+    for number in range(JUDGED, len(frames), JUDGED):
+        numbers |= {number, *(number - lag for lag in LAGS if number >= lag)}
+    painted, taken = {}, []
+    for number in sorted(numbers):
+        start = time.perf_counter()
+        image = painter(frames[number][np.newaxis], None)[0]
+        taken.append(time.perf_counter() - start)
+        painted[number] = sequence.eight_bits(image).astype(np.float32) / 255
     return painted, taken
 
 
 def figures(
-    painted: Sequence[np.ndarray],
+    painted: Painted,
     taken: Sequence[float],
     frames: Sequence[np.ndarray],
     motion: Motion,
     style: np.ndarray,
 ) -> dict[str, float]:
     """All that is measured of a painted clip."""
-    judged = [
-        judge.judge(painted[n][np.newaxis], frames[n][np.newaxis], style)
-        for n in range(0, len(frames), JUDGED)
-    ]
+    numbers = range(0, len(frames), JUDGED)
+    judged = [judge.judge(painted[n][np.newaxis], frames[n][np.newaxis], style) for n in numbers]
     return {
         **{f"error {lag}": warping_error(painted, motion, lag) for lag in LAGS},
         **{name: float(np.mean([x[name] for x in judged])) for name in ("gram", "gram*", "cont")},
-        "fine": float(np.mean([fine_energy(x) for x in painted[1:]])),
+        "fine": float(np.mean([fine_energy(painted[n]) for n in numbers[1:]])),
         "first": taken[0],
         "others": float(np.median(taken[1:])),
     }
@@ -176,12 +196,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--style", type=Path, default=EXAMPLES[1])
     parser.add_argument("--network", type=Path, help="A .keras file that has learned the style.")
     parser.add_argument("--options", nargs="*", default=[], help="Of VideoConfig, as blend=.5.")
+    parser.add_argument("--all", action="store_true", help="Paint every frame apart, too.")
     parser.add_argument("--output", type=Path, help="Folder for frames, apart above together.")
     options = parser.parse_args(arguments)
     count, long_side = (12, 64) if options.quick else (options.frames, options.size)
     style = image_io.read(options.style)
     changes = {
-        x: float(y) if "." in y else int(y)
+        x: tuple(map(int, y.split(","))) if x in ("frame_steps", "lags") else float(y)
         for x, _, y in (z.partition("=") for z in options.options)
     }
     made = painters(long_side, options.network, style, changes)
@@ -193,7 +214,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for kind, painter in made.items():
             both = []
             for way in ("apart", "together"):
-                painted, taken = paint(frames, painter, lags, apart=way == "apart")
+                if way == "apart":
+                    painted, taken = apart(frames, painter, is_all=options.all)
+                else:
+                    painted, taken = together(frames, painter, lags)
                 row = figures(painted, taken, frames, motion, style)
                 rows[f"{name}, {kind}, {way}"] = row
                 both.append(painted)
@@ -216,12 +240,14 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> list[str]:
     return [*head, *(row_text(name, row) for name, row in rows.items())]
 
 
-def save(folder: Path, *several: Sequence[np.ndarray]) -> None:
-    """Frames of several clips one above the other, as PNG."""
+def save(folder: Path, frames: Sequence[np.ndarray], *several: Painted) -> None:
+    """Frames, and what was painted of all of them, one above the other, as PNG."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, images in enumerate(zip(*several, strict=True)):
-        pixels = (np.concatenate(images) * 255).round().clip(0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:03d}.png")
+    for number, frame in enumerate(frames):
+        if all(number in painted for painted in several):
+            image = np.concatenate([frame, *(painted[number] for painted in several)])
+            pixels = (image * 255).round().clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number:03d}.png")
 
 
 if __name__ == "__main__":

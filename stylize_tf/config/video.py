@@ -13,16 +13,17 @@ class VideoConfig(Configuration):
     """All options of a clip that decide its pixels."""
 
     temporal_weight: float = option(
-        5.0,
+        0.7,
         "Weight of what keeps a frame like those before it where the same things are seen; 0 "
         "leaves that to where it starts.",
         limits=(0.0, 1e9),
         section="Frames that follow each other",
     )
-    frame_steps: int = option(
-        8,
-        "Steps (evaluations) of a frame after the first, at its full size; the first, and each "
-        "after a cut, has those of a picture.",
+    frame_steps: tuple[int, ...] = option(
+        (16, 6),
+        "Steps (evaluations) of a frame after the first, the last of them at its full size and "
+        "those before at half, a quarter, ...; the first, and each after a cut, has those of a "
+        "picture.",
         limits=(1, 1_000_000),
     )
     lags: tuple[int, ...] = option(
@@ -52,5 +53,7 @@ class VideoConfig(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.frame_steps:
+            raise ConfigError("`frame_steps` must have at least one number.")
         if not self.lags or len({*self.lags}) < len(self.lags):
             raise ConfigError(f"`lags` must be numbers that differ, one at least; got {self.lags}.")

@@ -161,7 +161,8 @@ class Pictures:
 
         Enlarging leaves the finest octave empty. What the photograph loses by being made as small
         and large again is what belongs there; the style gives it its strokes. Without it the loss
-        starts a third higher and the content comes back slowly.
+        starts a third higher and the content comes back slowly. Of a run that starts from another
+        picture, as large as the stage or larger, it is what that loses: it may be painted already.
 
         Args:
             image: float32, `[1, h, w, 3]` in [0, 1].
@@ -171,6 +172,9 @@ class Pictures:
             float32, `[1, height, width, 3]`; pixels may leave [0, 1].
         """
         fitted = self.photograph_at(stage)
+        start = self.start if self._config.init == "picture" else None
+        if start is not None and start.shape[1] >= stage.height and start.shape[2] >= stage.width:
+            fitted = image_io.resize(start, stage.height, stage.width)
         small = image_io.resize(fitted, *image.shape[1:3])
         details = fitted - image_io.resize(small, stage.height, stage.width)
         return image_io.resize(image, stage.height, stage.width) + details

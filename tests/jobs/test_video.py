@@ -32,7 +32,7 @@ from tests.fakes.tiny_network import network_of
 
 CLIP = ("--content=clip.mp4", "--output=out.mp4", "--size=32")
 SHORT = (
-    *("--style=painting.png", "--coarsest_size=24", "--steps=2", "--frame_steps=2"),
+    *("--style=painting.png", "--coarsest_size=24", "--steps=2", "--frame_steps=2,2"),
     *("--content_layers=block2_conv1", "--style_layers=block1_conv1,block2_conv1"),
     *("--structure_weight=0", "--focus_weight=0", "--style_layer_weights=", "--precision=float32"),
     "--coarse_style_weight=0",
@@ -207,10 +207,10 @@ def test_a_time_budget_makes_the_steps_fewer(video, monkeypatch):
         return replace(self, **changes)
 
     monkeypatch.setattr(Stylizer, "replace", noted)
-    assert video(*OPTIMIZED, "--frame_steps=4000", "--time_budget=4s") == 0
-    made = [own[0] for own in steps if own is not None]
-    assert made[0] == 4000
-    assert all(2 <= own < 1000 for own in made[1:])
+    assert video(*OPTIMIZED, "--frame_steps=40,4000", "--time_budget=4s") == 0
+    made = [own for own in steps if own is not None]
+    assert made[0] == (40, 4000)
+    assert all(2 <= fine < 1000 and 2 <= coarse <= 10 for coarse, fine in made[1:])
     assert len(made) == 7
 
 
@@ -282,7 +282,7 @@ def test_in_python_frames_come_one_by_one_with_their_times(folder, tiny_engine):
         focus_weight=0,
         precision="float32",
     )
-    video = VideoConfig(frame_steps=2)
+    video = VideoConfig(frame_steps=(2,))
     painting = np.random.default_rng(0).random((40, 40, 3))
     frames = painted(path, painting, config, video, engine=tiny_engine)
     first = next(frames)

@@ -25,9 +25,11 @@ class FramesByOptimizer:
     """Paints frames by optimizing them.
 
     The first, and each after a cut, is painted like a picture. Another one starts from what the
-    ones before say of it (`Previous`), at its full size, and a term of the objective keeps it near
-    to that: Ruder, Dosovitskiy & Brox (2016), who start a frame so, too, and make some hundred
-    steps; here few will do, as nothing is left to do but at what came into sight.
+    ones before say of it (`Previous`), and a term of the objective keeps it near to that: Ruder,
+    Dosovitskiy & Brox (2016), who start a frame so, too, and make some hundred steps at its full
+    size; here few will do, as nothing is left to do but at what came into sight. Those at half its
+    size give that its forms, at a quarter of the cost; what they change is brought to what the
+    frame starts from, whose strokes stay.
 
     Args:
         config: of a picture.
@@ -38,7 +40,8 @@ class FramesByOptimizer:
 
     Attributes:
         finish: of the frame that was painted last.
-        steps: evaluations of a frame after the first; may be changed between frames.
+        steps: evaluations of a frame after the first, as `VideoConfig.frame_steps`; may be changed
+            between frames.
         budget: seconds of a frame that begins anew; 0 for as long as it takes; likewise.
     """
 
@@ -77,8 +80,13 @@ class FramesByOptimizer:
         stylizer, initial = self._first, None
         if previous is not None:
             initial = previous.start
+            coarsest = max(frame.shape[1:3]) // 2 ** (len(self.steps) - 1)
             stylizer = self._first.replace(
-                init="picture", coarsest_size=0, steps=(self.steps,), time_budget=0.0
+                init="picture",
+                coarsest_size=coarsest if len(self.steps) > 1 else 0,
+                stage_factor=2.0,
+                steps=self.steps,
+                time_budget=0.0,
             )
         elif self.budget:
             stylizer = self._first.replace(time_budget=self.budget)
@@ -104,7 +112,7 @@ class FramesByNetwork:
 
     def __init__(self, stylizer: NetworkStylizer, video: VideoConfig):
         self._stylizer, self._blend = stylizer, video.blend
-        self.steps, self.budget = 1, 0.0
+        self.steps, self.budget = (1,), 0.0
 
     @property
     def recipe(self) -> dict[str, Any]:

@@ -282,7 +282,9 @@ class VideoRun:
             budget = self.job.config.time_budget
             if budget and left and is_new and has_previous:
                 own = max(self._left_of(budget), 0) / left
-                self._painter.steps = max(FEWEST_STEPS, int(own / each * self._painter.steps))
+                asked = self.job.video.frame_steps
+                factor = own / each * self._painter.steps[-1] / asked[-1]
+                self._painter.steps = tuple(max(FEWEST_STEPS, int(factor * x)) for x in asked)
                 self._painter.budget = max(1.0, FIRST_AS_LATER * own)
                 self._taken.clear()
         self._listener.frame(VideoProgress(self._painted, frames, seconds, remaining))
