@@ -13,14 +13,14 @@ class VideoConfig(Configuration):
     """All options of a clip that decide its pixels."""
 
     temporal_weight: float = option(
-        0.7,
+        1.0,
         "Weight of what keeps a frame like those before it where the same things are seen; 0 "
         "leaves that to where it starts.",
         limits=(0.0, 1e9),
         section="Frames that follow each other",
     )
     frame_steps: tuple[int, ...] = option(
-        (16, 6),
+        (12, 6),
         "Steps (evaluations) of a frame after the first, the last of them at its full size and "
         "those before at half, a quarter, ...; the first, and each after a cut, has those of a "
         "picture.",
