@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help setup demo photographs networks test test-fast check format lint types wheel-check \
+.PHONY: help setup demo photographs networks servers test test-fast check format lint types wheel-check \
 	bench bench-all bench-quick clean
 
 help:
@@ -78,7 +78,13 @@ types: setup
 wheel-check: setup
 	$(BIN)/python .ci/check_wheel.py
 
-check: lint types test wheel-check
+check: servers lint types test wheel-check
+
+# Programs that tests start: real ones, and none of them is needed to paint.
+servers:
+	@command -v redis-server >/dev/null || apt-get install --yes --quiet redis-server >/dev/null \
+		|| { apt-get update --quiet && apt-get install --yes --quiet redis-server; } >/dev/null \
+		|| echo "redis-server is missing: what needs it is skipped."
 
 format: setup
 	$(BIN)/ruff check --fix-only .

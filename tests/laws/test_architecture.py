@@ -42,7 +42,11 @@ TABLE = {
         " integrations video"
         " | numpy PIL"
     ),
-    "cli": "config errors machine network feedforward video jobs | absl",
+    "service": (
+        "config errors machine images network evaluation iterative feedforward jobs"
+        " | anyio fastapi fsspec huey prometheus_client pydantic redis starlette uvicorn"
+    ),
+    "cli": "config errors machine network feedforward video jobs service | absl",
     "__main__": "cli",
 }
 
@@ -54,6 +58,13 @@ NOT_REQUIRED = {
     "h5py": "keras requires it",
     "pillow_heif": "the extra heic brings it",
     **dict.fromkeys(("av", "cv2"), "the extra video brings it"),
+    **dict.fromkeys(
+        (
+            *("anyio", "fastapi", "fsspec", "huey", "prometheus_client", "pydantic", "redis"),
+            *("starlette", "uvicorn"),
+        ),
+        "the extra serve brings it",
+    ),
     **dict.fromkeys(("ai_edge_litert", "onnx", "onnxruntime", "tf2onnx"), "the extra export does"),
 }
 DISTRIBUTIONS = {
@@ -62,7 +73,11 @@ DISTRIBUTIONS = {
     "pillow_heif": "pillow-heif",
     "ai_edge_litert": "ai-edge-litert",
     "cv2": "opencv-python-headless",
+    "prometheus_client": "prometheus-client",
 }
+
+# Modules that are all about what an extra brings; only late imports lead to them.
+OF_EXTRAS = {f"service.web.{x}" for x in ("answers", "app", "desk", "job_paths")}
 
 
 @dataclass(frozen=True)
@@ -249,7 +264,9 @@ def test_what_runs_is_in_the_standard_library_or_required():
 def test_what_is_imported_without_being_required_comes_late_and_with_something_else():
     for module in MODULES:
         for x in imports_of(tree_of(module)):
-            if x.name in NOT_REQUIRED:
+            if x.name.partition(".")[0] in NOT_REQUIRED and module not in OF_EXTRAS:
+                assert x.late or x.typing, f"{module} imports {x.name} when it is imported"
+            if x.name.removeprefix("stylize_tf.") in OF_EXTRAS and module not in OF_EXTRAS:
                 assert x.late, f"{module} imports {x.name} when it is imported"
     keras_needs = requirements(importlib.metadata.requires("keras"))
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
@@ -260,6 +277,9 @@ def test_what_is_imported_without_being_required_comes_late_and_with_something_e
     of_export = {DISTRIBUTIONS.get(x, x) for x, y in NOT_REQUIRED.items() if "export" in y}
     assert of_export == set(requirements(extras["export"]))
     assert set(requirements(extras["video"])) == {"av", "opencv-python-headless"}
+    of_serving = {DISTRIBUTIONS.get(x, x) for x, y in NOT_REQUIRED.items() if "serve" in y}
+    brought = {"anyio", "pydantic", "starlette"}  # By fastapi, which needs python-multipart.
+    assert of_serving - brought == set(requirements(extras["serve"])) - {"python-multipart"}
 
 
 def test_nothing_is_required_that_is_not_imported():
@@ -304,6 +324,12 @@ def loaded_with(module):
         ("cli.flags", {"absl"}),
         ("jobs.job", {"numpy", "PIL"}),
         ("jobs.painting", {"numpy", "PIL"}),
+        ("service.serving", {"numpy", "PIL"}),
+        ("service.worker", {"numpy", "PIL"}),
+        (
+            "service.web.app",
+            {"numpy", "PIL", "anyio", "fastapi", "prometheus_client", "pydantic", "starlette"},
+        ),
     ],
 )
 def test_what_is_checked_before_tensorflow_does_not_load_it(module, expected):

@@ -121,6 +121,9 @@ class NetworkStylizer:
         file: the network.
         network: that of the file, if it is loaded already.
 
+    Attributes:
+        network: that paints.
+
     Raises:
         WeightsError: if the network cannot be read.
     """
@@ -131,11 +134,11 @@ class NetworkStylizer:
         self._file = file
         from stylize_tf.feedforward.network import Network
 
-        self._network = Network.load(file.path) if network is None else network
+        self.network = Network.load(file.path) if network is None else network
 
     def replace(self, **changes: Any) -> NetworkStylizer:
         """Another one of the same network, with some options changed."""
-        return NetworkStylizer(self.config.replace(**changes), self._file, self._network)
+        return NetworkStylizer(self.config.replace(**changes), self._file, self.network)
 
     def final_size(self, content: np.ndarray) -> tuple[int, int]:
         """Height and width of the finished picture for a photograph `[1, H, W, 3]`."""
@@ -213,7 +216,7 @@ class NetworkStylizer:
 
         shares = np.asarray(shares, np.float32)
         pixels = image.shape[1] * image.shape[2]
-        each = BAND_BYTES[0] + BAND_BYTES[1] * self._network.width
+        each = BAND_BYTES[0] + BAND_BYTES[1] * self.network.width
         needed, limit = each * pixels, memory.limit(0)
         if pixels > WHOLE_PIXELS and needed > limit:
             raise StylizationError(
@@ -221,5 +224,5 @@ class NetworkStylizer:
                 f"than the {limit / 1e9:.1f} GB that may be used. Ask for a smaller `size`."
             )
         if pixels > WHOLE_PIXELS:
-            return bands.paint_shares(self._network, image, shares)
-        return np.asarray(self._network.graph([image, shares[np.newaxis]]))
+            return bands.paint_shares(self.network, image, shares)
+        return np.asarray(self.network.graph([image, shares[np.newaxis]]))

@@ -1,0 +1,175 @@
+"""The web process: takes jobs, tells of them and hands out what was painted. No TensorFlow here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import anyio
+import prometheus_client
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import stylize_tf
+from stylize_tf.errors import OutputError
+from stylize_tf.service.asking import told
+from stylize_tf.service.files import Files
+from stylize_tf.service.queue import Queue, QueueError
+from stylize_tf.service.web.answers import HINTS, REFUSALS, Limits, NoEventsError, RefusedError
+from stylize_tf.service.web.desk import Desk
+from stylize_tf.service.web.job_paths import JobPaths
+
+_HOUSE_SECONDS = 5.0
+"""Between two looks for jobs of dead workers, and for old ones."""
+
+
+def create_app(
+    queue: Queue,
+    files: Files,
+    *,
+    limits: Limits | None = None,
+    at_once: Queue | None = None,
+    token: str | None = None,
+    scratch: str | None = None,
+) -> FastAPI:
+    """The application.
+
+    Args:
+        queue: of jobs.
+        files: their pictures.
+        limits: what is taken; the defaults of `Limits` if None.
+        at_once: queue of what `POST /v1/stylize` asks for; without it there is no such path.
+        token: that requests must bring, as `Authorization: Bearer TOKEN`.
+        scratch: folder of pictures that are checked; a temporary one if None.
+    """
+    limits = limits or Limits()
+    desk = Desk(queue, files, limits, at_once, token, scratch)
+    app = FastAPI(
+        title="stylize_tf",
+        version=stylize_tf.__version__,
+        summary="Paints photographs in the manner of paintings.",
+        lifespan=lambda app: _keeping_house(desk),
+        responses=REFUSALS,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    _handle_errors(app)
+    # What is added last is outermost.
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=limits.body_bytes)
+    app.add_middleware(_TellTooLarge)
+    JobPaths(desk).add(app)
+    _Health(desk).add(app)
+    return app
+
+
+def _handle_errors(app: FastAPI) -> None:
+    """Every answer that is an error has `error` and `hint`."""
+
+    @app.exception_handler(RefusedError)
+    async def refused(request: Request, error: RefusedError) -> Response:
+        return JSONResponse(error.body, error.status, error.headers)
+
+    @app.exception_handler(NoEventsError)
+    async def nothing(request: Request, error: NoEventsError) -> Response:
+        return Response(status_code=204)
+
+    @app.exception_handler(QueueError)
+    @app.exception_handler(OutputError)
+    async def unreachable(request: Request, error: Exception) -> Response:
+        return JSONResponse(told(error), 503, {"Retry-After": "2"})
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        body = {
+            "error": f"{error.detail}.".replace("..", "."),
+            "hint": HINTS.get(error.status_code, ""),
+        }
+        return JSONResponse(body, error.status_code, headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(x) for x in first["loc"])
+        return JSONResponse({"error": f"{where}: {first['msg']}.", "hint": HINTS[404]}, 422)
+
+
+@contextlib.asynccontextmanager
+async def _keeping_house(desk: Desk) -> AsyncIterator[None]:
+    """While the application runs."""
+
+    async def keep() -> None:
+        while True:
+            with contextlib.suppress(QueueError, OutputError):
+                await anyio.to_thread.run_sync(desk.keep_house)
+            await asyncio.sleep(_HOUSE_SECONDS)
+
+    task = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+class _TellTooLarge:
+    """A body that is too large is refused outside of the application: in our form, too."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes all on, but the text of that refusal."""
+        is_refused = False
+
+        async def told_so(message: Message) -> None:
+            nonlocal is_refused
+            if message["type"] == "http.response.start" and message["status"] == 413:
+                kinds = [y for x, y in message["headers"] if x == b"content-type"]
+                is_refused = not any(x.startswith(b"application/json") for x in kinds)
+            if not is_refused:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                body = {"error": "The request is too large.", "hint": HINTS[413]}
+                await JSONResponse(body, 413, {"Connection": "close"})(scope, receive, send)
+
+        await self._app(scope, receive, told_so)
+
+
+class _Health:
+    """Paths for who watches over the service."""
+
+    def __init__(self, desk: Desk):
+        self._desk = desk
+
+    def add(self, app: FastAPI) -> None:
+        """Adds them to an application."""
+        app.add_api_route("/healthz", self.health, methods=["GET"])
+        app.add_api_route("/readyz", self.ready, methods=["GET"])
+        app.add_api_route("/metrics", self.metrics, methods=["GET"], response_class=Response)
+
+    def health(self) -> dict[str, str]:
+        """That the web process answers."""
+        return {"status": "ok"}
+
+    def ready(self) -> dict[str, str]:
+        """That jobs are worked on: the queue is there, and a worker with its weights loaded."""
+        if not self._desk.queue.is_worked():
+            raise RefusedError(503, "No worker is ready.", "Start one.", **{"Retry-After": "5"})
+        return {"status": "ok"}
+
+    def metrics(self) -> Response:
+        """Numbers for Prometheus."""
+        desk = self._desk
+        waiting, working = desk.queue.counts()
+        desk.waiting.set(waiting)
+        desk.running.set(working)
+        data = prometheus_client.generate_latest(desk.registry)
+        return Response(data, media_type=prometheus_client.CONTENT_TYPE_LATEST)

@@ -1,0 +1,191 @@
+"""The paths of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from stylize_tf.config.training import SHIPPED
+from stylize_tf.feedforward import network_files
+from stylize_tf.service import asking
+from stylize_tf.service.queue import CANCELLED, FAILED, FINISHED, QueueError
+from stylize_tf.service.web.answers import (
+    MEDIA_TYPES,
+    JobStatus,
+    NoEventsError,
+    RefusedError,
+    StyleNames,
+)
+from stylize_tf.service.web.desk import Desk, run
+
+_LOOK_SECONDS = 0.15
+"""Between two looks for what is new of a job."""
+
+
+class JobPaths:
+    """All of them, for an application.
+
+    Args:
+        desk: that takes the jobs.
+    """
+
+    def __init__(self, desk: Desk):
+        self._desk, self._queue = desk, desk.queue
+
+    def add(self, app: FastAPI) -> None:
+        """Adds them to an application."""
+        guarded: dict[str, Any] = {"dependencies": [Depends(self._desk.check_token)]}
+        content = {"multipart/form-data": {"schema": asking.schema()}}
+        body: dict[str, Any] = {
+            "openapi_extra": {"requestBody": {"required": True, "content": content}}
+        }
+        status: dict[str, Any] = {
+            "response_model": JobStatus,
+            "response_model_exclude_none": True,
+            **guarded,
+        }
+        picture: dict[str, Any] = {"response_class": Response, **guarded}
+        of_job = "/v1/jobs/{job}"
+        app.add_api_route(
+            "/v1/jobs", self.take, methods=["POST"], status_code=202, **status, **body
+        )
+        app.add_api_route(of_job, self.look_at, methods=["GET"], **status)
+        app.add_api_route(of_job, self.cancel, methods=["DELETE"], **status)
+        app.add_api_route(
+            f"{of_job}/events",
+            self.events,
+            methods=["GET"],
+            response_class=EventSourceResponse,
+            dependencies=[*guarded["dependencies"], Depends(self.check_events)],
+        )
+        app.add_api_route(f"{of_job}/preview", self.preview, methods=["GET"], **picture)
+        app.add_api_route(f"{of_job}/result", self.result, methods=["GET"], **picture)
+        app.add_api_route(f"{of_job}/recipe", self.recipe, methods=["GET"], **guarded)
+        app.add_api_route("/v1/styles", self.styles, methods=["GET"], **guarded)
+        if self._desk.at_once is not None:
+            app.add_api_route("/v1/stylize", self.stylize, methods=["POST"], **picture, **body)
+
+    async def take(self, request: Request, response: Response) -> JobStatus:
+        """Takes a job: pictures, and options by their names; it is checked before it is taken.
+
+        With an `Idempotency-Key` a request that is sent again is the job of the first time.
+        """
+        job = await self._desk.take(request, self._queue, at_once=False)
+        response.headers["Location"] = f"/v1/jobs/{job}"
+        return await self._desk.status(job, self._queue)
+
+    async def look_at(self, job: str) -> JobStatus:
+        """Where a job stands: its state, its place in the queue, the seconds that are left."""
+        return await self._desk.status(job, self._queue)
+
+    async def cancel(self, job: str) -> JobStatus:
+        """Ends a job after its next step; the picture so far is kept, and what has ended stays."""
+        status = await self._desk.status(job, self._queue)
+        if status.ended is None:
+            await run(self._queue.cancel, job)
+        return await self._desk.status(job, self._queue)
+
+    async def check_events(
+        self, job: str, last_event_id: Annotated[str | None, Header()] = None, after: int = 0
+    ) -> None:
+        """Raises if there are no events of a job, or none any more."""
+        status = await self._desk.status(job, self._queue)
+        number = _number(last_event_id, after)
+        if number and status.ended is not None and not await run(self._queue.events, job, number):
+            raise NoEventsError
+
+    async def events(
+        self, job: str, last_event_id: Annotated[str | None, Header()] = None, after: int = 0
+    ) -> AsyncIterator[ServerSentEvent]:
+        """What happens to a job, as server-sent events.
+
+        `begin`, `warning`, `step`, and last `end`. Each has a number; who comes back with the
+        header `Last-Event-ID`, or `after`, gets those after it, and 204 where there will be none.
+        """
+        number = _number(last_event_id, after)
+        while True:
+            try:
+                found = await run(self._queue.events, job, number)
+            except QueueError:  # It will be there again.
+                await asyncio.sleep(1.0)
+                continue
+            for event in found:
+                number = event.pop("id")
+                name = event.pop("event")
+                yield ServerSentEvent(data=event, event=name, id=str(number))
+                if name == "end":
+                    return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def preview(self, job: str) -> Response:
+        """The picture as it is now, a small JPEG."""
+        await self._desk.status(job, self._queue)
+        data = await run(self._queue.preview, job)
+        if data is None:
+            raise RefusedError(404, "There is nothing to be seen yet.", "Ask again later.")
+        return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+    async def result(self, job: str) -> Response:
+        """What was painted, with its recipe in it; of a cancelled job the picture so far."""
+        return await self._picture(job, await self._ended(job))
+
+    async def recipe(self, job: str) -> dict[str, Any]:
+        """All that decided the pixels, with which they can be made again."""
+        await self._ended(job)
+        data = await run(self._desk.files.read, job, "recipe.json")
+        if data is None:
+            raise RefusedError(404, "There is no recipe of it.")
+        found: dict[str, Any] = json.loads(data)
+        return found
+
+    async def stylize(self, request: Request) -> Response:
+        """Paints with a network, and answers with the picture."""
+        queue = self._desk.at_once
+        assert queue is not None
+        job = await self._desk.take(request, queue, at_once=True)
+        until = time.monotonic() + self._desk.limits.at_once_seconds
+        while (state := await run(queue.state, job))["state"] not in (FINISHED, FAILED, CANCELLED):
+            if time.monotonic() > until or await request.is_disconnected():
+                await run(queue.cancel, job)
+                raise RefusedError(503, "It took too long.", "Ask again.", **{"Retry-After": "5"})
+            await asyncio.sleep(0.02)
+        if state["state"] != FINISHED:
+            raise RefusedError(400, state.get("error", "It failed."), state.get("hint", ""))
+        return await self._picture(job, state)
+
+    def styles(self) -> list[StyleNames]:
+        """The networks that paint at once, and their styles."""
+        found = network_files.config_in(network_files.path_of(SHIPPED))["styles"]
+        return [StyleNames(network=SHIPPED, styles=list(found))]
+
+    async def _ended(self, job: str) -> dict[str, Any]:
+        """How a job ended that has a picture."""
+        status = await self._desk.status(job, self._queue)
+        state: dict[str, Any] = await run(self._queue.state, job)
+        if status.ended is None:
+            raise RefusedError(409, f"The job is {status.state}.", "Wait for its event `end`.")
+        if not state.get("result"):
+            what = f"The job has {state['state']} without a picture."
+            raise RefusedError(404, what.replace("has cancelled", "was cancelled"))
+        return state
+
+    async def _picture(self, job: str, state: dict[str, Any]) -> Response:
+        name = state["result"]
+        data = await run(self._desk.files.read, job, name)
+        if data is None:
+            raise RefusedError(404, "The picture is not there any more.")
+        media_type = MEDIA_TYPES.get(name.rpartition(".")[2])
+        headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "private"}
+        return Response(data, media_type=media_type, headers=headers)
+
+
+def _number(last_event_id: str | None, after: int) -> int:
+    """Of the last event that a client has; 0 if it has none, or says what is no number."""
+    given = str(last_event_id or after)
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0

@@ -1,0 +1,199 @@
+"""Who paints: takes jobs from the queue, one after the other, and keeps warm what they share."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.config.training import SHIPPED
+from stylize_tf.errors import StylizationError
+from stylize_tf.jobs import job as jobs
+from stylize_tf.jobs.networks import painting as networks
+from stylize_tf.jobs.networks.painting import NetworkFile, NetworkStylizer
+from stylize_tf.jobs.options.painting import Given, Options
+from stylize_tf.jobs.painting import Painting
+from stylize_tf.network import weights
+from stylize_tf.service import asking
+from stylize_tf.service.asking import told
+from stylize_tf.service.files import Files
+from stylize_tf.service.following import Following, WorkerOptions, patiently
+from stylize_tf.service.queue import CANCELLED, FAILED, FINISHED, Attempt, Queue, QueueError
+
+if TYPE_CHECKING:
+    from stylize_tf import Iterate, Stylizer
+    from stylize_tf.evaluation.engine import Engine
+
+_IDLE_SECONDS = 0.1
+"""Between two looks at an empty queue."""
+
+_RECOVER_SECONDS = 5.0
+"""Between two looks for jobs of workers that died."""
+
+
+class Worker:
+    """Paints the jobs of a queue.
+
+    Args:
+        queue: of jobs.
+        files: with their pictures, which get what is painted.
+        options: how.
+        is_stopped: asked between steps whether to end; what is under way is given back.
+        say: told a line now and then.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        files: Files,
+        options: WorkerOptions,
+        is_stopped: Callable[[], bool] = lambda: False,
+        say: Callable[[str], None] = lambda text: None,
+    ):
+        self._queue, self._files, self._options = queue, files, options
+        self._is_stopped, self._say = is_stopped, say
+        self._engine: Engine | None = None
+        self._networks: dict[str, NetworkStylizer] = {}
+        self._recovered = 0.0
+
+    def warm(self) -> None:
+        """Loads what every job takes: the weights of VGG19, or the network that comes along.
+
+        Raises:
+            WeightsError: if they cannot be had.
+        """
+        options = self._options
+        if options.is_of_network:
+            file = networks.find(Options(network=SHIPPED))
+            self._networks[file.sha256] = NetworkStylizer(StyleTransferConfig(), file)
+        else:
+            from stylize_tf.evaluation.engine import Engine
+
+            self._engine = Engine.vgg19(weights.find(options.weights, offline=options.offline))
+
+    def work(self) -> None:
+        """Paints until it is stopped."""
+        waited = False
+        while not self._is_stopped():
+            try:
+                if time.monotonic() - self._recovered > _RECOVER_SECONDS:
+                    self._queue.ready()
+                    self._queue.recover()
+                    self._recovered = time.monotonic()
+                attempt = self._queue.take(self._options.name)
+            except QueueError as error:
+                if not waited:
+                    self._say(f"{error} Trying until it is there again.")
+                waited, attempt = True, None
+                time.sleep(1.0)
+            else:
+                waited = False
+            if attempt is not None:
+                self.paint(attempt)
+            else:
+                time.sleep(_IDLE_SECONDS)
+
+    def paint(self, attempt: Attempt) -> None:
+        """Paints a job that was taken, and ends it, or gives it back if the worker is stopped."""
+        with Following(self._queue, self._options, self._is_stopped) as following:
+            following.follow(attempt)
+            with tempfile.TemporaryDirectory(dir=self._options.scratch) as folder:
+                try:
+                    how = self._painted(attempt, Path(folder), following)
+                except Exception as error:
+                    if following.is_lost:
+                        return
+                    how = {"state": FAILED, **told(error)}
+                    self._say(f"{attempt.job}: {how['error']}")
+            if how is None:
+                return
+            patiently(lambda: self._queue.end(attempt.job, how), self._is_stopped)
+            with contextlib.suppress(StylizationError):  # It takes room, and no more.
+                self._files.forget(attempt.job, *self._checkpoints(attempt.job))
+
+    def _painted(
+        self, attempt: Attempt, folder: Path, following: Following
+    ) -> dict[str, Any] | None:
+        """How a job ends; None if it does not end here."""
+        given = self._given(attempt, folder)
+        prepared = _without_folders(jobs.prepare(given, following))
+        painting = Painting(prepared, self._stylizer(prepared))
+        kept = folder / "checkpoints"
+        saved: dict[str, float] = {}
+
+        def follow(iterate: Iterate) -> None:
+            following.step(iterate)
+            for path in kept.glob("*.checkpoint"):
+                changed = path.stat().st_mtime_ns
+                if saved.get(path.name) != changed:
+                    saved[path.name] = changed
+                    self._files.write(attempt.job, path.name, path.read_bytes())
+
+        try:
+            is_whole = painting.paint(follow, following.is_stopped)
+        except KeyboardInterrupt:  # It was stopped while strokes were prepared.
+            return {"state": CANCELLED} if following.is_over else None
+        if following.is_lost or (not is_whole and not following.is_over):
+            return None
+        path, size = painting.write(prepared.output, finished=is_whole)
+        name = f"result{Path(path).suffix}"
+        self._files.write(attempt.job, name, Path(path).read_bytes())
+        recipe = json.dumps(painting.metadata(finished=is_whole)).encode()
+        self._files.write(attempt.job, "recipe.json", recipe)
+        how = {"result": name, "size": size, "is_whole": is_whole}
+        if is_whole:
+            return {"state": FINISHED, **how}
+        if following.is_late:
+            late = f"it took longer than {self._options.job_seconds:g} seconds"
+            return {"state": FAILED, **told(StylizationError(late)), **how}
+        return {"state": CANCELLED, **how}
+
+    def _given(self, attempt: Attempt, folder: Path) -> Given:
+        """What was asked for, its pictures in a folder, and where an attempt before it stood."""
+        data = {}
+        for name in (name for names in attempt.asked["files"].values() for name in names):
+            found = self._files.read(attempt.job, name)
+            if found is None:
+                raise StylizationError("the pictures of the job are not there any more.")
+            data[name] = found
+        own, options = attempt.asked["options"], self._options
+        machine: dict[str, Any] = {"weights": options.weights, "offline": options.offline or None}
+        if own.get("network") is not None:
+            return asking.given(attempt.asked, data, folder, **machine)
+        kept = folder / "checkpoints"
+        kept.mkdir()
+        for name in self._checkpoints(attempt.job):
+            found = self._files.read(attempt.job, name)
+            if found is not None:
+                (kept / name).write_bytes(found)
+        machine |= {"checkpoint_dir": str(kept), "checkpoint_seconds": options.checkpoint_seconds}
+        return asking.given(attempt.asked, data, folder, **machine)
+
+    def _checkpoints(self, job: str) -> list[str]:
+        return [name for name in self._files.names(job) if name.endswith(".checkpoint")]
+
+    def _stylizer(self, job: jobs.Job) -> Stylizer:
+        """One that shares what those of the jobs before have compiled."""
+        if isinstance(job.weights, NetworkFile):
+            own = self._networks.get(job.weights.sha256)
+            own = NetworkStylizer(job.config, job.weights, None if own is None else own.network)
+            self._networks[job.weights.sha256] = own
+            return own  # type: ignore[return-value]
+        from stylize_tf.evaluation.engine import Engine
+        from stylize_tf.iterative.stylizer import Stylizer
+
+        if self._engine is None:
+            self._engine = Engine.vgg19(job.weights)
+        return Stylizer(job.config, engine=self._engine)
+
+
+def _without_folders(job: jobs.Job) -> jobs.Job:
+    """A job whose recipe names its pictures as we did, and not where they lay."""
+    named = (dataclasses.replace(x, path=Path(x.path).name) for x in job.inputs)
+    return dataclasses.replace(job, inputs=tuple(named))

@@ -1,0 +1,156 @@
+"""The service in processes of its own, with the real network: killed, it loses nothing."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import httpx2
+import pytest
+
+from tests.fakes.redis_server import RedisServer
+from tests.fakes.served import ROOT, Served, until
+from tests.service.conftest import PICTURES, png
+
+pytestmark = pytest.mark.slow
+
+DATA = {"size": "64", "coarsest_size": "48", "steps": "30", "precision": "float32"}
+FLAGS = [f"--{name}={value}" for name, value in DATA.items()]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, vgg_weights):
+    """What the command line paints."""
+    folder = tmp_path_factory.mktemp("whole")
+    for name, seed in (("content-0.png", 0), ("style-0.png", 1)):
+        (folder / name).write_bytes(png(seed))
+    command = [sys.executable, str(ROOT / "main.py"), "--content=content-0.png"]
+    command += ["--style=style-0.png", "--output=whole.png", *FLAGS]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return pixels((folder / "whole.png").read_bytes())
+
+
+def pixels(data):
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(data))).tobytes()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    with contextlib.ExitStack() as stack:
+
+        def make(*arguments, command="serve"):
+            served = Served(tmp_path, *arguments, command=command)
+            stack.callback(served.end)
+            return served
+
+        yield make
+
+
+def events(client, job, after=0, count=10_000):
+    """Numbers and names of events after one, up to so many, or the last."""
+    found = []
+    headers = {"Last-Event-ID": str(after)}
+    with (
+        contextlib.suppress(httpx2.TransportError),
+        client.stream("GET", f"/v1/jobs/{job}/events", headers=headers) as stream,
+    ):
+        number = None
+        for line in stream.iter_lines():
+            name, _, value = line.partition(": ")
+            if name == "id":
+                number = int(value)
+            if name == "event":
+                kind = value
+            if not line and number is not None:
+                found.append((number, kind))
+                number = None
+                if len(found) == count:
+                    break
+    return found
+
+
+def ended(client, job):
+    def look():
+        with contextlib.suppress(httpx2.TransportError, json.JSONDecodeError):
+            status = client.get(f"/v1/jobs/{job}").json()
+            return status if status.get("ended") else None
+
+    return until(look)
+
+
+def painted(client, job):
+    """The pixels of a job that must have been finished."""
+    status = ended(client, job)
+    assert status["state"] == "finished", status
+    return pixels(client.get(f"/v1/jobs/{job}/result").content)
+
+
+def test_killed_workers_and_a_killed_web_process_lose_nothing(serve, whole):
+    served = serve("--network_workers=0")
+    client = served.client()
+    jobs = [client.post("/v1/jobs", files=PICTURES, data=DATA).json()["id"] for _ in range(3)]
+    seen = events(client, jobs[0], count=4)
+    [worker] = served.workers()
+    os.kill(worker, signal.SIGKILL)
+    seen += events(client, jobs[0], seen[-1][0])
+    assert [number for number, _ in seen] == [*range(1, len(seen) + 1)]
+    assert [name for _, name in seen].count("begin") == 2
+    assert [name for _, name in seen].count("end") == 1
+    assert painted(client, jobs[0]) == whole
+
+    seen = events(client, jobs[1], count=4)
+    served.kill()
+    served.start()
+    client = served.client()
+    seen += events(client, jobs[1], seen[-1][0])
+    assert [number for number, _ in seen] == [*range(1, len(seen) + 1)]
+    assert seen[-1][1] == "end"
+    assert [painted(client, job) for job in jobs[1:]] == [whole] * 2
+
+
+def test_workers_of_another_process_and_a_killed_redis_lose_nothing(serve, whole, tmp_path):
+    (tmp_path / "redis").mkdir()
+    redis = RedisServer(tmp_path / "redis")
+    try:
+        queue = (f"--queue={redis.url}", "--network_workers=0")
+        served = serve(*queue, "--workers=0")
+        client = served.client()
+        serve(*queue, command="work")
+        jobs = [client.post("/v1/jobs", files=PICTURES, data=DATA).json()["id"] for _ in range(2)]
+        seen = events(client, jobs[0], count=4)
+        redis.kill()
+        answer = client.get(f"/v1/jobs/{jobs[0]}")
+        assert answer.status_code == 503
+        assert {*answer.json()} == {"error", "hint"}
+        redis.start()
+        seen += events(client, jobs[0], seen[-1][0])
+        assert [number for number, _ in seen] == [*range(1, len(seen) + 1)]
+        assert [painted(client, job) for job in jobs] == [whole] * 2
+        assert client.get("/readyz").status_code == 200
+    finally:
+        redis.kill()
+
+
+def test_the_web_process_loads_no_tensorflow(serve):
+    served = serve("--workers=0", "--network_workers=0")
+    client = served.client()
+    assert client.post("/v1/jobs", files=PICTURES, data=DATA).status_code == 202
+    maps = (ROOT / f"/proc/{served.process.pid}/maps").read_text()
+    assert "tensorflow" not in maps
+    assert "numpy" in maps
+
+
+def test_it_ends_at_once_when_it_is_asked_to(serve):
+    served = serve("--network_workers=0")
+    served.client()
+    until(lambda: served.workers())
+    served.end(seconds=20)
+    assert served.process.returncode == 143  # As the table of exit codes says.
+    assert served.workers() == []
