@@ -65,6 +65,7 @@ SCRIPTS = (
     Script("ours.tile_updates", None),
     Script("ours.mean_activations", None),
     Script("ours.video", None),
+    Script("ours.service", None),
     Script("peers.twin_check", None, peers=True),
 )
 

@@ -20,6 +20,7 @@ from stylize_tf.errors import (
 )
 from stylize_tf.jobs.options.export import ExportOptions
 from stylize_tf.jobs.options.painting import Options
+from stylize_tf.jobs.options.service import ServeOptions
 from stylize_tf.jobs.options.training import TrainingOptions
 from stylize_tf.jobs.options.video import VideoOptions
 
@@ -68,7 +69,7 @@ Where many pictures were asked for and all failed, the code is that of the first
 
 _KINDS = (
     *(StyleTransferConfig, TrainingConfig, TrainingOptions, ExportOptions, Options),
-    *(VideoConfig, VideoOptions),
+    *(VideoConfig, VideoOptions, ServeOptions),
 )
 """Whose fields are flags of some command."""
 

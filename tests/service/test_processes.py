@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.fakes.redis_server import RedisServer
-from tests.fakes.served import ROOT, Served, until
+from benchmarks.harness.problem import ROOT
+from benchmarks.harness.served import Served, until
+from tests.fakes.redis_server import redis_server
 from tests.service.conftest import PICTURES, png
 
 pytestmark = pytest.mark.slow
@@ -117,7 +119,7 @@ def test_killed_workers_and_a_killed_web_process_lose_nothing(serve, whole):
 
 def test_workers_of_another_process_and_a_killed_redis_lose_nothing(serve, whole, tmp_path):
     (tmp_path / "redis").mkdir()
-    redis = RedisServer(tmp_path / "redis")
+    redis = redis_server(tmp_path / "redis")
     try:
         queue = (f"--queue={redis.url}", "--network_workers=0")
         served = serve(*queue, "--workers=0")
@@ -142,7 +144,7 @@ def test_the_web_process_loads_no_tensorflow(serve):
     served = serve("--workers=0", "--network_workers=0")
     client = served.client()
     assert client.post("/v1/jobs", files=PICTURES, data=DATA).status_code == 202
-    maps = (ROOT / f"/proc/{served.process.pid}/maps").read_text()
+    maps = Path(f"/proc/{served.process.pid}/maps").read_text()
     assert "tensorflow" not in maps
     assert "numpy" in maps
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from stylize_tf.service.queue import MOST_ATTEMPTS, Queue, QueueError
-from tests.fakes.redis_server import RedisServer
+from tests.fakes.redis_server import redis_server
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory):
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server = redis_server(tmp_path_factory.mktemp("redis"))
     yield server
     server.kill()
 

@@ -1,55 +1,62 @@
-"""The service as processes of their own, which may be killed."""
+"""The service and a Redis as processes of their own, which may be killed."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import httpx2
 
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.harness.problem import ROOT
+
+_Found = TypeVar("_Found")
 
 
 class Served:
     """`python main.py serve`, or `work`, in a folder of its own."""
 
-    def __init__(self, folder, *arguments, command="serve"):
+    def __init__(self, folder: Path, *arguments: str, command: str = "serve"):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         arguments = [f"--results={folder / 'jobs'}", "--lease=3", *arguments]
         if command == "serve":
-            arguments += [f"--port={self.port}", "--client_jobs=1000", "--queue_length=1000"]
+            arguments = [f"--port={self.port}", "--client_jobs=1000", *arguments]
         self._command = [sys.executable, str(ROOT / "main.py"), command, *arguments]
         self._log = (folder / f"{command}.log").open("ab")
-        self.process = None
-        self._clients = []
+        self.process: subprocess.Popen[bytes]
+        self._clients: list[httpx2.Client] = []
         self.start()
 
-    def start(self):
+    def start(self) -> None:
+        """Starts it, with all that it was asked for before."""
         # With a group of its own: what a killed parent leaves behind is found and ended.
         self.process = subprocess.Popen(
             self._command, stdout=self._log, stderr=self._log, start_new_session=True
         )
 
-    def client(self):
+    def client(self) -> httpx2.Client:
+        """A client, as soon as it answers."""
         client = httpx2.Client(base_url=self.url, timeout=30)
         self._clients.append(client)
         until(lambda: self._answers(client))
         return client
 
     @staticmethod
-    def _answers(client):
+    def _answers(client: httpx2.Client) -> bool:
         try:
             return client.get("/healthz").status_code == 200
         except httpx2.TransportError:
             return False
 
-    def workers(self):
+    def workers(self) -> list[int]:
         """Process numbers of its workers."""
         found = []
         for path in Path("/proc").glob("[0-9]*"):
@@ -62,12 +69,13 @@ class Served:
                 found.append(int(path.name))
         return found
 
-    def kill(self):
+    def kill(self) -> None:
         """As if the power went: the process alone, its workers find out by themselves."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def end(self, seconds=30):
+    def end(self, seconds: float = 30) -> None:
+        """Ends it as a system does that stops it."""
         for client in self._clients:
             client.close()
         self._log.close()
@@ -81,7 +89,46 @@ class Served:
                     self.process.wait()
 
 
-def until(act, seconds=120.0):
+class RedisServer:
+    """Redis on a port and in a folder of its own; what it was told is on the disk at once."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, with all that it was told before."""
+        command = [
+            "redis-server",
+            "--port",
+            str(self.port),
+            "--dir",
+            str(self._folder),
+            "--save",
+            "",
+        ]
+        command += ["--appendonly", "yes", "--appendfsync", "always", "--bind", "127.0.0.1"]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            time.sleep(0.05)
+        raise AssertionError("redis-server does not answer.")
+
+    def kill(self) -> None:
+        """As if the power went."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+def until(act: Callable[[], _Found], seconds: float = 120.0) -> _Found:
     """What an act gives as soon as that is something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
