@@ -172,6 +172,12 @@ def test_other_paths_methods_and_bodies_are_told_in_the_same_form(service):
             assert {*response.json()} == {"error", "hint"}
 
 
+def test_a_method_that_is_not_there_is_answered_with_those_that_are(service):
+    with service().client() as client:
+        assert client.put("/v1/jobs/one").headers["allow"] == "DELETE, GET"
+        assert client.get("/v1/jobs").headers["allow"] == "POST"
+
+
 def test_a_request_that_is_sent_again_is_the_same_job(service):
     made = service()
     with made.client() as client:

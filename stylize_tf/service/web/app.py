@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import stylize_tf
@@ -87,10 +88,12 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
-        body = {
-            "error": f"{error.detail}.".replace("..", "."),
-            "hint": HINTS.get(error.status_code, ""),
-        }
+        if error.status_code == 405:  # Of all routes of the path, and not of the first alone.
+            matching = (x for x in app.routes if x.matches(request.scope)[0] is not Match.NONE)
+            methods = {y for x in matching for y in getattr(x, "methods", None) or ()}
+            headers["Allow"] = ", ".join(sorted(methods))
+        text = f"{error.detail}".rstrip(".")
+        body = {"error": f"{text}.", "hint": HINTS.get(error.status_code, "")}
         return JSONResponse(body, error.status_code, headers)
 
     @app.exception_handler(RequestValidationError)
