@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "stylize_tf")
 PACKAGE = "stylize_tf"
-SUFFIXES = (".py", ".typed", ".keras", ".md")
+SUFFIXES = (".py", ".typed", ".keras", ".md", ".html", ".js", ".css", ".svg")
 
 
 def run(*command: str | Path, cwd: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import pytest
 from PIL import Image
@@ -176,6 +177,22 @@ def test_a_method_that_is_not_there_is_answered_with_those_that_are(service):
     with service().client() as client:
         assert client.put("/v1/jobs/one").headers["allow"] == "DELETE, GET"
         assert client.get("/v1/jobs").headers["allow"] == "POST"
+
+
+def test_the_page_is_there_and_may_load_nothing_from_elsewhere(service):
+    with service().client(token="secret") as client:
+        page = client.get("/")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'self'" in page.headers["content-security-policy"]
+        assert "unsafe" not in page.headers["content-security-policy"]
+        parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert {x.rpartition(".")[2] for x in parts} == {"css", "js", "svg"}
+        for part in parts:
+            assert client.get(f"/{part}").status_code == 200
+        assert client.get("/page/marks.js").headers["content-type"].startswith("text/javascript")
+        assert not re.search(r"https?://(?!www.w3.org)", page.text)
+        for name in ("..%2fapp.py", "none.js", "%2e%2e%2f%2e%2e%2fapp.py"):
+            assert client.get(f"/page/{name}").status_code == 404
 
 
 def test_a_request_that_is_sent_again_is_the_same_job(service):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from importlib import resources
+from typing import Any, ClassVar
 
 import anyio
 import prometheus_client
@@ -66,6 +68,7 @@ def create_app(
     app.add_middleware(_TellTooLarge)
     JobPaths(desk).add(app)
     _Health(desk).add(app)
+    _Page().add(app)
     return app
 
 
@@ -144,6 +147,43 @@ class _TellTooLarge:
                 await JSONResponse(body, 413, {"Connection": "close"})(scope, receive, send)
 
         await self._app(scope, receive, told_so)
+
+
+class _Page:
+    """The page, with which a browser asks this service and no other one."""
+
+    CONTENTS = resources.files("stylize_tf.service.web") / "page"
+    KINDS: ClassVar[dict[str, str]] = {
+        "html": "text/html; charset=utf-8",
+        "js": "text/javascript; charset=utf-8",
+        "css": "text/css; charset=utf-8",
+        "svg": "image/svg+xml",
+    }
+    HEADERS: ClassVar[dict[str, str]] = {
+        "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+    }
+
+    def add(self, app: FastAPI) -> None:
+        """Adds it to an application."""
+        hidden: dict[str, Any] = {"methods": ["GET"], "include_in_schema": False}
+        app.add_api_route("/", self.index, **hidden)
+        app.add_api_route("/page/{name}", self.part, **hidden)
+
+    def index(self) -> Response:
+        """What a browser opens."""
+        return self.part("index.html")
+
+    def part(self, name: str) -> Response:
+        """One of its files, by a name that is among theirs."""
+        found = {x.name: x for x in self.CONTENTS.iterdir() if x.is_file()}
+        if name not in found:
+            raise RefusedError(404, "The page has no such part.")
+        kind = self.KINDS[name.rpartition(".")[2]]
+        return Response(found[name].read_bytes(), media_type=kind, headers=self.HEADERS)
 
 
 class _Health:
