@@ -81,10 +81,14 @@ wheel-check: setup
 check: servers lint types test wheel-check
 
 # Programs that tests start: real ones, and none of them is needed to paint.
+PROGRAMS := redis-server chromium
+
 servers:
-	@command -v redis-server >/dev/null || apt-get install --yes --quiet redis-server >/dev/null \
-		|| { apt-get update --quiet && apt-get install --yes --quiet redis-server; } >/dev/null \
-		|| echo "redis-server is missing: what needs it is skipped."
+	@for program in $(PROGRAMS); do \
+		command -v $$program >/dev/null || apt-get install --yes --quiet $$program >/dev/null \
+			|| { apt-get update --quiet && apt-get install --yes --quiet $$program; } >/dev/null \
+			|| echo "$$program is missing: tests that need it are skipped."; \
+	done
 
 format: setup
 	$(BIN)/ruff check --fix-only .

@@ -12,6 +12,7 @@ from typing import Any
 from stylize_tf.config.fields import Field, checked, closest, is_repeated, is_tuple, read, type_of
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import SHIPPED
+from stylize_tf.control import masks
 from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationError, WeightsError
 from stylize_tf.images import image_io
 from stylize_tf.jobs import job as jobs
@@ -129,9 +130,18 @@ def check(asked: Asked, *, max_pixels: int, scratch: str | None = None) -> None:
         jobs.draft(
             given(asked.as_job(), asked.data, Path(folder), max_pixels=max_pixels), Listener()
         )
-        for role, names in asked.files.items():
-            for name in names:
+        pictures = {
+            role: [
                 image_io.read(Path(folder, name), name=role, max_pixels=max_pixels)
+                for name in names
+            ]
+            for role, names in asked.files.items()
+        }
+        for role, of in (("content_mask", "content"), ("style_mask", "style")):
+            for number, mask in enumerate(asked.files.get(role, ())):
+                owners = pictures[of]
+                picture = owners[number if role == "style_mask" and len(owners) > 1 else 0]
+                masks.read(str(Path(folder, mask)), picture, picture.shape[1:3], role)
 
 
 def given(job: Mapping[str, Any], data: Mapping[str, bytes], folder: Path, **others: Any) -> Given:
@@ -158,8 +168,14 @@ def given(job: Mapping[str, Any], data: Mapping[str, bytes], folder: Path, **oth
 
 
 def without_paths(text: str) -> str:
-    """A message without the folders that its files lie in for a while."""
-    return re.sub(r"'[^']*/(\w+-\d+|result\.\w+)'", lambda x: f"`{x[1].rpartition('-')[0]}`", text)
+    """A message without the folders that its files lie in for a while, and the names we gave."""
+
+    def named(match: re.Match[str]) -> str:
+        role, _, number = match[2].rpartition("-")
+        which = "" if number == "0" else f" {int(number) + 1}"
+        return f"{match[1].rstrip() if match[1] else f'`{role}`'}{which}"
+
+    return re.sub(r"(`\w+` )?'[^']*/(\w+-\d+)'", named, text)
 
 
 def schema() -> dict[str, Any]:
@@ -204,7 +220,7 @@ def told(error: Exception) -> dict[str, str]:
     if not isinstance(error, _KNOWN):
         what = f"unexpected {type(error).__name__}"
         return {"error": f"{what}: the log of the worker tells more.", "hint": ""}
-    line = str(error).partition("\n")[0].strip()
+    line = without_paths(str(error)).partition("\n")[0].strip()
     # Of a sentence and what follows it; the period of a number or of a file is none.
     first, *rest = re.split(r"(?<=[.!?])\s+(?=[A-Z`])", line, maxsplit=1)
     first = first if first.endswith((".", "!", "?")) else f"{first}."

@@ -110,15 +110,14 @@ def test_what_is_kept_for_later_pictures_is_bounded(tiny_network, rng, monkeypat
         Stylizer(PLAIN.replace(steps=1), engine=Engine(tiny_network)),
         smooth(rng, 24, 18),
     )
-    styles = [smooth(rng, 20, 24) for _ in range(4)]
-    for index in (0, 1, 2, 0, 3):  # The second is the oldest when a fourth comes.
+    styles = [smooth(rng, 20, 24) for _ in range(5)]
+    for _ in range(2):
+        for style in styles:
+            paint(photograph, style)
+    assert of_styles(seen) == 10  # None of five is still there when it comes again.
+    for index in (4, 3, 2, 4):
         paint(photograph, styles[index])
-    assert of_styles(seen) == 4
-    for index in (0, 2, 3):
-        paint(photograph, styles[index])
-    assert of_styles(seen) == 4
-    paint(photograph, styles[1])
-    assert of_styles(seen) == 5
+    assert of_styles(seen) == 10
 
 
 # Memory.

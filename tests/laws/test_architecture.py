@@ -43,7 +43,7 @@ TABLE = {
         " | numpy PIL"
     ),
     "service": (
-        "config errors machine images network evaluation iterative feedforward jobs"
+        "config errors machine images network evaluation control iterative feedforward jobs"
         " | anyio fastapi fsspec huey prometheus_client pydantic redis starlette uvicorn"
     ),
     "cli": "config errors machine network feedforward video jobs service | absl",

@@ -12,6 +12,15 @@ from stylize_tf.iterative.checkpoint import SUFFIX
 from tests.service.conftest import PICTURES, SHORT, ended, png, until
 
 
+def black():
+    data = io.BytesIO()
+    Image.new("L", (60, 40)).save(data, "PNG")
+    return data.getvalue()
+
+
+BLACK = black()
+
+
 def events_of(response):
     """Number, name and data of each event of a stream."""
     found, current = [], {}
@@ -127,6 +136,7 @@ def test_several_pictures_masks_and_lists_are_asked_for(service):
         ([("content", ("a.png", b"no picture")), PICTURES[1]], {}, "`content`"),
         ([("content", ("a.png", png()[:-40])), PICTURES[1]], {}, "`content`"),
         (PICTURES, {"content_layers": "no_such_layer"}, "no_such_layer"),
+        ([*PICTURES, ("content_mask", ("m.png", BLACK))], {}, "`content_mask` holds no region"),
     ],
     ids=lambda x: str(x)[:40] if isinstance(x, str | dict) else "",
 )

@@ -138,8 +138,7 @@ class Desk:
             if isinstance(error, QueueError):
                 raise
             self.refused.labels("input").inc()
-            found = {x: asking.without_paths(y) for x, y in asking.told(error).items()}
-            raise RefusedError(400, **found) from error
+            raise RefusedError(400, **asking.told(error)) from error
         return asked
 
     async def status(self, job: str, queue: Queue) -> JobStatus:

@@ -15,6 +15,7 @@ export class Marks {
     this.changed = () => {};
     this.cursor = null;
     this.undone = [];
+    canvas.getContext("2d", { willReadFrequently: true });
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (this.last = null));
@@ -33,7 +34,9 @@ export class Marks {
   }
 
   empty() {
-    return new OffscreenCanvas(this.canvas.width, this.canvas.height);
+    const canvas = new OffscreenCanvas(this.canvas.width, this.canvas.height);
+    canvas.getContext("2d", { willReadFrequently: true });  // Each stroke is kept, to be taken back.
+    return canvas;
   }
 
   add() {
@@ -165,6 +168,13 @@ export class Marks {
       context.arc(this.cursor.x, this.cursor.y, this.size / 2, 0, 2 * Math.PI);
       context.stroke();
     }
+  }
+
+  // Whether nothing is marked of a region.
+  isEmpty(number) {
+    const { width, height } = this.canvas;
+    const { data } = this.layers[number].getContext("2d").getImageData(0, 0, width, height);
+    return !data.some((value) => value > 0);
   }
 
   // White where each region is, as PNG; the first is everything that no other one has.

@@ -4,6 +4,7 @@ import { Marks } from "./marks.js";
 import { follow, request } from "./jobs.js";
 
 const get = (id) => document.getElementById(id);
+const CHOOSE = get("status").textContent;
 const OPTIONS = ["size", "strength", "style_scale", "color"];
 const state = { content: null, regions: [], chosen: 0, job: null, ends: null };
 const marks = new Marks(get("canvas"), () => undo());
@@ -71,7 +72,7 @@ function addRegion() {
   const choose = document.createElement("label");
   const radio = Object.assign(document.createElement("input"), { type: "radio", name: "region", value: number - 1 });
   radio.addEventListener("change", () => choose_(number - 1));
-  choose.append(radio, number === 1 ? " marks where nothing else is" : " mark where this one is");
+  choose.append(radio, number === 1 ? " where nothing else is marked" : " mark where this one goes");
   choose.className = "choose";
   item.append(label, shown, choose);
   get("regions").append(item);
@@ -97,7 +98,7 @@ function refresh() {
   for (const choose of document.querySelectorAll(".choose")) choose.hidden = !several;
   const drawing = several && state.chosen > 0 && state.content !== null;
   get("brushes").hidden = get("canvas-help").hidden = !drawing;
-  if (ready && state.job === null && !get("status").classList.contains("failed")) say("Ready.");
+  if (ready && get("status").textContent === CHOOSE) say("Ready.");
 }
 
 // A job.
@@ -115,6 +116,11 @@ async function body() {
 
 async function paint(event) {
   event.preventDefault();
+  const empty = state.regions.findIndex((_, number) => number > 0 && marks.isEmpty(number));
+  if (empty > 0) {
+    say(`Mark on the photograph where painting ${empty + 1} goes.`, true);
+    return;
+  }
   state.job = "";
   refresh();
   say("Sending ...");
