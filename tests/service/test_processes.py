@@ -149,10 +149,10 @@ def test_the_web_process_loads_no_tensorflow(serve):
     assert "numpy" in maps
 
 
-def test_it_ends_at_once_when_it_is_asked_to(serve):
+def test_it_ends_when_it_is_asked_to(serve):
     served = serve("--network_workers=0")
-    served.client()
-    until(lambda: served.workers())
-    served.end(seconds=20)
+    client = served.client()
+    until(lambda: client.get("/readyz").status_code == 200)
+    served.end(seconds=30)
     assert served.process.returncode == 143  # As the table of exit codes says.
     assert served.workers() == []
