@@ -22,7 +22,7 @@ from stylize_tf.optimizers.method import Method
 FORMAT = 2
 """Of the file; others are not read."""
 
-SUFFIX = ".checkpoint"
+_SUFFIX = ".checkpoint"
 _MOST_OF_THE_TIME = 0.05
 
 
@@ -81,7 +81,7 @@ class Checkpoint:
     def path(self) -> Path:
         """Of the file, once the run is known."""
         text = json.dumps(self._recipe, sort_keys=True)
-        return self.folder / (hashlib.sha256(text.encode()).hexdigest()[:24] + SUFFIX)
+        return self.folder / (hashlib.sha256(text.encode()).hexdigest()[:24] + _SUFFIX)
 
     def find(
         self, recipe: Mapping[str, Any], fits: Callable[[Snapshot], bool] = lambda snapshot: True
@@ -103,7 +103,7 @@ class Checkpoint:
             if not fits(snapshot):
                 raise ValueError("its state is not one of this run")
         except FileNotFoundError:
-            others = sum(1 for _ in self.folder.glob(f"*{SUFFIX}"))
+            others = sum(1 for _ in self.folder.glob(f"*{_SUFFIX}"))
             if not others:
                 return None, ""
             return None, (

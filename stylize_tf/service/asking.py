@@ -209,7 +209,8 @@ def _schema_of(field: Field) -> dict[str, Any]:
     return {**one, "description": help}
 
 
-_KNOWN = (ConfigError, ImageError, OutputError, StylizationError, WeightsError)
+KNOWN = (ConfigError, ImageError, OutputError, StylizationError, WeightsError)
+"""Errors whose text is for who asked; of others the log tells more."""
 
 
 def told(error: Exception) -> dict[str, str]:
@@ -217,7 +218,7 @@ def told(error: Exception) -> dict[str, str]:
 
     They are the words of the command line, options by their names.
     """
-    if not isinstance(error, _KNOWN):
+    if not isinstance(error, KNOWN):
         what = f"unexpected {type(error).__name__}"
         return {"error": f"{what}: the log of the worker tells more.", "hint": ""}
     line = without_paths(str(error)).partition("\n")[0].strip()

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,9 @@ class Worker:
                     if following.is_lost:
                         return
                     how = {"state": FAILED, **told(error)}
-                    self._say(f"{attempt.job}: {how['error']}")
+                    is_known = isinstance(error, asking.KNOWN)
+                    what = how["error"] if is_known else traceback.format_exc()
+                    self._say(f"{attempt.job}: {what}")
             if how is None:
                 return
             patiently(lambda: self._queue.end(attempt.job, how), self._is_stopped)
@@ -164,6 +167,7 @@ class Worker:
             data[name] = found
         own, options = attempt.asked["options"], self._options
         machine: dict[str, Any] = {"weights": options.weights, "offline": options.offline or None}
+        machine["max_pixels"] = attempt.asked.get("max_pixels")
         if own.get("network") is not None:
             return asking.given(attempt.asked, data, folder, **machine)
         kept = folder / "checkpoints"

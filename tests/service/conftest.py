@@ -2,13 +2,13 @@
 
 import io
 import threading
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from benchmarks.harness.served import until
 from stylize_tf.network import weights
 from stylize_tf.service.files import Files
 from stylize_tf.service.following import WorkerOptions
@@ -95,17 +95,6 @@ def service(tmp_path, tiny_engine, monkeypatch):
     yield make
     for each in made:
         each.stop()
-
-
-def until(act, seconds=60.0):
-    """What an act gives as soon as that is something."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = act()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("It took too long.")
 
 
 def ended(client, job):

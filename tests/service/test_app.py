@@ -7,9 +7,9 @@ import re
 import pytest
 from PIL import Image
 
+from benchmarks.harness.served import until
 from stylize_tf.images import image_io
-from stylize_tf.iterative.checkpoint import SUFFIX
-from tests.service.conftest import PICTURES, SHORT, ended, png, until
+from tests.service.conftest import PICTURES, SHORT, ended, png
 
 
 def black():
@@ -65,7 +65,7 @@ def test_a_picture_is_asked_for_watched_and_fetched(service):
         path.write_bytes(result.content)
         assert image_io.read_metadata(path)["config"] == recipe["config"]
         assert client.get(f"/v1/jobs/{asked['id']}/preview").content[:2] == b"\xff\xd8"
-        assert not [x for x in made.files.names(asked["id"]) if x.endswith(SUFFIX)]
+        assert not [x for x in made.files.names(asked["id"]) if x.endswith(".checkpoint")]
 
 
 def test_who_comes_back_gets_the_events_that_are_missing_and_an_end(service):
@@ -332,7 +332,7 @@ def test_a_worker_that_dies_gives_its_job_to_another_one_with_the_same_bytes(ser
     own._engine = made.engine
     with pytest.raises(Death):
         own.paint(made.queue.take("dead"))
-    assert [x for x in made.files.names(job) if x.endswith(SUFFIX)]
+    assert [x for x in made.files.names(job) if x.endswith(".checkpoint")]
     monkeypatch.setattr(following.Following, "step", step)
     begun = []
     tell = following.Following._tell

@@ -7,9 +7,10 @@ import pytest
 import uvicorn
 from playwright.sync_api import expect, sync_playwright
 
+from benchmarks.harness.served import until
 from stylize_tf.service.web.app import create_app
 from tests.fakes.programs import program
-from tests.service.conftest import Service, png, until
+from tests.service.conftest import Service, png
 
 pytestmark = pytest.mark.slow
 

@@ -34,7 +34,7 @@ class FramesByOptimizer:
     ones before say of it (`Previous`), and a term of the objective keeps it near to that: Ruder,
     Dosovitskiy & Brox (2016), who start a frame so, too, and make some hundred steps at its full
     size; here few will do, as nothing is left to do but at what came into sight. Those at half its
-    size give that its forms, at a quarter of the cost; what they change is brought to what the
+    size give that its forms, at a third of the cost; what they change is brought to what the
     frame starts from, whose strokes stay.
 
     Args:

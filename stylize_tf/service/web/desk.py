@@ -90,7 +90,12 @@ class Desk:
             await self._check_room(queue, client)
             for name, data in asked.data.items():
                 await run(self.files.write, job, name, data)
-            about = {**asked.as_job(), "client": client, "key": key and f"{client}:{key}"}
+            about = {
+                **asked.as_job(),
+                "max_pixels": self.limits.pixels,
+                "client": client,
+                "key": key and f"{client}:{key}",
+            }
             await run(queue.add, about, job)
         self.taken.inc()
         return job
