@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from stylize_tf.video.flow import Flow
-from stylize_tf.video.warping import Previous, reliable, together, warped
+from stylize_tf.video.warping import Previous, mended, reliable, together, warped
 
 FramePainter: TypeAlias = Callable[[np.ndarray, Previous | None], np.ndarray]
 """(frame `[1, H, W, 3]`, what those before say of it; None begins anew) -> painted, likewise."""
@@ -118,7 +118,7 @@ class _Motion(NamedTuple):
 
 def _motion(frame: np.ndarray, other: np.ndarray, flow: Flow) -> _Motion:
     there = flow(frame, other)
-    return _Motion(there, reliable(there, flow(other, frame)))
+    return _Motion(*mended(frame, other, there, reliable(there, flow(other, frame))))
 
 
 def _is_cut(frame: np.ndarray, other: np.ndarray, motion: _Motion) -> bool:

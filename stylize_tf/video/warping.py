@@ -15,6 +15,20 @@ STROKE = 4.0
 FINE_POWER = 1 / 7
 """Of the share in which what is finer is blended: .8 of forms goes with .97 of strokes."""
 
+WINDOW = 5
+"""Side of the square, in pixels, in which two pictures are held against each other."""
+
+ALIKE, TIMES_USUAL, NEVER_ALIKE = 0.02, 2.0, 0.1
+"""Two pictures look alike where they differ by no more than `ALIKE`, of values in [0, 1], beyond
+`TIMES_USUAL` what they differ by where the flow is trusted (noise, a change of light), and by no
+more than `NEVER_ALIKE`."""
+
+SPARSE = 8
+"""Pixels between the places of a flow that say how the camera moves."""
+
+FEWEST_PLACES = 16
+"""Of those, below which they say nothing."""
+
 
 class Previous(NamedTuple):
     """What the frames before say of a frame.
@@ -78,17 +92,86 @@ def reliable(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
         flow: `w` from the frame to the other, float32 `[H, W, 2]`.
         back: `v` from the other to the frame, at the places of the other.
     """
-    height, width = flow.shape[:2]
     returned = warped(back, flow, smooth=True)
     apart = np.square(flow + returned).sum(axis=2)
     lengths = np.square(flow).sum(axis=2)
     hidden = apart > 0.01 * (lengths + np.square(returned).sum(axis=2)) + 0.5
     slopes = sum(np.square(x).sum(axis=2) for x in np.gradient(flow, axis=(0, 1)))
     border = slopes > 0.01 * lengths + 0.002
+    return np.asarray(~(hidden | border) & _leads_inside(flow), np.float32)
+
+
+def mended(
+    frame: np.ndarray, other: np.ndarray, flow: np.ndarray, trusted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A flow and where it can be trusted, and with both what looks alike in the two frames.
+
+    Round a thing that passes, the flow of what is behind goes along with it and is not trusted, for
+    as long as the thing is near: in a film from a camera that stands, a patch round everybody who
+    walks, painted anew in every frame. Where what is not trusted looks the same in the other frame
+    if it moves with the camera, it does; else, if it does by the flow, that is trusted after all.
+
+    Args:
+        frame, other: float32 `[H, W, 3]` in [0, 1].
+        flow: from the frame to the other, float32 `[H, W, 2]`.
+        trusted: 1 or 0, float32 `[H, W]`, see `reliable`.
+
+    Returns:
+        As `flow` and `trusted`.
+    """
+    if not trusted.any() or trusted.all():
+        return flow, trusted
+    apart = _apart(frame, other, flow)
+    usual = float(np.median(apart[trusted > 0]))
+    most = min(ALIKE + TIMES_USUAL * usual, NEVER_ALIKE)
+    by_camera = of_camera(flow, trusted)
+    steady = (_apart(frame, other, by_camera) <= most) & _leads_inside(by_camera)
+    steady &= trusted == 0
+    alike = (apart <= most) & _leads_inside(flow)
+    found = np.where(steady[..., np.newaxis], by_camera, flow)
+    return found, np.maximum(trusted, steady | alike).astype(np.float32)
+
+
+def of_camera(flow: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+    """The flow of what stands still while the camera moves: a homography, by RANSAC.
+
+    Args:
+        flow: float32 `[H, W, 2]`.
+        trusted: 1 or 0, `[H, W]`.
+
+    Returns:
+        As `flow`; no motion where too little of it is trusted.
+    """
+    require("cv2", "video", "flow")
+    import cv2
+
+    height, width = flow.shape[:2]
+    places = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=2).astype(np.float32)
+    known = trusted[::SPARSE, ::SPARSE] > 0
+    here, moves = places[::SPARSE, ::SPARSE][known], flow[::SPARSE, ::SPARSE][known]
+    found = None
+    if len(here) >= FEWEST_PLACES:
+        found, _ = cv2.findHomography(here, here + moves, cv2.RANSAC, 1.0)
+    if found is None:
+        return np.zeros_like(flow)
+    there = cv2.perspectiveTransform(places.reshape(1, -1, 2), found)
+    return np.asarray(there.reshape(flow.shape) - places, np.float32)
+
+
+def _apart(frame: np.ndarray, other: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """The most by which a frame and another, brought along, differ about each pixel, `[H, W]`."""
+    import cv2
+
+    most = np.abs(frame - warped(other, flow, smooth=True)).max(axis=2)
+    return np.asarray(cv2.dilate(most, np.ones([WINDOW, WINDOW], np.uint8)), np.float32)
+
+
+def _leads_inside(flow: np.ndarray) -> np.ndarray:
+    """Where the way does not lead out of the picture, bool `[H, W]`."""
+    height, width = flow.shape[:2]
     columns, rows = np.meshgrid(np.arange(width), np.arange(height))
     x, y = columns + flow[..., 0], rows + flow[..., 1]
-    outside = (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
-    return np.asarray(~(hidden | border | outside), np.float32)
+    return np.asarray((x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1))
 
 
 def together(frame: np.ndarray, several: Sequence[tuple[np.ndarray, np.ndarray]]) -> Previous:

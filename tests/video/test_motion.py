@@ -7,7 +7,15 @@ from onnx import TensorProto, helper
 
 from stylize_tf.errors import ConfigError
 from stylize_tf.video.flow import flow_of
-from stylize_tf.video.warping import Previous, blended, reliable, together, warped
+from stylize_tf.video.warping import (
+    Previous,
+    blended,
+    mended,
+    of_camera,
+    reliable,
+    together,
+    warped,
+)
 
 
 def texture(height, width, rows=0.0, columns=0.0):
@@ -67,6 +75,75 @@ def test_borders_of_motion_are_not_trusted():
     there[:, 15:, 0], back[:, 15:, 0] = 0.4, -0.4
     trusted = reliable(there, back)
     np.testing.assert_array_equal(np.flatnonzero(~trusted[5].astype(bool)), [14, 15, 29])
+
+
+def passing(noise=0.0, shift=0):
+    """A thing of 20 pixels that passes before a texture, seen by a camera that moves by `shift`.
+
+    Frame, other frame, flow, which goes with the thing for 8 pixels round it, where it is trusted,
+    and where the thing hides the texture in the other frame alone.
+    """
+    rng = np.random.default_rng(0)
+    frames = [texture(64, 96), texture(64, 96, columns=-shift)]
+    for image, left in zip(frames, (40, 34 - shift), strict=True):
+        image[20:40, left : left + 20] = 1 - texture(20, 20)[..., ::-1] / 2
+    frames = [x + noise * rng.standard_normal(x.shape).astype(np.float32) for x in frames]
+    flow = moved(64, 96, -shift)
+    flow[12:48, 32:68, 0] = -6 - shift
+    trusted = np.ones([64, 96], np.float32)
+    trusted[12:48, 32:68] = 0
+    trusted[:, :shift] = 0
+    trusted[22:38, 42:58] = 1
+    hidden = np.zeros([64, 96], bool)
+    hidden[20:40, 34:40] = True
+    return *frames, flow, trusted, hidden
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+@pytest.mark.parametrize("shift", [0, 5])
+def test_what_is_behind_a_thing_that_passes_goes_with_the_camera(noise, shift):
+    frame, other, flow, trusted, hidden = passing(noise, shift)
+    found, known = mended(frame, other, flow, trusted)
+    assert not known[hidden].any()
+    behind = np.zeros([64, 96], bool)
+    behind[12:48, 32:68] = True
+    behind[16:44, 30:64] = False  # And the window's width about the thing, in either frame.
+    assert known[behind].mean() > 0.95
+    moves = found[behind & (known > 0)]
+    np.testing.assert_allclose(moves, np.tile([-shift, 0], [len(moves), 1]), atol=0.2)
+    assert not known[:, :shift].any()
+    # What was trusted is as it was.
+    np.testing.assert_array_equal(found[trusted > 0], flow[trusted > 0])
+    assert known[trusted > 0].all()
+
+
+def test_a_flow_that_was_not_trusted_is_where_by_it_all_looks_alike():
+    frame, other, flow, trusted, _ = passing()
+    trusted[22:38, 42:58] = 0
+    found, known = mended(frame, other, flow, trusted)
+    assert known[24:36, 44:56].all()
+    np.testing.assert_array_equal(found[24:36, 44:56, 0], -6)
+
+
+def test_nothing_is_taken_to_look_alike_in_another_shot(rng):
+    frame, other = rng.uniform(size=(2, 48, 64, 3)).astype(np.float32)
+    trusted = np.zeros([48, 64], np.float32)
+    trusted[:8] = 1
+    _, known = mended(frame, other, moved(48, 64, 0.0), trusted)
+    np.testing.assert_array_equal(known, trusted)
+
+
+def test_the_cameras_motion_is_that_of_the_most_of_a_picture():
+    height, width = 80, 96
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    turned = np.stack([0.02 * columns - 0.05 * rows + 3, 0.05 * columns + 0.02 * rows], axis=2)
+    flow = turned.copy()
+    flow[10:40, 20:60] += 9
+    found = of_camera(flow, np.ones([height, width], np.float32))
+    np.testing.assert_allclose(found, turned, atol=0.05)
+    few = np.zeros([height, width], np.float32)
+    few[::16, 0] = 1
+    np.testing.assert_array_equal(of_camera(flow, few), 0)
 
 
 def test_each_pixel_counts_in_the_closest_frame_that_knows_it():
