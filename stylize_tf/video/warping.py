@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,15 @@ STROKE = 4.0
 
 FINE_POWER = 1 / 7
 """Of the share in which what is finer is blended: .8 of forms goes with .97 of strokes."""
+
+SOFT = 2.0
+"""Deviation, in pixels, of the Gaussian by which what is blended in ends softly."""
+
+DEVIATIONS = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Of the Gaussians, in pixels, between which octaves lie whose contrast is kept."""
+
+MOST_CONTRAST = 2.0
+"""Factor by which that of an octave is changed at most."""
 
 WINDOW = 5
 """Side of the square, in pixels, in which two pictures are held against each other."""
@@ -211,7 +221,8 @@ def blended(painted: np.ndarray, previous: Previous, share: float) -> np.ndarray
     """A painted frame with what the frames before say of it blended in, where they know it.
 
     Forms are blended in that share, and what is finer than strokes in more of it: textures that do
-    not fit each other have no mean but a dull one.
+    not fit each other have no mean but a dull one. What contrast is lost so all the same, and by
+    being sampled again, is given back, octave by octave: else it is less from frame to frame.
 
     Args:
         painted: float32 `[1, H, W, 3]`.
@@ -224,7 +235,43 @@ def blended(painted: np.ndarray, previous: Previous, share: float) -> np.ndarray
     require("cv2", "video", "blend")
     import cv2
 
-    change = previous.image - painted
-    forms = cv2.GaussianBlur(change[0], (0, 0), STROKE)[np.newaxis]
-    blend = share * forms + share**FINE_POWER * (change - forms)
-    return np.asarray(painted + previous.weights * blend, np.float32)
+    weights = previous.weights[0, ..., 0]
+    if not weights.any() or not share:
+        return painted
+    # Soft on the side of what is known alone: of what is not, nothing may come in.
+    weights = np.minimum(weights, cv2.GaussianBlur(weights, (0, 0), SOFT))[..., np.newaxis]
+    change = previous.image[0] - painted[0]
+    forms = cv2.GaussianBlur(change, (0, 0), STROKE)
+    image = painted[0] + weights * (share * forms + share**FINE_POWER * (change - forms))
+    image += weights * (_in_contrast_of(painted[0], image, weights) - image)
+    return image[np.newaxis]
+
+
+def _in_contrast_of(painted: np.ndarray, image: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """An image with the deviation of a painted one in each octave and color, where weights count.
+
+    Args:
+        painted, image: float32 `[H, W, 3]`.
+        weights: `[H, W, 1]`, not all of them 0.
+    """
+    found = np.zeros_like(image)
+    for own, wanted in zip(_octaves(image), _octaves(painted), strict=True):
+        mean, deviation = _moments(own, weights)
+        factor = _moments(wanted, weights)[1] / np.maximum(deviation, 1e-6)
+        found += mean + (own - mean) * factor.clip(1 / MOST_CONTRAST, MOST_CONTRAST)
+    return found
+
+
+def _moments(image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each color, `[3]`, weighed."""
+    total = weights.sum()
+    mean = (weights * image).sum(axis=(0, 1)) / total
+    return mean, np.sqrt((weights * np.square(image - mean)).sum(axis=(0, 1)) / total)
+
+
+def _octaves(image: np.ndarray) -> list[np.ndarray]:
+    """What lies between Gaussians of 1, 2, 4 and more pixels, the finest first; their sum is it."""
+    import cv2
+
+    smooth = [image, *(cv2.GaussianBlur(image, (0, 0), deviation) for deviation in DEVIATIONS)]
+    return [*(fine - coarse for fine, coarse in itertools.pairwise(smooth)), smooth[-1]]
