@@ -126,7 +126,7 @@ class PictureConfig(Configuration):
         "Softness of the borders of masks: the deviation of a Gaussian, as a share of the long "
         "side.",
         limits=(0.0, 0.5),
-        needs=({"content_mask": ()}, {"style_mask": ()}, {"regions": ()}),
+        needs=({"content_mask": ()}, {"style_mask": ()}, {"strength_mask": ()}, {"regions": ()}),
     )
 
     @property

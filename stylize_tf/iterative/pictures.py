@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.control import masks
+from stylize_tf.control import masks, strengths
 from stylize_tf.control.color_modes import MODES, Colored
 from stylize_tf.control.masks import shown
 from stylize_tf.control.styles import expanded
@@ -90,6 +90,7 @@ class Pictures:
         for number, mask in enumerate(sources.style_masks):
             owner = masks.owner(number, len(paintings))
             of_styles.append(masks.read(mask, styles[owner], shapes[owner], "style_mask"))
+        self._strengths = self._read_strengths(sources, photograph)
         self.regions = masks.pair(len(paintings), self.shares, len(of_content), of_styles)
         of_content = self._seen_of_masks(of_content, of_styles, seen)
         if config.auto_regions and find_regions is not None:
@@ -101,6 +102,8 @@ class Pictures:
             )
             self.regions = masks.pair(1, self.shares, len(of_content), of_styles)
             paintings = [no_larger(x, seen, config, layers) for x in paintings]
+        if self._strengths is not None and strengths.leaves_out(self._strengths):
+            of_content = of_content or [_all_of(seen)]
         self._masks, self.mask_count = of_content, len(of_content)
         self._own_colors = seen
         self._mode = MODES[config.color]
@@ -126,6 +129,16 @@ class Pictures:
                 cropped_mask(mask, seen.shape[2] / seen.shape[1], "style_mask")
         return of_content
 
+    def _read_strengths(self, sources: Sources, photograph: np.ndarray) -> np.ndarray | None:
+        """The mask of strengths of what is seen; None where it is the same everywhere."""
+        if sources.strength_mask is None:
+            return None
+        name = "strength_mask"
+        mask = masks.read(sources.strength_mask, sources.content, photograph.shape[1:3], name)
+        if masks.covers_all([mask]):
+            return None
+        return cropped_mask(mask, 1.0, name) if self._config.crop == "square" else mask
+
     @property
     def digests(self) -> list[str]:
         """Of every picture and mask, and shares: what decides the pixels beside the options."""
@@ -139,6 +152,7 @@ class Pictures:
             "initial": start,
             "content_mask": self._masks,
             "style_mask": of_styles,
+            "strength_mask": [] if self._strengths is None else [self._strengths],
             **{f"given {name}": [x] for name, x in self.given.items()},
         }
         return [
@@ -232,7 +246,16 @@ class Pictures:
 
     def masks_at(self, stage: pyramid.Stage) -> np.ndarray:
         """The regions at the size of a stage: float32 `[1, h, w, R]`, adding up to 1 at most."""
-        return masks.joined(self._masks, stage.height, stage.width, self._config.mask_feather)
+        found = masks.joined(self._masks, stage.height, stage.width, self._config.mask_feather)
+        own = self.strengths_at(stage)
+        return found if own is None else found * strengths.painted(own)
+
+    def strengths_at(self, stage: pyramid.Stage) -> np.ndarray | None:
+        """What share of the strength each place has: `[1, h, w, 1]` in [0, 1]; None for all."""
+        if self._strengths is None:
+            return None
+        size = stage.height, stage.width
+        return masks.joined([self._strengths], *size, self._config.mask_feather)
 
     def finished(self, image: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
         """The picture as it is shown, of what was optimized.

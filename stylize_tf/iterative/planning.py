@@ -66,7 +66,11 @@ class Sizes:
             content=_size_of(sources.content, "content"),
             styles=tuple(_size_of(style, "style") for style in styles),
             fine_style=sources.fine_style is not None,
-            regions=max(len(sources.content_masks), config.auto_regions),
+            regions=max(
+                len(sources.content_masks),
+                config.auto_regions,
+                sources.strength_mask is not None,
+            ),
         )
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import stylize_tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.control import regions
+from stylize_tf.control import regions, strengths
 from stylize_tf.control.initial import initial_image
 from stylize_tf.control.masks import Region
 from stylize_tf.errors import ConfigError
@@ -28,7 +28,7 @@ from stylize_tf.iterative.checkpoint import Checkpoint, Snapshot, fits
 from stylize_tf.iterative.pictures import Pictures
 from stylize_tf.machine import memory
 from stylize_tf.objective.areas import Shrinking
-from stylize_tf.objective.balance import balanced_regions, balanced_weights
+from stylize_tf.objective.balance import balanced_regions, balanced_weights, content_factors
 from stylize_tf.objective.objective import of_regions
 from stylize_tf.objective.targets import Losses, OfTerms, Targets, ValueAndGradient
 from stylize_tf.objective.term import Term, layers_of
@@ -262,6 +262,16 @@ class Preparation:
         described = self._evaluator.statistics("content", photograph, pixels=pixels)
         of_content = objective.targets([described])
         energies.append(self._energies(described, of_content))
+        shares = pictures.strengths_at(stage)
+        if shares is not None:
+            of_layers = regions.coverage(shares, self._evaluator.extractor)
+            factors = {
+                layer: content_factors(
+                    np.clip(x.weights.numpy(), strengths.LEAST, 1), self._config.strength
+                )
+                for layer, x in of_layers.items()
+            }
+            of_content = objective.weighed(of_content, factors)
         finished = self.stages[-1].long_side
         weights = balanced_weights(objective, stage.long_side, energies, finished=finished)
         of_terms = {**of_regions(of_style), **of_content, **self._given(stage)}

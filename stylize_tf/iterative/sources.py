@@ -35,6 +35,9 @@ class Sources:
             painting, one for each region.
         fine_style: a painting that lends its fine strokes to all of `styles`, see the module
             `fine_style`; they take them before the first step.
+        strength_mask: how strongly each place of the photograph is painted, of its shape at any
+            size: white as `config.strength` says, grey less, black not at all; see the module
+            `strengths`.
         given: name of a `Term` of the source "given" -> the map that its target is made of, float32
             `[1, H, W, C]` at any size.
     """
@@ -45,6 +48,7 @@ class Sources:
     content_masks: tuple[ImageLike, ...] = ()
     style_masks: tuple[ImageLike, ...] = ()
     fine_style: ImageLike | None = None
+    strength_mask: ImageLike | None = None
     given: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -56,6 +60,7 @@ class Sources:
         content_masks: Several = (),
         style_masks: Several = (),
         fine_style: ImageLike | None = None,
+        strength_mask: ImageLike | None = None,
         given: Mapping[str, np.ndarray] | None = None,
     ) -> Sources:
         """The sources from what users give: where several may be, one alone may be, too.
@@ -70,6 +75,7 @@ class Sources:
             as_tuple(content_masks, "content_mask"),
             as_tuple(style_masks, "style_mask"),
             None if fine_style is None else image_io.plain(fine_style, "fine_style"),
+            None if strength_mask is None else image_io.plain(strength_mask, "strength_mask"),
             given or {},
         )
 
@@ -80,6 +86,11 @@ class Sources:
             config: how it is painted.
             has_styles: whether it takes paintings; a network has styles of its own.
         """
+        if self.strength_mask is not None and config.strength in (0, 2):
+            raise ConfigError(
+                "`strength_mask` says where less of `strength` is wanted, which must be between 0 "
+                f"and 2 then; got {config.strength:g}."
+            )
         if not has_styles:
             return
         if not self.styles:

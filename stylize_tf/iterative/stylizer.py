@@ -223,7 +223,7 @@ class Stylizer:
                 the same picture, byte for byte. Who writes the picture then removes it.
             on_stroke: called after each step of giving paintings the strokes of `fine_style`; what
                 it raises ends the run.
-            others: `content_masks`, `style_masks` and `fine_style` of `Sources`.
+            others: `content_masks`, `style_masks`, `fine_style` and `strength_mask` of `Sources`.
 
         Raises:
             ImageError: if a picture cannot be read or is out of range, or a mask does not fit.
@@ -356,6 +356,7 @@ def stylize(
     content_masks: Several = (),
     style_masks: Several = (),
     fine_style: ImageLike | None = None,
+    strength_mask: ImageLike | None = None,
     preset: str = "default",
     **options: Any,
 ) -> np.ndarray:
@@ -364,7 +365,8 @@ def stylize(
     For several pictures a `Stylizer` is faster: it keeps what this builds anew.
 
     Args:
-        content, style, initial, content_masks, style_masks, fine_style: see `Sources`.
+        content, style, initial, content_masks, style_masks, fine_style, strength_mask: see
+            `Sources`.
         preset: name in `PRESETS`, whose options are the defaults here.
         options: fields of `StyleTransferConfig`.
 
@@ -378,5 +380,6 @@ def stylize(
     if preset not in PRESETS:
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}; got {preset!r}.")
     check_surroundings()
-    sources = Sources.of(content, style, initial, content_masks, style_masks, fine_style)
+    of_masks = content_masks, style_masks
+    sources = Sources.of(content, style, initial, *of_masks, fine_style, strength_mask)
     return Stylizer(PRESETS[preset].replace(**options))(sources)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 NONE = ("none",)
 """Given as a mask or as `fine_style`: none, whatever the recipe tells of."""
 
+OF_NETWORKS = ("content", "content_mask", "strength_mask")
+"""Roles of what a network paints from."""
 
 _MUCH_SHARED = 0.02
 """Of a picture, that masks may overlap without a word: borders are often soft."""
@@ -90,7 +92,7 @@ def wanted(
     """
     found = []
     for role in ROLES:
-        if options.network is not None and role not in ("content", "content_mask"):
+        if options.network is not None and role not in OF_NETWORKS:
             continue  # Of a recipe that had no network.
         given = getattr(options, role)
         paths = (given,) if isinstance(given, str) else given or ()
@@ -147,7 +149,7 @@ def owner_of(wanted: Sequence[Wanted], place: int) -> int:
     """The place of the picture that a mask is of."""
     role = wanted[place].role
     number = [item.role for item in wanted[:place]].count(role)
-    kind = role.removesuffix("_mask")
+    kind = "style" if role == "style_mask" else "content"
     owners = [index for index, item in enumerate(wanted) if item.role == kind]
     return owners[masks.owner(number, len(owners))]
 
@@ -195,7 +197,8 @@ def warn_of(
     if options.keep_alpha and alpha is None:
         listener.warning(f"`keep_alpha`: {wanted[0].path!r} is opaque, and so is the picture.")
     of_content: Any = sources.content_masks
-    read: Any = (*of_content, *sources.style_masks)
+    strength: Any = () if sources.strength_mask is None else (sources.strength_mask,)
+    read: Any = (*of_content, *sources.style_masks, *strength)
     items = [item for item in wanted if item.role in MASK_ROLES]
     pairs = zip(items, read, strict=True)
     opaque = {item.role for item, mask in pairs if item.is_alpha and mask.min() >= 1}
@@ -229,6 +232,7 @@ def sources(wanted: Sequence[Wanted], items: Sequence[Any]) -> Sources:
         content_masks=tuple(of["content_mask"]),
         style_masks=tuple(of["style_mask"]),
         fine_style=next(iter(of["fine_style"]), None),
+        strength_mask=next(iter(of["strength_mask"]), None),
     )
 
 

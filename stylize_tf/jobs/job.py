@@ -316,7 +316,8 @@ def _check_one(given: Mapping[str, Any]) -> None:
         for value in filter(is_pattern, given.get(name, ())):
             raise ConfigError(f"`{name}`: there is no file {value!r}. If it is a pattern, {many}")
     for name in MASK_ROLES:
-        for value in filter(os.path.isdir, given.get(name, ())):
+        paths = given.get(name) or ()
+        for value in filter(os.path.isdir, (paths,) if isinstance(paths, str) else paths):
             raise ConfigError(
                 f"`{name}`: a folder of masks, such as {value!r}, goes with many pictures: name a "
                 f"file in it, or add `output_dir` FOLDER."

@@ -53,11 +53,12 @@ def _outlines(
     """The runs of a picture in a number format."""
     of = {role: [y for x, y in zip(items, sizes, strict=True) if x.role == role] for role in ROLES}
     regions = len(of["content_mask"]) + options.content_mask.count(masks.ALPHA)
+    is_uneven = bool(of["strength_mask"]) or options.strength_mask == masks.ALPHA
     known = planning.Sizes(
         content=of["content"][0],
         styles=tuple(of["style"]),
         fine_style=bool(of["fine_style"]),
-        regions=max(regions, config.auto_regions),
+        regions=max(regions, config.auto_regions, is_uneven),
     )
     compared = config.precision == "auto"
     return planning.outlines(config.replace(precision=precision), known, compared=compared)

@@ -18,7 +18,7 @@ from stylize_tf.errors import ConfigError
 from stylize_tf.images import image_io
 from stylize_tf.jobs.options.painting import Options
 
-MASK_ROLES = ("content_mask", "style_mask")
+MASK_ROLES = ("content_mask", "style_mask", "strength_mask")
 ROLES = ("content", "style", "init_image", "fine_style", *MASK_ROLES)
 
 REPEATED_OPTIONS = (

@@ -11,6 +11,7 @@ import dataclasses
 import importlib
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from stylize_tf.config.fields import term_fields
@@ -49,6 +50,20 @@ def build_objective(
 def strength_factor(strength: float) -> float:
     """The factor of the content's weight: 1 at a strength of 1, none at 2, ever more towards 0."""
     return ((2 - strength) / strength) ** 1.5 if strength else 1.0
+
+
+def content_factors(shares: np.ndarray, strength: float) -> np.ndarray:
+    """How many times as much the content counts where less of the strength is wanted.
+
+    Args:
+        shares: of the strength in each place, above 0 and up to 1.
+        strength: `StyleTransferConfig.strength`, above 0 and below 2.
+
+    Returns:
+        float32, as the shares: `strength_factor` of what is wanted, over that of the strength.
+    """
+    own = strength * shares
+    return np.asarray(((2 - own) / own) ** 1.5 / strength_factor(strength), np.float32)
 
 
 def balanced_weights(

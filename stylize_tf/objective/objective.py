@@ -201,6 +201,17 @@ class Objective:
             if term.name in statistics[0]
         }
 
+    def weighed(self, of_terms: OfTerms, weights: Features) -> OfTerms:
+        """Targets that count so many times as much in each place of a layer, `[1, h, w, 1]`."""
+        return {
+            term.name: {
+                layer: term.weighed(target, weights[layer])
+                for layer, target in of_terms[term.name].items()
+            }
+            for term in self.terms
+            if term.name in of_terms
+        }
+
     def spared(self, targets: Targets) -> Targets:
         """The same targets, but `Term.idle_target` of terms without weight."""
         # In a graph those without weight are the ones that are known to have none.

@@ -151,6 +151,13 @@ class Term:
         """What the distance compares with; computed once, so it may be costly."""
         return statistic
 
+    def weighed(self, target: Any, weights: tf.Tensor) -> Any:
+        """A target that counts so many times as much in each place, `[1, h, w, 1]` of its layer.
+
+        The target itself, of terms that do not compare by position.
+        """
+        return target
+
     def idle_target(self, target: Any) -> Any:
         """What stands for a target where the term has no weight: of its structure and rank.
 

@@ -25,11 +25,12 @@ ROLES = {
     "fine_style": "A painting that lends its fine strokes.",
     "content_mask": "Where the photograph is painted: white there; one part for each region.",
     "style_mask": "Which part of the painting counts, likewise.",
+    "strength_mask": "How strongly each place is painted: white as `strength` says, black not.",
     "init_image": "Picture to start from.",
 }
 """Names of the parts of a request that are pictures."""
 
-ONE_FILE = frozenset(("content", "fine_style", "init_image"))
+ONE_FILE = frozenset(("content", "fine_style", "strength_mask", "init_image"))
 """Roles of which there is one picture at most."""
 
 OPTIONS = ("network", "network_style", "preset", "output_format", "quality", "background")
@@ -137,7 +138,8 @@ def check(asked: Asked, *, max_pixels: int, scratch: str | None = None) -> None:
             ]
             for role, names in asked.files.items()
         }
-        for role, of in (("content_mask", "content"), ("style_mask", "style")):
+        owned = {"content_mask": "content", "style_mask": "style", "strength_mask": "content"}
+        for role, of in owned.items():
             for number, mask in enumerate(asked.files.get(role, ())):
                 owners = pictures[of]
                 picture = owners[number if role == "style_mask" and len(owners) > 1 else 0]
@@ -159,7 +161,7 @@ def given(job: Mapping[str, Any], data: Mapping[str, bytes], folder: Path, **oth
         for name in names:
             (folder / name).write_bytes(data[name])
         paths = tuple(str(folder / name) for name in names)
-        options[role] = paths[0] if role in ("fine_style", "init_image") else paths
+        options[role] = paths[0] if role in ONE_FILE and role != "content" else paths
     suffix = options.pop("output_format", "png")
     options["output"] = str(folder / f"result.{suffix}")
     config = {x: tuple(y) if isinstance(y, list) else y for x, y in job["config"].items()}

@@ -6,7 +6,7 @@ import pytest
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.images import image_io
 from stylize_tf.iterative.stylizer import Stylizer
-from stylize_tf.objective.balance import build_objective, strength_factor
+from stylize_tf.objective.balance import build_objective, content_factors, strength_factor
 from stylize_tf.objective.targets import Targets
 
 PLAIN = StyleTransferConfig(
@@ -57,6 +57,13 @@ def test_the_factor_of_the_content_falls_from_the_photograph_to_nothing():
     # Half as strong and as much over the default are opposite: s and 2 - s.
     for strength in (0.1, 0.3, 0.9):
         assert strength_factor(strength) * strength_factor(2 - strength) == pytest.approx(1)
+
+
+def test_where_less_is_wanted_the_content_counts_as_it_does_for_that_strength():
+    # Of 1.6 the factor is 1/8; of half of it, .8, 1.5^1.5; of a quarter, .4, 8.
+    found = content_factors(np.array([1, 0.5, 0.25], np.float32), 1.6)
+    np.testing.assert_allclose(found, [1, 1.5**1.5 * 8, 64], rtol=1e-5)
+    np.testing.assert_allclose(content_factors(np.float32([1, 0.4]), 1.0), [1, 8], rtol=1e-5)
 
 
 def test_strength_weighs_the_content_and_leaves_the_other_terms_as_they_are():

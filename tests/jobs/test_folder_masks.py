@@ -73,6 +73,12 @@ def test_each_picture_has_the_mask_of_all_or_that_of_its_name(stylize, flags, ex
     assert masks() == expected
 
 
+def test_each_photograph_has_the_strengths_of_its_name(stylize):
+    assert stylize(*ALL, "--strength_mask=regions") == 0
+    found = [round(float(run.sources.strength_mask.mean()) * 255) for run in cli_fakes.RUNS]
+    assert found == [50, 100, 50, 100]
+
+
 def test_several_regions_go_with_one_painting_and_parts_of_it(stylize):
     regions = ("--content_mask=regions", "--content_mask=all.png")
     assert stylize(*ONE, *regions, "--style_mask=parts", "--style_mask=all.png") == 0

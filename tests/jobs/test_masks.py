@@ -193,6 +193,17 @@ def test_masks_that_overlap_are_taken_with_a_warning_that_says_how_much(stylize,
             Exit.USAGE,
             "--regions auto finds the masks itself, for one painting: give one --style",
         ),
+        (
+            ["--strength_mask=square.png"],
+            Exit.PICTURE,
+            "--strength_mask 'square.png' must have the shape of its picture, 60x40",
+        ),
+        (
+            ["--strength_mask=sky.png", "--strength=2"],
+            Exit.USAGE,
+            "--strength_mask says where less of --strength is wanted, which must be between 0 and",
+        ),
+        (["--strength_mask=."], Exit.USAGE, "--strength_mask: a folder of masks, such as '.',"),
         (["--content_mask=none", "--content_mask=sky.png"], Exit.PICTURE, "'none' does not exist"),
         (["--content_mask=large.png"], Exit.PICTURE, "'large.png' "),
         (["--content_mask=sky.png", "--output=sky.png"], Exit.OUTPUT, "'sky.png' is the input"),
@@ -238,6 +249,22 @@ def test_recipe_tells_the_masks_and_runs_again_with_them(stylize, capsys):
         for mask, again in zip(before, now, strict=True):
             np.testing.assert_array_equal(mask, again)
     assert digest("out.png") == digest("out-2.png")
+
+
+def test_the_mask_of_strengths_is_handed_on_told_and_repeated(stylize):
+    flags = ("--content_mask=sky.png", "--strength_mask=ground.png")
+    assert stylize(*INPUTS, *flags, *SHORT, "--output=out.png") == 0
+    np.testing.assert_allclose(
+        cli_fakes.RUNS[-1].sources.strength_mask, grey("ground.png"), atol=1e-6
+    )
+    assert inputs_of("out.png")[2:] == [
+        ("content_mask", "sky.png", digest("sky.png")),
+        ("strength_mask", "ground.png", digest("ground.png")),
+    ]
+    assert stylize("--from_picture=out.png", "--quiet") == 0
+    assert digest("out.png") == digest("out-2.png")
+    assert stylize("--from_picture=out.png", "--strength_mask=none", "--quiet") == 0
+    assert cli_fakes.RUNS[-1].sources.strength_mask is None
 
 
 def test_masks_of_a_recipe_are_found_beside_the_picture(stylize, folder, monkeypatch):

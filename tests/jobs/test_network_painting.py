@@ -78,6 +78,19 @@ def test_strength_mixes_the_photograph_and_what_is_painted(paint, network, capsy
     assert not Path("beyond.png").exists()
 
 
+def test_a_mask_of_strengths_mixes_as_much_of_the_photograph_in(paint, network):
+    mask = np.zeros([40, 60], np.uint8)
+    mask[:, 20:40], mask[:, 40:] = 102, 255
+    Image.fromarray(mask).save("strengths.png")
+    flags = ("--strength_mask=strengths.png", "--strength=.5", "--mask_feather=0")
+    assert paint(*NETWORK, *flags, "--output=out.png") == 0
+    own = photograph(network)[0]
+    painted, found = network(own[None]).numpy()[0], pixels("out.png")
+    for part, strength in ((np.s_[:, :140], 0), (np.s_[:, 210:300], 0.2), (np.s_[:, 380:], 0.5)):
+        expected = own + strength * (painted - own)
+        assert np.abs(found - expected)[part].max() < 0.8 / 255
+
+
 def test_colors_of_the_photograph_and_masks_are_kept(paint, network):
     mask = np.zeros([40, 60], np.uint8)
     mask[:, 30:] = 255

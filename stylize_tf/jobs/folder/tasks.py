@@ -50,6 +50,7 @@ class Task:
         path: where the picture goes.
         content_masks: paths of the masks of the photograph, or "alpha".
         style_masks: likewise of the paintings.
+        strength_mask: likewise of the strength, or None.
         work: pixels to evaluate, over all steps of all stages.
         sizes: height and width of its `files()`.
     """
@@ -61,6 +62,7 @@ class Task:
     path: str
     content_masks: tuple[str, ...] = ()
     style_masks: tuple[str, ...] = ()
+    strength_mask: str | None = None
     work: float = 0.0
     sizes: tuple[tuple[int, int], ...] = ()
 
@@ -72,6 +74,8 @@ class Task:
             items.append(Wanted("fine_style", self.fine_style, self.fine_style))
         items += [Wanted("content_mask", path, path) for path in self.content_masks]
         items += [Wanted("style_mask", path, path) for path in self.style_masks]
+        if self.strength_mask is not None:
+            items.append(Wanted("strength_mask", self.strength_mask, self.strength_mask))
         return items
 
     def files(self) -> list[Wanted]:
@@ -220,6 +224,7 @@ def _candidates(
     fine_style = None if options.fine_style in NONE else options.fine_style
     of_content = Masks("content_mask", options.content_mask)
     of_style = Masks("style_mask", options.style_mask)
+    of_strength = Masks("strength_mask", tuple(filter(None, [options.strength_mask])))
     check_counts(of_content, of_style, sum(map(len, groups)))
     pairs = [(content, styles) for styles in groups for content in contents]
     of_network = () if network is None else (network.label,)
@@ -234,6 +239,7 @@ def _candidates(
             path=str(Path(str(options.output_dir)) / name),
             content_masks=of_content.of(content),
             style_masks=tuple(mask for style in styles for mask in of_style.of(style)),
+            strength_mask=next(iter(of_strength.of(content)), None),
         )
         for (content, styles), name in zip(pairs, names, strict=True)
     ]

@@ -170,7 +170,12 @@ class NetworkStylizer:
             masks.read(mask, sources.content, photograph.shape[1:3], "content_mask")
             for mask in sources.content_masks
         ]
+        strength = None
+        if sources.strength_mask is not None:
+            size_of = photograph.shape[1:3]
+            strength = masks.read(sources.strength_mask, sources.content, size_of, "strength_mask")
         if config.crop == "square":
+            strength = None if strength is None else cropped_mask(strength, 1.0, "strength_mask")
             photograph = cropped(photograph, 1.0)
             of_regions = [cropped_mask(mask, 1.0, "content_mask") for mask in of_regions]
         photograph = image_io.resize(photograph, *size).clip(0, 1)
@@ -196,6 +201,9 @@ class NetworkStylizer:
             image = mode.finish(image, photograph, config)
         if not covers:
             image = masks.shown(image, photograph, total)
+        if strength is not None:
+            shares = masks.joined([strength], *size, config.mask_feather)
+            image = masks.shown(image, photograph, shares)
         return np.asarray(image, np.float32)
 
     def _in_style(self, image: np.ndarray, style: Style) -> np.ndarray:

@@ -59,7 +59,15 @@ def piped(given: Mapping[str, Any], mode: str) -> str | None:
 
 
 WITH_NETWORK = (
-    *("content", "content_mask", "output", "output_dir", "output_format", "skip_existing"),
+    *(
+        "content",
+        "content_mask",
+        "strength_mask",
+        "output",
+        "output_dir",
+        "output_format",
+        "skip_existing",
+    ),
     *("dry_run", "from_picture", "compare", "sheet", "quality", "background", "keep_alpha"),
     *("max_pixels", "show", "device", "threads", "progress", "quiet", "offline"),
     *("network", "network_style"),

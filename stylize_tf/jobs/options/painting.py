@@ -133,6 +133,13 @@ class Options(MachineOptions):
         "Which part of the painting counts, in the same way: one for each `style`, or of a single "
         "painting one for each `content_mask`; with `output_dir` one or a folder for all.",
     )
+    strength_mask: str | None = file_option(
+        None,
+        "How strongly each place of the photograph is painted: white as `strength` says, grey "
+        "less, black not at all, of its shape at any size. With `output_dir` one for all "
+        "photographs, or a folder of masks that have their names. none drops that of "
+        "`from_picture`.",
+    )
     regions_overlay: str | None = written_option(
         None,
         "A picture of the regions, those of `regions` or of the masks: photograph and paintings "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
 
@@ -11,6 +11,13 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.objective.moments import full
 from stylize_tf.objective.statistics import Mean
 from stylize_tf.objective.term import WHOLE_WEIGHT_SIDE, Part, Term, layer_weights
+
+
+class Weighed(NamedTuple):
+    """A target that counts more in some places: features `[N, h, w, C]`, weights `[.., 1]`."""
+
+    features: tf.Tensor
+    weights: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,12 +37,21 @@ class Content(Term):
 
     def sums(self, part: Part) -> Mean:
         """Of the squared differences; for "half_sum" the total is that of a picture."""
-        difference = full(part.features) - full(at_size_of(part.features, part.target))
-        squares = Mean.of(tf.square(difference / part.unit))
+        target = part.target
+        features = target.features if isinstance(target, Weighed) else target
+        difference = full(part.features) - full(at_size_of(part.features, features))
+        every = tf.square(difference / part.unit)
+        if isinstance(target, Weighed):
+            every *= at_size_of(part.features, target.weights)
+        squares = Mean.of(every)
         pictures = tf.cast(tf.shape(difference)[0], difference.dtype)
         return squares if self.form == "mean" else squares._replace(total=squares.total / pictures)
 
-    def distance(self, squares: Mean, target: tf.Tensor) -> tf.Tensor:
+    def weighed(self, target: tf.Tensor, weights: tf.Tensor) -> Weighed:
+        """The target, counting so much in each place."""
+        return Weighed(target, tf.cast(weights, target.dtype))
+
+    def distance(self, squares: Mean, target: tf.Tensor | Weighed) -> tf.Tensor:
         """`mean((F - F*)^2)`, or `sum((F - F*)^2) / 2`."""
         return squares.total / (squares.count if self.form == "mean" else 2)
 

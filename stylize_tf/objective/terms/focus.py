@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -11,14 +10,7 @@ from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.objective.moments import full
 from stylize_tf.objective.statistics import Mean, activity
 from stylize_tf.objective.term import WHOLE_WEIGHT_SIDE, Part, Term, layer_weights
-from stylize_tf.objective.terms.content import at_size_of
-
-
-class FocusTarget(NamedTuple):
-    """A target of `Focus`: features `[N, h, w, C]`, and how much a position counts, `[.., 1]`."""
-
-    features: tf.Tensor
-    weights: tf.Tensor
+from stylize_tf.objective.terms.content import Weighed, at_size_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,10 +33,14 @@ class Focus(Term):
         del finished
         return 1.0 - min(long_side / WHOLE_WEIGHT_SIDE, 1.0) ** self.content_growth
 
-    def target(self, statistic: tf.Tensor) -> FocusTarget:
+    def target(self, statistic: tf.Tensor) -> Weighed:
         """With the places where something is going on."""
         weights = tf.square(activity(full(statistic)))[..., tf.newaxis]
-        return FocusTarget(statistic, tf.cast(weights, statistic.dtype))
+        return Weighed(statistic, tf.cast(weights, statistic.dtype))
+
+    def weighed(self, target: Weighed, weights: tf.Tensor) -> Weighed:
+        """The target, counting so much in each place."""
+        return target._replace(weights=target.weights * tf.cast(weights, target.weights.dtype))
 
     def sums(self, part: Part) -> Mean:
         """Of the squared differences, so weighed."""
@@ -53,7 +49,7 @@ class Focus(Term):
         squares = tf.square((features - target) / part.unit)
         return Mean.of(weights * squares)
 
-    def distance(self, squares: Mean, target: FocusTarget) -> tf.Tensor:
+    def distance(self, squares: Mean, target: Weighed) -> tf.Tensor:
         """`mean(s^2 * (F - F*)^2)`."""
         return squares.value()
 
