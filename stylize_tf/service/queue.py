@@ -142,8 +142,10 @@ class Queue:
         return waiting.index(job) if job in waiting else None
 
     def waiting(self) -> list[str]:
-        """The jobs that wait, the next one first."""
-        return [bytes(x).decode() for x in self._storage.enqueued_items()]
+        """The jobs that wait, the next one first; those that ended meanwhile do not."""
+        jobs = [*dict.fromkeys(bytes(x).decode() for x in self._storage.enqueued_items())]
+        over = {_text(x) for x in self._storage.peek_many([f"end:{x}" for x in ["", *jobs]])}
+        return [job for job in jobs if f"end:{job}" not in over]
 
     def cancel(self, job: str) -> bool:
         """Asks that a job ends; whether it has ended so, as it was not worked on."""
@@ -210,8 +212,7 @@ class Queue:
 
     def tell(self, attempt: Attempt, event: dict[str, Any]) -> None:
         """Adds an event to those of a job."""
-        count = self._peek(f"events:{attempt.job}")
-        number = 1 + (0 if count is None else int(count))
+        number = 1 + int(self._peek(f"events:{attempt.job}") or 0)
         # A worker may have died between the two lines below.
         while self._storage.has_data_for_key(f"event:{attempt.job}:{number}"):
             number += 1
@@ -326,8 +327,7 @@ class Queue:
 
     def _is_over(self, job: str, number: int) -> bool:
         """Whether an attempt has given no sign of life for too long."""
-        alive = self._peek(f"alive:{job}")
-        since = 0.0 if alive is None else float(alive)
+        since = float(self._peek(f"alive:{job}") or 0.0)
         return self._clock() - since > self.lease
 
     def _is_given_back(self, job: str, number: int) -> bool:

@@ -163,6 +163,15 @@ def test_one_that_waits_is_cancelled_at_once_and_one_that_is_painted_by_its_work
     assert queue.state(runs)["state"] == "running"
 
 
+def test_one_that_was_cancelled_takes_no_place_of_those_that_wait(queue):
+    jobs = [queue.add({}) for _ in range(3)]
+    queue.cancel(jobs[0])
+    assert queue.waiting() == jobs[1:]
+    assert queue.place(jobs[2]) == 1
+    assert queue.counts() == (2, 0)
+    assert queue.take("anna").job == jobs[1]
+
+
 def test_events_go_on_where_a_dead_worker_ended(queue):
     job = queue.add({})
     first = queue.take("anna")
