@@ -22,6 +22,7 @@ class Served:
     """`python main.py serve`, or `work`, in a folder of its own."""
 
     def __init__(self, folder: Path, *arguments: str, command: str = "serve"):
+        self.folder = folder
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -55,6 +56,10 @@ class Served:
             return client.get("/healthz").status_code == 200
         except httpx2.TransportError:
             return False
+
+    def log(self) -> str:
+        """What it has said."""
+        return Path(self._log.name).read_text(errors="replace")
 
     def workers(self) -> list[int]:
         """Process numbers of its workers."""

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stylize_tf.errors import ConfigError
 from stylize_tf.jobs.options.service import ServeOptions, WorkOptions
@@ -17,8 +17,14 @@ from stylize_tf.service.following import WorkerOptions
 from stylize_tf.service.processes import Place, Target, Workers, name_of_machine
 from stylize_tf.service.queue import Queue
 
+if TYPE_CHECKING:
+    import uvicorn
+
 MAIN, AT_ONCE = "stylize_tf", "stylize_tf_at_once"
 """Names of the queues: of jobs, and of what networks paint while somebody waits."""
+
+_REFUSAL_SECONDS = 3.0
+"""For who is refused because a request takes too long to read so, before the line is cut."""
 
 Say = Callable[[str], None]
 
@@ -86,10 +92,23 @@ def serve(options: ServeOptions, target: Target, say: Say) -> None:
     for package in ("fastapi", "uvicorn", "multipart", "prometheus_client"):
         require(package, "serve", "serve")
     check(options)
+    server = _server(options)
+    workers = workers_of(options, target, say)
+    workers.start()
+    try:
+        say(f"Serving at http://{options.host}:{options.port}/ ; Ctrl-C ends it.")
+        server.run()
+    finally:
+        workers.stop()
+
+
+def _server(options: ServeOptions) -> uvicorn.Server:
+    """The web process, not yet begun."""
     import uvicorn
 
     from stylize_tf.service.web.answers import Limits
     from stylize_tf.service.web.app import create_app
+    from stylize_tf.service.web.connections import Connection
 
     of_jobs, at_once = (
         Queue.at(place_of(options, name).queue, options.lease, name) for name in (MAIN, AT_ONCE)
@@ -99,18 +118,24 @@ def serve(options: ServeOptions, target: Target, say: Say) -> None:
         pixels=options.max_pixels,
         waiting=options.queue_length,
         of_client=options.client_jobs,
+        upload_seconds=options.upload_seconds,
         kept_seconds=options.keep,
     )
     token = options.token or os.environ.get("STYLIZE_TF_TOKEN") or None
     app = create_app(of_jobs, Files(options.results), limits=limits, at_once=at_once, token=token)
-    config = uvicorn.Config(
-        app, host=options.host, port=options.port, log_level="warning", timeout_keep_alive=30
+
+    class Prompt(Connection):
+        seconds = limits.upload_seconds + _REFUSAL_SECONDS
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=options.host,
+            port=options.port,
+            http=Prompt,
+            ws="none",
+            log_level="warning",
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=10,
+        )
     )
-    workers = workers_of(options, target, say)
-    workers.start()
-    try:
-        server = uvicorn.Server(config)
-        say(f"Serving at http://{options.host}:{options.port}/ ; Ctrl-C ends it.")
-        server.run()
-    finally:
-        workers.stop()

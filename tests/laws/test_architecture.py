@@ -77,7 +77,7 @@ DISTRIBUTIONS = {
 }
 
 # Modules that are all about what an extra brings; only late imports lead to them.
-OF_EXTRAS = {f"service.web.{x}" for x in ("answers", "app", "desk", "job_paths")}
+OF_EXTRAS = {f"service.web.{x}" for x in ("answers", "app", "connections", "desk", "job_paths")}
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,12 @@ class ServeOptions(WorkOptions):
     max_body: int = option(
         64_000_000, "Bytes of a request, at most.", limits=(1000, 2**40), units=_BYTES
     )
+    upload_seconds: float = option(
+        60.0,
+        "Time that a request may take to arrive; who sends more slowly is refused.",
+        limits=(1.0, 86_400.0),
+        units={"s": 1.0, "min": 60.0, "h": 3600.0},
+    )
     max_pixels: int = option(
         50_000_000, "Refuse pictures with more pixels than this.", limits=(1, 2**40)
     )

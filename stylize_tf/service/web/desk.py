@@ -12,6 +12,7 @@ import anyio
 import prometheus_client
 from fastapi import Header, Request
 from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect
 
 from stylize_tf.config.training import SHIPPED
 from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationError, WeightsError
@@ -123,7 +124,10 @@ class Desk:
                 self.limits.upload_seconds,
             )
         except TimeoutError:
-            raise RefusedError(408, "The request took too long to arrive.") from None
+            text, hint = "The request took too long to arrive.", HINTS[413]
+            raise RefusedError(408, text, hint, Connection="close") from None
+        except ClientDisconnect:  # Nobody is there to be told.
+            raise RefusedError(400, "The request has no end.", Connection="close") from None
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(form.close)
             values, pictures = [], []
