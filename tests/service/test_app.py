@@ -281,6 +281,27 @@ def test_a_token_is_wanted_of_all_but_health(service):
         )
 
 
+@pytest.mark.parametrize("token", [None, "secret", "sécret 图"])
+def test_the_description_tells_of_a_token_where_one_is_wanted(service, token):
+    with service().client(token=token) as client:
+        told = client.get("/openapi.json").json()
+        schemes = told["components"].get("securitySchemes", {})
+        guarded = {
+            path
+            for path, methods in told["paths"].items()
+            if all(x.get("security") == [{name: []} for name in schemes] for x in methods.values())
+        }
+        if token is None:
+            assert not schemes
+            assert "security" not in json.dumps(told["paths"])
+            return
+        [scheme] = schemes.values()
+        assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+        assert guarded == {x for x in told["paths"] if x.startswith("/v1/")}
+        headers = {"Authorization": f"Bearer {token}".encode()}
+        assert client.get("/v1/styles", headers=headers).status_code == 200
+
+
 def test_it_is_ready_when_a_worker_is(service):
     made = service()
     with made.client() as client:

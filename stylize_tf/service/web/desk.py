@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import anyio
 import prometheus_client
-from fastapi import Header, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
@@ -23,6 +24,10 @@ from stylize_tf.service.web.answers import HINTS, JobStatus, Limits, RefusedErro
 
 _MOST_VALUES = 200
 """Parts of a request, each of files and of texts."""
+
+_BEARER = HTTPBearer(
+    scheme_name="token", description="What `--token` or STYLIZE_TF_TOKEN was.", auto_error=False
+)
 
 
 class Desk:
@@ -64,12 +69,16 @@ class Desk:
             for job in queue.forget(self.limits.kept_seconds):
                 self.files.forget_all(job)
 
-    def check_token(self, authorization: Annotated[str | None, Header()] = None) -> None:
-        """Raises if a token is wanted and this is not it."""
-        if self._token is None:
-            return
-        given = (authorization or "").encode()
-        if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
+    def guards(self) -> list[Any]:
+        """What comes before all that is about jobs: the check of a token, if one is wanted."""
+        return [] if self._token is None else [Depends(self.check_token)]
+
+    def check_token(
+        self, given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+    ) -> None:
+        """Raises if this is not the token that is wanted."""
+        text = "" if given is None else given.credentials
+        if not hmac.compare_digest(text.encode("latin-1"), (self._token or "").encode()):
             hint = "Send the header `Authorization: Bearer TOKEN`."
             raise RefusedError(
                 401, "The token is missing, or another.", hint, **{"WWW-Authenticate": "Bearer"}

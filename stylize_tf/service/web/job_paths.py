@@ -40,7 +40,7 @@ class JobPaths:
 
     def add(self, app: FastAPI) -> None:
         """Adds them to an application."""
-        guarded: dict[str, Any] = {"dependencies": [Depends(self._desk.check_token)]}
+        guarded: dict[str, Any] = {"dependencies": self._desk.guards()}
         content = {"multipart/form-data": {"schema": asking.schema()}}
         body: dict[str, Any] = {
             "openapi_extra": {"requestBody": {"required": True, "content": content}}
