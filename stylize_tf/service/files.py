@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,8 @@ class Files:
         import fsspec
 
         try:
-            self._system, self._root = fsspec.core.url_to_fs(place)
+            # Others write there, too: what a folder held when it was last looked at is no matter.
+            self._system, self._root = fsspec.core.url_to_fs(place, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise ConfigError(f"`results` {place!r} cannot be used: {error}") from error
         self._is_local = "file" in self._protocols()
@@ -39,52 +42,47 @@ class Files:
     def write(self, job: str, name: str, data: bytes) -> None:
         """Writes a file, which is there as a whole or not at all."""
         path = self._path(job, name)
-        try:
+        with _reaching("written", but=()):
             self._system.makedirs(posixpath.dirname(path), exist_ok=True)
             if not self._is_local:  # Stores of objects show them when they are whole.
                 self._system.pipe_file(path, data)
                 return
             with replacing(Path(path)) as file:
                 file.write(data)
-        except OSError as error:
-            raise OutputError(f"the results cannot be written: {error}.") from error
 
     def read(self, job: str, name: str) -> bytes | None:
         """What is in a file; None if it is not there."""
-        try:
+        with contextlib.suppress(FileNotFoundError), _reaching("read"):
             return bytes(self._system.cat_file(self._path(job, name)))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise OutputError(f"the results cannot be read: {error}.") from error
+        return None
 
     def names(self, job: str) -> list[str]:
         """The files of a job."""
-        try:
+        with contextlib.suppress(FileNotFoundError), _reaching("read"):
             return [posixpath.basename(x) for x in self._system.ls(self._path(job, ""), False)]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise OutputError(f"the results cannot be read: {error}.") from error
+        return []
 
     def forget(self, job: str, *names: str) -> None:
         """Removes some files of a job; what is not there is none."""
         for path in (self._path(job, name) for name in names):
-            try:
+            with contextlib.suppress(FileNotFoundError), _reaching("removed"):
                 self._system.rm_file(path)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise OutputError(f"the results cannot be removed: {error}.") from error
 
     def forget_all(self, job: str) -> None:
         """Removes all files of a job."""
-        try:
+        with contextlib.suppress(FileNotFoundError), _reaching("removed"):
             self._system.rm(self._path(job, ""), recursive=True)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise OutputError(f"the results cannot be removed: {error}.") from error
 
     def _path(self, job: str, name: str) -> str:
         return posixpath.join(self._root, job, name)
+
+
+@contextlib.contextmanager
+def _reaching(what: str, but: tuple[type[Exception], ...] = (FileNotFoundError,)) -> Iterator[None]:
+    """Makes errors an `OutputError`: what reaches a store has its own, which are no `OSError`."""
+    try:
+        yield
+    except but:
+        raise
+    except Exception as error:
+        raise OutputError(f"the results cannot be {what}: {error}.") from error
