@@ -133,6 +133,29 @@ class RedisServer:
             self._process = None
 
 
+def events(
+    client: httpx2.Client, job: str, after: int = 0, count: int | None = None
+) -> list[tuple[int, str]]:
+    """Numbers and names of the events of a job after one, up to so many, or until it is cut off."""
+    found: list[tuple[int, str]] = []
+    event: dict[str, str] = {}
+    headers = {"Last-Event-ID": str(after)}
+    with (
+        contextlib.suppress(httpx2.TransportError),
+        client.stream("GET", f"/v1/jobs/{job}/events", headers=headers) as stream,
+    ):
+        for line in stream.iter_lines():
+            name, _, value = line.partition(": ")
+            if line:
+                event[name] = value
+            elif "id" in event:
+                found.append((int(event["id"]), event["event"]))
+                event = {}
+                if len(found) == count:
+                    break
+    return found
+
+
 def until(act: Callable[[], _Found], seconds: float = 120.0) -> _Found:
     """What an act gives as soon as that is something."""
     end = time.monotonic() + seconds

@@ -13,6 +13,12 @@ warm      seconds from taking a job to its first step, of the first and of a sec
 cost      seconds of a picture through the service, its worker warm, against those that the same
           worker takes from its first step to its last; and the command line's, with its start.
 workers   jobs a minute with one worker and with two, each on one core.
+cancel    seconds from DELETE to the end of a job of 256 pixels that is painted, those of one of its
+          steps, and how often the end came within one step and a second, with a picture.
+web       the whole service restarted at random instants of a job, by SIGTERM and SIGKILL in turns:
+          whether a client that comes back with Last-Event-ID got every event once, and whether the
+          pixels are those of a job that was left alone.
+queue     the same with Redis killed and started anew; with --redis alone.
 
 With --redis the queue is a Redis that the benchmark starts, and not SQLite.
 """
@@ -29,13 +35,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from benchmarks.harness import arguments as arguments_of
 from benchmarks.harness import common, processes
 from benchmarks.harness.problem import EXAMPLES
-from benchmarks.harness.served import RedisServer, Served, until
+from benchmarks.harness.served import RedisServer, Served, events, until
 
 SHORT = {"size": "64", "coarsest_size": "48", "steps": "4", "precision": "float32"}
 LONG = {**SHORT, "steps": "60"}
@@ -71,14 +80,30 @@ class Client:
         """Where a job stands when it is over."""
         return until(lambda: (x := self.status(job)).get("ended") and x, 600)
 
+    def ready(self) -> None:
+        """Waits until a worker is."""
+        until(self._is_ready)
+
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(httpx2.TransportError):
+            return bool(self.http.get("/readyz").is_success)
+        return False
+
     def pixels(self, job: str) -> bytes:
         """What was painted, as its file holds it but for what differs: the times of the recipe."""
         return self.http.get(f"/v1/jobs/{job}/result").content
 
     def events(self, job: str) -> list[str]:
         """Names of the events of a job that is over."""
-        text = self.http.get(f"/v1/jobs/{job}/events").text
-        return [x.removeprefix("event: ") for x in text.splitlines() if x.startswith("event: ")]
+        return [name for _, name in events(self.http, job)]
+
+    def followed(self, job: str) -> list[tuple[int, str]]:
+        """Numbers and names of all events of a job, by who comes back whenever it is cut off."""
+        found: list[tuple[int, str]] = []
+        while not found or found[-1][1] != "end":
+            found += events(self.http, job, found[-1][0] if found else 0)
+            time.sleep(0.1)
+        return found
 
 
 def resident(pid: int) -> float:
@@ -190,6 +215,72 @@ def cost(served: Served, runs: int) -> dict[str, Any]:
     return {"through the service": statistics.median(through), "command": statistics.median(alone)}
 
 
+def cancel(served: Served, count: int) -> dict[str, Any]:
+    """See above."""
+    client = Client(served)
+    seconds, steps, in_time = [], [], 0
+    for _ in range(count):
+        job = client.ask({"size": "256", "steps": "5000"})
+        first = until(lambda job=job: client.status(job).get("evaluation"))
+        begun = time.perf_counter()
+        time.sleep(2)
+        last = client.status(job)["evaluation"]
+        start = time.perf_counter()
+        steps.append((start - begun) / (last - first))
+        client.http.delete(f"/v1/jobs/{job}")
+        client.ended(job)
+        seconds.append(time.perf_counter() - start)
+        is_kept = client.http.get(f"/v1/jobs/{job}/result").is_success
+        in_time += is_kept and seconds[-1] <= steps[-1] + 1
+    return {
+        "cancelled": count,
+        "in time, with a picture": in_time,
+        "seconds": [statistics.median(seconds), max(seconds)],
+        "step": statistics.median(steps),
+    }
+
+
+def restarts(served: Served, count: int, restart: Callable[[int], None]) -> dict[str, Any]:
+    """See above."""
+    client, reader, generator = Client(served), Client(served), random.Random(2)
+    client.ended(client.ask(LONG))
+    start = time.perf_counter()
+    job = client.ask(LONG)
+    client.ended(job)
+    seconds, whole = time.perf_counter() - start, client.pixels(job)
+    once = same = 0
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(count):
+            client.ready()
+            job = client.ask(LONG)
+            reading = pool.submit(reader.followed, job)
+            time.sleep(generator.uniform(0, seconds))
+            restart(number)
+            found = reading.result(600)
+            numbers, names = [x for x, _ in found], [x for _, x in found]
+            once += numbers == [*range(1, len(found) + 1)] and names.count("end") == 1
+            same += client.pixels(job) == whole
+            print(f"restarted {number + 1}: {once} once, {same} the same", file=sys.stderr)
+    return {"restarts": count, "every event once": once, "same": same}
+
+
+def restart_service(served: Served, number: int) -> None:
+    """Ends a service, now in good order and now as if the power went, and starts it again."""
+    if number % 2:
+        served.kill()
+    else:
+        served.process.terminate()
+        served.process.wait()
+    served.start()
+
+
+def restart_queue(redis: RedisServer) -> None:
+    """Kills a Redis, and starts it again."""
+    redis.kill()
+    time.sleep(1)
+    redis.start()
+
+
 def throughput(serve: Callable[..., Served], jobs: int) -> dict[str, Any]:
     """See above."""
     found = {}
@@ -242,7 +333,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "warm": lambda: with_one(serve, warm),
             "cost": lambda: with_one(serve, lambda x: cost(x, 1 if options.quick else 5)),
             "workers": lambda: throughput(serve, 4 if options.quick else 24),
+            "cancel": lambda: with_one(serve, lambda x: cancel(x, count)),
+            "web": lambda: with_one(
+                serve, lambda x: restarts(x, count, lambda n: restart_service(x, n))
+            ),
         }
+        if options.redis:
+            measured["queue"] = lambda: with_one(
+                serve, lambda x: restarts(x, count, lambda n: restart_queue(redis))
+            )
         for name, measure in measured.items():
             if not options.only or name in options.only:
                 results[name] = measure()

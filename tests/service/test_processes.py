@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from benchmarks.harness.problem import ROOT
-from benchmarks.harness.served import Served, until
+from benchmarks.harness.served import Served, events, until
 from tests.fakes.redis_server import redis_server
 from tests.service.conftest import PICTURES, png
 
@@ -53,29 +53,6 @@ def serve(tmp_path):
             return served
 
         yield make
-
-
-def events(client, job, after=0, count=10_000):
-    """Numbers and names of events after one, up to so many, or the last."""
-    found = []
-    headers = {"Last-Event-ID": str(after)}
-    with (
-        contextlib.suppress(httpx2.TransportError),
-        client.stream("GET", f"/v1/jobs/{job}/events", headers=headers) as stream,
-    ):
-        number = None
-        for line in stream.iter_lines():
-            name, _, value = line.partition(": ")
-            if name == "id":
-                number = int(value)
-            if name == "event":
-                kind = value
-            if not line and number is not None:
-                found.append((number, kind))
-                number = None
-                if len(found) == count:
-                    break
-    return found
 
 
 def ended(client, job):
