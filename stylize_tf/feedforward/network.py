@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -129,6 +130,16 @@ class Network(keras.Model):
         else:
             blend = ops.convert_to_tensor(self.blend(style)[np.newaxis])
         return self.graph([image, ops.tile(blend, [ops.shape(image)[0], 1])])
+
+    @functools.cached_property
+    def function(self) -> Callable[[Any, Any], tf.Tensor]:
+        """`graph` compiled, for pictures `[1, H, W, 3]` of any size and shares `[1, S]`.
+
+        It takes a second or three to be made, and then of a picture of 256 pixels a fifth of the
+        time; pixels are the same.
+        """
+        picture, shares = tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1, len(self.styles)])
+        return tf.function(lambda *inputs: self.graph([*inputs]), input_signature=[picture, shares])
 
     def blend(self, style: Style) -> np.ndarray:
         """How much of each style that is: float32, `[S]`, adding up to 1; see `shares_of`."""

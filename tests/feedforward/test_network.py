@@ -48,6 +48,15 @@ def test_pictures_of_a_batch_do_not_see_each_other(network, rng):
         )
 
 
+def test_its_function_paints_the_same_pictures_of_any_size(network, rng):
+    shares = np.float32([[0.2, 0.0, 0.8]])
+    for size in ((20, 24), (33, 18)):
+        image = rng.uniform(size=(1, *size, 3)).astype(np.float32)
+        expected = network.graph([image, shares])
+        np.testing.assert_allclose(network.function(image, shares), expected, atol=1e-6)
+    assert network.function.experimental_get_tracing_count() == 1
+
+
 def test_a_style_is_named_numbered_or_shared(network, rng):
     image = tf.constant(rng.uniform(size=(1, 20, 20, 3)), tf.float32)
     expected = network(image, style="b")

@@ -120,6 +120,7 @@ class NetworkStylizer:
         config: of which those options count that `checks.WITH_NETWORK` names.
         file: the network.
         network: that of the file, if it is loaded already.
+        is_compiled: whether many pictures follow, see `Network.function`.
 
     Attributes:
         network: that paints.
@@ -128,17 +129,29 @@ class NetworkStylizer:
         WeightsError: if the network cannot be read.
     """
 
-    def __init__(self, config: StyleTransferConfig, file: NetworkFile, network: Any = None) -> None:
+    def __init__(
+        self,
+        config: StyleTransferConfig,
+        file: NetworkFile,
+        network: Any = None,
+        *,
+        is_compiled: bool = False,
+    ) -> None:
         self.config = config.replace(precision="float32")
         self.engine = SimpleNamespace(samples={})
-        self._file = file
+        self._file, self._is_compiled = file, is_compiled
         from stylize_tf.feedforward.network import Network
 
         self.network = Network.load(file.path) if network is None else network
 
     def replace(self, **changes: Any) -> NetworkStylizer:
         """Another one of the same network, with some options changed."""
-        return NetworkStylizer(self.config.replace(**changes), self._file, self.network)
+        config = self.config.replace(**changes)
+        return NetworkStylizer(config, self._file, self.network, is_compiled=self._is_compiled)
+
+    def warm(self) -> None:
+        """Compiles what paints, so that the first picture does not wait for it."""
+        self._run(np.zeros([1, 64, 64, 3], np.float32), self.network.blend(None))
 
     def final_size(self, content: np.ndarray) -> tuple[int, int]:
         """Height and width of the finished picture for a photograph `[1, H, W, 3]`."""
@@ -233,4 +246,6 @@ class NetworkStylizer:
             )
         if pixels > WHOLE_PIXELS:
             return bands.paint_shares(self.network, image, shares)
+        if self._is_compiled:
+            return np.asarray(self.network.function(image, shares[np.newaxis]))
         return np.asarray(self.network.graph([image, shares[np.newaxis]]))
