@@ -61,14 +61,14 @@ def paired_regions(
         ValueError: if features are not as above.
     """
     pictures = [
-        _standardized(_checked(content_features, "content_features")),
-        _standardized(_checked(style_features, "style_features")),
+        standardized(_checked(content_features, "content_features")),
+        standardized(_checked(style_features, "style_features")),
     ]
-    axes = _principal_axes(pictures)
-    directions = [_unit(picture.reshape(-1, len(axes)) @ axes) for picture in pictures]
+    axes = principal_axes(pictures)
+    directions = [unit(picture.reshape(-1, len(axes)) @ axes) for picture in pictures]
     generator = np.random.default_rng(seed)
     guides = generator.normal(size=[_RESTARTS, count, len(axes)]) @ axes
-    found = [_clustered(directions, _seeds(directions, _unit(guide))) for guide in guides]
+    found = [_clustered(directions, _seeds(directions, unit(guide))) for guide in guides]
     _, assignments = max(found, key=lambda each: each[0])
     order = np.argsort(-assignments[0].shares, kind="stable")
     content, style = (
@@ -95,7 +95,7 @@ def _checked(features: npt.ArrayLike, name: str) -> Matrix:
     return values[0]
 
 
-def _standardized(features: Matrix) -> Matrix:
+def standardized(features: Matrix) -> Matrix:
     """Smoothed over positions, of mean 0 and deviation 1 in each channel: `[h, w, C]`.
 
     Roots of the activations, or a few strong ones, such as those at the stars of a night, would
@@ -124,7 +124,7 @@ def _blurred(features: Matrix) -> Matrix:
     return features
 
 
-def _principal_axes(pictures: list[Matrix]) -> Matrix:
+def principal_axes(pictures: list[Matrix]) -> Matrix:
     """`[C, components]`, of both pictures together, each counting the same."""
     channels = pictures[0].shape[2]
     covariance = np.zeros([channels, channels])
@@ -134,7 +134,7 @@ def _principal_axes(pictures: list[Matrix]) -> Matrix:
     return np.linalg.eigh(covariance)[1][:, -_COMPONENTS:]
 
 
-def _unit(vectors: Matrix) -> Matrix:
+def unit(vectors: Matrix) -> Matrix:
     """Of length 1, or 0 where they are 0."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return vectors / np.maximum(lengths, np.finfo(np.float64).tiny)
@@ -166,7 +166,7 @@ def _clustered(directions: list[Matrix], centers: Matrix) -> tuple[float, list[_
             assignment.weights @ each / len(each)
             for assignment, each in zip(assignments, directions, strict=True)
         ]
-        previous, centers = centers, _unit(np.sum(means, axis=0))
+        previous, centers = centers, unit(np.sum(means, axis=0))
         if np.abs(centers - previous).max() < _MOVED:
             break
     nearness = sum(

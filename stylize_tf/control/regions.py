@@ -75,20 +75,27 @@ def find(
     Returns:
         Of each picture, float32 `[1, h, w, K]`, >= 0, of a long side of `FOUND_SIDE`.
     """
-    images = []
-    for image in (photograph, painting):
-        height, width = image.shape[1:3]
-        scale = FOUND_SIDE / max(height, width)
-        # The network halves them three times; of a very narrow picture something must be left.
-        height, width = max(16, round(height * scale)), max(16, round(width * scale))
-        images.append(image_io.resize(image, height, width).clip(0, 1))
-    content, style = (extractor(image)[FOUND_LAYER].numpy() for image in images)
+    content, style = (features_of(extractor, image) for image in (photograph, painting))
     found = paired_regions(content, style, count, seed=seed)
     content, style = (
-        image_io.resize(mask, *image.shape[1:3]).clip(0, 1)
-        for mask, image in zip(found, images, strict=True)
+        image_io.resize(mask, *found_size(image)).clip(0, 1)
+        for mask, image in zip(found, (photograph, painting), strict=True)
     )
     return content, style
+
+
+def features_of(extractor: keras.Model, image: np.ndarray) -> np.ndarray:
+    """From which regions of a picture `[1, H, W, 3]` are found: float32, `[1, h, w, C]`."""
+    small = image_io.resize(image, *found_size(image)).clip(0, 1)
+    return np.asarray(extractor(small)[FOUND_LAYER])
+
+
+def found_size(image: np.ndarray) -> tuple[int, int]:
+    """Height and width at which regions of a picture `[1, H, W, 3]` are found."""
+    height, width = image.shape[1:3]
+    scale = FOUND_SIDE / max(height, width)
+    # The network halves them three times; of a very narrow picture something must be left.
+    return max(16, round(height * scale)), max(16, round(width * scale))
 
 
 def within(

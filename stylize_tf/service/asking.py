@@ -36,6 +36,9 @@ ONE_FILE = frozenset(("content", "fine_style", "strength_mask", "init_image"))
 OPTIONS = ("network", "network_style", "preset", "output_format", "quality", "background")
 """Options of a run, beside those of `StyleTransferConfig`, that may be asked for."""
 
+PICTURE, LIKENESS = "picture", "likeness"
+"""What may be asked for: a painted picture, or what is like what in a photograph."""
+
 _NOT_ASKED = frozenset(("memory",))
 """What the machine decides, and not who asks."""
 
@@ -49,16 +52,19 @@ class Asked:
         config: fields of `StyleTransferConfig` that were given.
         files: role -> names that we gave the pictures.
         data: name -> what is in it.
+        what: `PICTURE` or `LIKENESS`.
     """
 
     options: dict[str, Any]
     config: dict[str, Any]
     files: dict[str, list[str]]
     data: dict[str, bytes]
+    what: str = PICTURE
 
     def as_job(self) -> dict[str, Any]:
         """What the queue is given: plain data."""
-        return {"options": self.options, "config": self.config, "files": self.files}
+        asked = {"options": self.options, "config": self.config, "files": self.files}
+        return {**asked, "what": self.what}
 
 
 def fields() -> dict[str, Field]:
@@ -116,6 +122,22 @@ def ask(values: Sequence[tuple[str, str]], pictures: Sequence[tuple[str, bytes]]
     return Asked(options, config, files, data)
 
 
+def ask_network(values: Sequence[tuple[str, str]], pictures: Sequence[tuple[str, bytes]]) -> Asked:
+    """What a request asks a network for; arguments and errors as of `ask`."""
+    return ask([("network", SHIPPED), *(x for x in values if x[0] != "network")], pictures)
+
+
+def ask_likeness(values: Sequence[tuple[str, str]], pictures: Sequence[tuple[str, bytes]]) -> Asked:
+    """What a request asks for that wants to know what is like what in a picture.
+
+    Raises:
+        ConfigError: if there is anything but that picture.
+    """
+    if values or [role for role, _ in pictures] != ["content"]:
+        raise ConfigError("There must be one `content`, a picture sent as a file, and no option.")
+    return dataclasses.replace(ask(values, pictures), what=LIKENESS)
+
+
 def check(asked: Asked, *, max_pixels: int, scratch: str | None = None) -> None:
     """Reads all of it, and raises what the job would fail with.
 
@@ -128,6 +150,10 @@ def check(asked: Asked, *, max_pixels: int, scratch: str | None = None) -> None:
         ConfigError, ImageError, OutputError: saying what is wrong with it.
     """
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        if asked.what == LIKENESS:
+            given(asked.as_job(), asked.data, Path(folder))
+            image_io.read(Path(folder, "content-0"), name="content", max_pixels=max_pixels)
+            return
         jobs.draft(
             given(asked.as_job(), asked.data, Path(folder), max_pixels=max_pixels), Listener()
         )
@@ -190,6 +216,13 @@ def schema() -> dict[str, Any]:
         properties[role]["description"] = help
     for name, field in fields().items():
         properties[name] = _schema_of(field)
+    return {"type": "object", "properties": properties, "required": ["content"]}
+
+
+def schema_of_likeness() -> dict[str, Any]:
+    """OpenAPI's schema of a request that `ask_likeness` reads."""
+    picture = {"type": "string", "format": "binary", "description": "A photograph or a painting."}
+    properties = {"content": picture}
     return {"type": "object", "properties": properties, "required": ["content"]}
 
 

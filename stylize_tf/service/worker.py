@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import tempfile
 import time
 import traceback
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import SHIPPED
 from stylize_tf.errors import StylizationError
+from stylize_tf.images import image_io
 from stylize_tf.jobs import job as jobs
 from stylize_tf.jobs.networks import painting as networks
 from stylize_tf.jobs.networks.painting import NetworkFile, NetworkStylizer
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
     from stylize_tf import Iterate, Stylizer
     from stylize_tf.evaluation.engine import Engine
 
-_IDLE_SECONDS = 0.1
-"""Between two looks at an empty queue."""
+_IDLE_SECONDS, _SOON_SECONDS = 0.1, 0.01
+"""Between two looks at an empty queue, and where the next job may come at once: frames of a clip
+come one after the other, each when the last one is painted."""
+
+_BUSY_SECONDS = 2.0
+"""After a job, in which the next one may come at once."""
 
 _RECOVER_SECONDS = 5.0
 """Between two looks for jobs of workers that died."""
@@ -61,6 +67,7 @@ class Worker:
         self._is_stopped, self._say = is_stopped, say
         self._engine: Engine | None = None
         self._networks: dict[str, NetworkStylizer] = {}
+        self._finder: Any = None
         self._recovered = 0.0
 
     def warm(self) -> None:
@@ -72,15 +79,15 @@ class Worker:
         options = self._options
         if options.is_of_network:
             file = networks.find(Options(network=SHIPPED))
-            self._networks[file.sha256] = NetworkStylizer(StyleTransferConfig(), file)
+            own = NetworkStylizer(StyleTransferConfig(), file, is_compiled=True)
+            own.warm()
+            self._networks[file.sha256] = own
         else:
-            from stylize_tf.evaluation.engine import Engine
-
-            self._engine = Engine.vgg19(weights.find(options.weights, offline=options.offline))
+            self._vgg19()
 
     def work(self) -> None:
         """Paints until it is stopped."""
-        waited = False
+        waited, painted = False, -math.inf
         while not self._is_stopped():
             try:
                 if time.monotonic() - self._recovered > _RECOVER_SECONDS:
@@ -97,8 +104,10 @@ class Worker:
                 waited = False
             if attempt is not None:
                 self.paint(attempt)
+                painted = time.monotonic()
             else:
-                time.sleep(_IDLE_SECONDS)
+                is_busy = time.monotonic() - painted < _BUSY_SECONDS
+                time.sleep(_SOON_SECONDS if is_busy else _IDLE_SECONDS)
 
     def paint(self, attempt: Attempt) -> None:
         """Paints a job that was taken, and ends it, or gives it back if the worker is stopped."""
@@ -106,7 +115,7 @@ class Worker:
             following.follow(attempt)
             with tempfile.TemporaryDirectory(dir=self._options.scratch) as folder:
                 try:
-                    how = self._painted(attempt, Path(folder), following)
+                    how = self._made(attempt, Path(folder), following)
                 except Exception as error:
                     if following.is_lost:
                         return
@@ -119,6 +128,12 @@ class Worker:
             patiently(lambda: self._queue.end(attempt.job, how), self._is_stopped)
             with contextlib.suppress(StylizationError):  # It takes room, and no more.
                 self._files.forget(attempt.job, *self._checkpoints(attempt.job))
+
+    def _made(self, attempt: Attempt, folder: Path, following: Following) -> dict[str, Any] | None:
+        """How a job ends; None if it does not end here."""
+        if attempt.asked.get("what") == asking.LIKENESS:
+            return self._likeness(attempt, folder)
+        return self._painted(attempt, folder, following)
 
     def _painted(
         self, attempt: Attempt, folder: Path, following: Following
@@ -157,6 +172,19 @@ class Worker:
             return {"state": FAILED, **told(StylizationError(late)), **how}
         return {"state": CANCELLED, **how}
 
+    def _likeness(self, attempt: Attempt, folder: Path) -> dict[str, Any]:
+        """How a job ends that asks for what is like what in its picture."""
+        from stylize_tf.control import likeness, regions
+
+        self._given(attempt, folder)
+        path, most = folder / "content-0", attempt.asked["max_pixels"]
+        picture = image_io.read(path, name="content", max_pixels=most)
+        if self._finder is None:
+            self._finder = self._vgg19().extractor([regions.FOUND_LAYER], StyleTransferConfig())
+        found = likeness.directions(regions.features_of(self._finder, picture), picture)
+        self._files.write(attempt.job, "result.png", likeness.encoded(found))
+        return {"state": FINISHED, "result": "result.png"}
+
     def _given(self, attempt: Attempt, folder: Path) -> Given:
         """What was asked for, its pictures in a folder, and where an attempt before it stood."""
         data = {}
@@ -186,15 +214,23 @@ class Worker:
         """One that shares what those of the jobs before have compiled."""
         if isinstance(job.weights, NetworkFile):
             own = self._networks.get(job.weights.sha256)
-            own = NetworkStylizer(job.config, job.weights, None if own is None else own.network)
+            network = None if own is None else own.network
+            own = NetworkStylizer(job.config, job.weights, network, is_compiled=True)
             self._networks[job.weights.sha256] = own
             return own  # type: ignore[return-value]
-        from stylize_tf.evaluation.engine import Engine
         from stylize_tf.iterative.stylizer import Stylizer
 
+        return Stylizer(job.config, engine=self._vgg19(job.weights))
+
+    def _vgg19(self, found: weights.Weights | None = None) -> Engine:
+        """What is compiled of VGG19, shared by all jobs; its weights are looked for if need be."""
         if self._engine is None:
-            self._engine = Engine.vgg19(job.weights)
-        return Stylizer(job.config, engine=self._engine)
+            from stylize_tf.evaluation.engine import Engine
+
+            options = self._options
+            found = found or weights.find(options.weights, offline=options.offline)
+            self._engine = Engine.vgg19(found)
+        return self._engine
 
 
 def _without_folders(job: jobs.Job) -> jobs.Job:

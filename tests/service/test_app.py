@@ -9,6 +9,7 @@ from PIL import Image
 
 from benchmarks.harness.served import until
 from stylize_tf.images import image_io
+from stylize_tf.service.web.desk import Desk
 from tests.service.conftest import PICTURES, SHORT, ended, png
 
 
@@ -383,3 +384,35 @@ def test_a_network_paints_at_once(service):
         response = client.post("/v1/stylize", files=PICTURES[:1], data={"network_style": "none"})
         assert response.status_code == 400
         assert "none" in response.json()["error"]
+
+
+def test_what_is_like_what_is_asked_of_one_picture_and_told_at_once(service):
+    made = service()
+    made.work("network", made.at_once, is_of_network=True)
+    with made.client() as client:
+        response = client.post("/v1/likeness", files=PICTURES[:1])
+        assert response.status_code == 200, response.text
+        picture = Image.open(io.BytesIO(response.content))
+        assert (picture.format, picture.size) == ("PNG", (384, 3 * 256))
+        for files, data in ((PICTURES, {}), (PICTURES[1:], {}), (PICTURES[:1], {"size": "64"})):
+            response = client.post("/v1/likeness", files=files, data=data)
+            assert response.status_code == 400
+            assert "`content`" in response.json()["error"]
+
+
+def test_what_was_painted_at_once_is_forgotten_soon(service):
+    made = service(at_once_seconds=0.5)
+    job = made.at_once.add({"files": {}})
+    made.at_once.end(job, {"state": "finished"})
+    made.files.write(job, "result.jpg", b"frame")
+    kept = made.queue.add({"files": {}})
+    made.queue.end(kept, {"state": "finished"})
+    made.files.write(kept, "result.jpg", b"picture")
+    desk = Desk(made.queue, made.files, made.limits, made.at_once, None, None)
+
+    def forgotten():
+        desk.keep_house()
+        return made.at_once.asked(job) is None
+
+    until(forgotten)
+    assert (made.files.names(job), made.files.names(kept)) == ([], ["result.jpg"])

@@ -18,7 +18,7 @@ class Limits:
         waiting: jobs that wait, of all who ask.
         of_client: jobs of one who asks that have not ended.
         upload_seconds: that a request may take to arrive.
-        at_once_seconds: that `POST /v1/stylize` waits for its picture.
+        at_once_seconds: that who asks at once waits for the picture, which is then kept as long.
         kept_seconds: after which the results of a job are deleted.
     """
 

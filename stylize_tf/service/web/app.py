@@ -161,6 +161,7 @@ class _Page:
     }
     HEADERS: ClassVar[dict[str, str]] = {
         "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
+        "media-src 'self' blob:; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",

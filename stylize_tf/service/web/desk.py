@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import anyio
@@ -15,12 +15,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
-from stylize_tf.config.training import SHIPPED
 from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationError, WeightsError
 from stylize_tf.service import asking
 from stylize_tf.service.files import Files
 from stylize_tf.service.queue import QUEUED, Queue, QueueError, new_id
 from stylize_tf.service.web.answers import HINTS, JobStatus, Limits, RefusedError
+
+Ask = Callable[[Sequence[tuple[str, str]], Sequence[tuple[str, bytes]]], asking.Asked]
+"""Reads what a request asks for, as `asking.ask`."""
 
 _MOST_VALUES = 200
 """Parts of a request, each of files and of texts."""
@@ -64,9 +66,12 @@ class Desk:
 
     def keep_house(self) -> None:
         """Looks for jobs of dead workers, and deletes old ones."""
-        for queue in filter(None, (self.queue, self.at_once)):
+        kept = [(self.queue, self.limits.kept_seconds)]
+        if self.at_once is not None:  # Who asked has the picture; a camera asks for many.
+            kept.append((self.at_once, self.limits.at_once_seconds))
+        for queue, seconds in kept:
             queue.recover()
-            for job in queue.forget(self.limits.kept_seconds):
+            for job in queue.forget(seconds):
                 self.files.forget_all(job)
 
     def guards(self) -> list[Any]:
@@ -84,9 +89,9 @@ class Desk:
                 401, "The token is missing, or another.", hint, **{"WWW-Authenticate": "Bearer"}
             )
 
-    async def take(self, request: Request, queue: Queue, *, at_once: bool) -> str:
-        """A job made of a request; its id."""
-        asked = await self._asked(request, at_once=at_once)
+    async def take(self, request: Request, queue: Queue, ask: Ask = asking.ask) -> str:
+        """A job made of a request, as `ask` reads it; its id."""
+        asked = await self._asked(request, ask)
         client = request.client.host if request.client else ""
         key = request.headers.get("idempotency-key")
         if key is not None and not 0 < len(key) <= 200:
@@ -122,7 +127,7 @@ class Desk:
             text = f"{own} of your jobs have not ended."
         raise RefusedError(429, text, "Ask again later.", **{"Retry-After": "5"})
 
-    async def _asked(self, request: Request, *, at_once: bool) -> asking.Asked:
+    async def _asked(self, request: Request, ask: Ask) -> asking.Asked:
         """What a request asks for, checked."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "multipart/form-data":
@@ -145,10 +150,8 @@ class Desk:
                     pictures.append((name, await value.read()))
                 else:
                     values.append((name, value))
-        if at_once:
-            values = [("network", SHIPPED), *(x for x in values if x[0] != "network")]
         try:
-            asked = asking.ask(values, pictures)
+            asked = ask(values, pictures)
             await run(
                 lambda: asking.check(asked, max_pixels=self.limits.pixels, scratch=self._scratch)
             )

@@ -22,7 +22,7 @@ from stylize_tf.service.web.answers import (
     RefusedError,
     StyleNames,
 )
-from stylize_tf.service.web.desk import Desk, run
+from stylize_tf.service.web.desk import Ask, Desk, run
 
 _LOOK_SECONDS = 0.15
 """Between two looks for what is new of a job."""
@@ -41,10 +41,7 @@ class JobPaths:
     def add(self, app: FastAPI) -> None:
         """Adds them to an application."""
         guarded: dict[str, Any] = {"dependencies": self._desk.guards()}
-        content = {"multipart/form-data": {"schema": asking.schema()}}
-        body: dict[str, Any] = {
-            "openapi_extra": {"requestBody": {"required": True, "content": content}}
-        }
+        body = _body(asking.schema())
         status: dict[str, Any] = {
             "response_model": JobStatus,
             "response_model_exclude_none": True,
@@ -69,14 +66,16 @@ class JobPaths:
         app.add_api_route(f"{of_job}/recipe", self.recipe, methods=["GET"], **guarded)
         app.add_api_route("/v1/styles", self.styles, methods=["GET"], **guarded)
         if self._desk.at_once is not None:
+            of_one = _body(asking.schema_of_likeness())
             app.add_api_route("/v1/stylize", self.stylize, methods=["POST"], **picture, **body)
+            app.add_api_route("/v1/likeness", self.likeness, methods=["POST"], **picture, **of_one)
 
     async def take(self, request: Request, response: Response) -> JobStatus:
         """Takes a job: pictures, and options by their names; it is checked before it is taken.
 
         With an `Idempotency-Key` a request that is sent again is the job of the first time.
         """
-        job = await self._desk.take(request, self._queue, at_once=False)
+        job = await self._desk.take(request, self._queue)
         response.headers["Location"] = f"/v1/jobs/{job}"
         return await self._desk.status(job, self._queue)
 
@@ -146,9 +145,22 @@ class JobPaths:
 
     async def stylize(self, request: Request) -> Response:
         """Paints with a network, and answers with the picture."""
+        return await self._at_once(request, asking.ask_network)
+
+    async def likeness(self, request: Request) -> Response:
+        """Tells what is like what in a picture, by which a page selects what is alike.
+
+        The answer is a PNG of three strips, one above the other, each the picture at a long side of
+        384 pixels. Their colors, from -1 for 0 to 1 for 255, are the nine components of a direction
+        for each pixel; the cosine of two tells how alike their places are.
+        """
+        return await self._at_once(request, asking.ask_likeness)
+
+    async def _at_once(self, request: Request, ask: Ask) -> Response:
+        """The picture that comes of a request, as soon as it is there."""
         queue = self._desk.at_once
         assert queue is not None
-        job = await self._desk.take(request, queue, at_once=True)
+        job = await self._desk.take(request, queue, ask)
         until = time.monotonic() + self._desk.limits.at_once_seconds
         while (state := await run(queue.state, job))["state"] not in (FINISHED, FAILED, CANCELLED):
             if time.monotonic() > until or await request.is_disconnected():
@@ -183,6 +195,12 @@ class JobPaths:
         media_type = MEDIA_TYPES.get(name.rpartition(".")[2])
         headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "private"}
         return Response(data, media_type=media_type, headers=headers)
+
+
+def _body(schema: dict[str, Any]) -> dict[str, Any]:
+    """What the description of a path says of the requests that it takes."""
+    content = {"multipart/form-data": {"schema": schema}}
+    return {"openapi_extra": {"requestBody": {"required": True, "content": content}}}
 
 
 def _number(last_event_id: str | None, after: int) -> int:
