@@ -20,6 +20,12 @@ export async function request(path, options = {}) {
   return answer;
 }
 
+// What went wrong, and what may be done. Where a token is wanted, there is a place for it now.
+export function told(error) {
+  if (error.status === 401) document.getElementById("token-form").hidden = false;
+  return [error.message, error.hint].filter(Boolean).join(" ");
+}
+
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 // Calls `act` with the name and the data of each event, until the last one. A connection that is

@@ -1,36 +1,47 @@
-// Regions marked on a photograph with a brush: a mask for each, of which the first is what is left.
+// Regions marked on a picture, with a brush or by what is alike: a mask for each.
 
-const COLORS = ["", "#e4572e", "#2e86ab", "#8ac926", "#9b5de5", "#ffca3a"];
+import { told } from "./jobs.js";
+import { Likeness } from "./likeness.js";
+
 const LONGEST = 1024;
 const KEPT = 30;
 
+// What the pointer and the keys do, on all pictures.
+export const tools = { kind: "brush", size: 48, erases: false, alike: 0.5, changed: () => {} };
+
+export const HINTS = {
+  brush: "Draw where it goes.",
+  alike: "Click on a thing: all that is like it is selected. Shift adds, Alt takes away.",
+};
+
 export class Marks {
-  constructor(canvas) {
+  // `tell` is called with what goes on, and whether it went wrong.
+  constructor(canvas, tell) {
     this.canvas = canvas;
+    this.tell = tell;
     this.image = null;
     this.layers = [];
-    this.chosen = 0;
-    this.size = 48;
-    this.erases = false;
-    this.changed = () => {};
-    this.cursor = null;
-    this.undone = [];
+    this.chosen = null;
+    this.kept = [];
+    this.cursor = { x: 0, y: 0 };
     canvas.getContext("2d", { willReadFrequently: true });
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (this.last = null));
+    for (const name of ["focus", "blur"]) canvas.addEventListener(name, () => this.draw());
     canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
   show(image) {
     const scale = Math.min(1, LONGEST / Math.max(image.width, image.height));
     this.image = image;
+    this.likeness = null;
     this.canvas.width = Math.max(1, Math.round(image.width * scale));
     this.canvas.height = Math.max(1, Math.round(image.height * scale));
-    this.layers = this.layers.map(() => this.empty());
-    this.undone = [];
+    for (const layer of this.layers) layer.canvas = this.empty();
+    this.kept = [];
     this.cursor = { x: this.canvas.width / 2, y: this.canvas.height / 2 };
-    this.draw();
+    this.choose(this.chosen);
   }
 
   empty() {
@@ -39,29 +50,67 @@ export class Marks {
     return canvas;
   }
 
-  add() {
-    this.layers.push(this.empty());
+  // Another region; it is shown in its color.
+  add(color) {
+    const layer = { color, canvas: this.empty() };
+    this.layers.push(layer);
+    return layer;
   }
 
-  choose(number) {
-    this.chosen = number;
+  remove(layer) {
+    this.layers = this.layers.filter((other) => other !== layer);
+    this.kept = this.kept.filter((kept) => kept.layer !== layer);
+    if (this.chosen === layer) this.choose(null);
     this.draw();
   }
 
-  context() {
-    return this.layers[this.chosen].getContext("2d");
+  // What is marked from now on; null is nothing.
+  choose(layer) {
+    this.chosen = layer;
+    const marking = layer !== null && this.image !== null;
+    this.canvas.classList.toggle("marking", marking);
+    this.canvas.tabIndex = marking ? 0 : -1;
+    this.canvas.setAttribute("role", marking ? "application" : "img");
+    if (marking) this.prepare();
+    this.draw();
+  }
+
+  // What is alike is known before somebody clicks, where that may come.
+  prepare() {
+    if (tools.kind !== "alike" || !this.image || !this.chosen || this.likeness) return;
+    this.tell("Looking at what is alike ...");
+    const likeness = (this.likeness = Likeness.of(this.image));
+    likeness.then(
+      () => this.tell(HINTS[tools.kind]),
+      (error) => {
+        if (this.likeness === likeness) this.likeness = null;
+        this.tell(told(error), true);
+      },
+    );
   }
 
   keep() {
-    const { width, height } = this.canvas;
-    this.undone.push([this.chosen, this.context().getImageData(0, 0, width, height)]);
-    this.undone = this.undone.slice(-KEPT);
+    const canvas = this.empty();
+    canvas.getContext("2d").drawImage(this.chosen.canvas, 0, 0);
+    this.kept.push({ layer: this.chosen, canvas });
+    this.kept = this.kept.slice(-KEPT);
+  }
+
+  restore({ layer, canvas }) {
+    this.onto(layer, "copy").drawImage(canvas, 0, 0);
+  }
+
+  onto(layer, how) {
+    const context = layer.canvas.getContext("2d");
+    context.globalCompositeOperation = how;
+    context.fillStyle = context.strokeStyle = layer.color;
+    return context;
   }
 
   undo() {
-    const kept = this.undone.pop();
+    const kept = this.kept.pop();
     if (!kept) return;
-    this.layers[kept[0]].getContext("2d").putImageData(kept[1], 0, 0);
+    this.restore(kept);
     this.draw();
   }
 
@@ -74,10 +123,15 @@ export class Marks {
   }
 
   begin(event) {
-    if (!this.image || this.chosen === 0 || event.button > 0) return;
+    if (!this.image || !this.chosen || event.button > 0) return;
+    this.cursor = this.place(event);
+    if (tools.kind === "alike") {
+      this.select(this.cursor, event);
+      return;
+    }
     this.canvas.setPointerCapture(event.pointerId);
     this.keep();
-    this.last = this.cursor = this.place(event);
+    this.last = this.cursor;
     this.stroke(this.last, this.last);
   }
 
@@ -89,11 +143,9 @@ export class Marks {
   }
 
   stroke(from, to) {
-    const context = this.context();
-    context.globalCompositeOperation = this.erases ? "destination-out" : "source-over";
+    const context = this.onto(this.chosen, tools.erases ? "destination-out" : "source-over");
     context.lineCap = "round";
-    context.lineWidth = this.size;
-    context.strokeStyle = "#fff";
+    context.lineWidth = tools.size;
     context.beginPath();
     context.moveTo(from.x, from.y);
     context.lineTo(to.x + 0.01, to.y);
@@ -101,47 +153,80 @@ export class Marks {
     this.draw();
   }
 
-  invert() {
-    if (!this.image || this.chosen === 0) return;
+  // Selects all that is like a place: alone, with Shift as well, with Alt (or Erase) not any more.
+  async select(place, { shiftKey, altKey }) {
+    const [layer, image] = [this.chosen, this.image];
+    this.prepare();
+    const likeness = await this.likeness?.catch(() => null);
+    if (!likeness || this.chosen !== layer || this.image !== image) return;
     this.keep();
-    const context = this.context();
-    context.globalCompositeOperation = "xor";
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    const how = altKey || tools.erases ? "destination-out" : shiftKey ? "source-over" : "copy";
+    this.selection = { before: this.kept.at(-1), likeness, place, how };
+    this.again();
+  }
+
+  // The newest selection, if nothing was done after it, as alike as is asked for now.
+  again() {
+    const { before, likeness, place, how } = this.selection ?? {};
+    if (!before || this.kept.at(-1) !== before) return;
+    this.restore(before);
+    const { width, height } = this.canvas;
+    const { layer } = before;
+    const mask = likeness.selected(place.x / width, place.y / height, tools.alike, layer.color);
+    this.onto(layer, how).drawImage(mask, 0, 0, width, height);
+    this.draw();
+  }
+
+  invert() {
+    if (!this.image || !this.chosen) return;
+    this.keep();
+    this.onto(this.chosen, "xor").fillRect(0, 0, this.canvas.width, this.canvas.height);
     this.draw();
   }
 
   clear() {
-    if (!this.image || this.chosen === 0) return;
+    if (!this.image || !this.chosen) return;
     this.keep();
-    this.context().clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.chosen.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.draw();
   }
 
   key(event) {
-    if (!this.image) return;
-    const step = Math.max(2, this.size / 4);
+    if (!this.image || !this.chosen) return;
+    const step = event.shiftKey ? 40 : 8;
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const key = event.key.toLowerCase();
+    const clamp = (value, limit) => Math.min(limit, Math.max(0, value));
     if (moves[event.key]) {
       const [x, y] = moves[event.key];
-      const clamp = (value, end) => Math.min(Math.max(value, 0), end);
-      this.cursor = { x: clamp(this.cursor.x + x, this.canvas.width), y: clamp(this.cursor.y + y, this.canvas.height) };
-    } else if (event.key === " " && this.chosen > 0) {
-      this.keep();
-      this.stroke(this.cursor, this.cursor);
-    } else if (event.key === "[" || event.key === "]") {
-      this.size = Math.min(200, Math.max(4, this.size + (event.key === "]" ? 8 : -8)));
-    } else if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey)) {
+      this.cursor = {
+        x: clamp(this.cursor.x + x, this.canvas.width),
+        y: clamp(this.cursor.y + y, this.canvas.height),
+      };
+    } else if (key === "z" && (event.ctrlKey || event.metaKey)) {
       this.undo();
-    } else if (event.key.toLowerCase() === "e") {
-      this.erases = !this.erases;
-    } else if (event.key.toLowerCase() === "i") {
+    } else if (event.ctrlKey || event.metaKey) {
+      return;
+    } else if (key === " " || key === "enter") {
+      if (tools.kind === "alike") {
+        this.select(this.cursor, event);
+      } else {
+        this.keep();
+        this.stroke(this.cursor, this.cursor);
+      }
+    } else if (key === "[" || key === "]") {
+      tools.size = Math.min(200, Math.max(4, tools.size + (key === "]" ? 8 : -8)));
+    } else if (key === "b" || key === "l") {
+      tools.kind = key === "b" ? "brush" : "alike";
+    } else if (key === "e") {
+      tools.erases = !tools.erases;
+    } else if (key === "i") {
       this.invert();
     } else {
       return;
     }
     event.preventDefault();
-    this.changed();
+    tools.changed();
     this.draw();
   }
 
@@ -149,52 +234,54 @@ export class Marks {
     if (!this.image) return;
     const context = this.canvas.getContext("2d");
     const { width, height } = this.canvas;
+    context.globalAlpha = 1;
     context.drawImage(this.image, 0, 0, width, height);
-    this.layers.forEach((layer, number) => {
-      if (number === 0) return;
-      const colored = this.empty().getContext("2d");
-      colored.drawImage(layer, 0, 0);
-      colored.globalCompositeOperation = "source-in";
-      colored.fillStyle = COLORS[1 + ((number - 1) % (COLORS.length - 1))];
-      colored.fillRect(0, 0, width, height);
-      context.globalAlpha = number === this.chosen ? 0.55 : 0.3;
-      context.drawImage(colored.canvas, 0, 0);
-      context.globalAlpha = 1;
-    });
-    if (this.chosen > 0 && document.activeElement === this.canvas) {
-      context.strokeStyle = "#fff";
-      context.lineWidth = 2;
+    for (const layer of this.layers) {
+      context.globalAlpha = layer === this.chosen ? 0.55 : 0.3;
+      context.drawImage(layer.canvas, 0, 0);
+    }
+    context.globalAlpha = 1;
+    if (this.chosen && document.activeElement === this.canvas) this.point(context);
+  }
+
+  // Where the keys are: the brush, or a cross where something is selected.
+  point(context) {
+    const { x, y } = this.cursor;
+    for (const [color, line] of [["#000", 4], ["#fff", 2]]) {
+      context.strokeStyle = color;
+      context.lineWidth = line;
       context.beginPath();
-      context.arc(this.cursor.x, this.cursor.y, this.size / 2, 0, 2 * Math.PI);
+      if (tools.kind === "brush") {
+        context.arc(x, y, tools.size / 2, 0, 2 * Math.PI);
+      } else {
+        context.moveTo(x - 12, y);
+        context.lineTo(x + 12, y);
+        context.moveTo(x, y - 12);
+        context.lineTo(x, y + 12);
+      }
       context.stroke();
     }
   }
 
   // Whether nothing is marked of a region.
-  isEmpty(number) {
+  isEmpty(layer) {
     const { width, height } = this.canvas;
-    const { data } = this.layers[number].getContext("2d").getImageData(0, 0, width, height);
+    const { data } = layer.canvas.getContext("2d").getImageData(0, 0, width, height);
     return !data.some((value) => value > 0);
   }
 
-  // White where each region is, as PNG; the first is everything that no other one has.
-  async masks() {
+  // White where some regions are, black elsewhere, as PNG; of `rest`, where none of them is.
+  mask(layers, rest = false) {
     const { width, height } = this.canvas;
-    const others = this.empty().getContext("2d");
-    for (const layer of this.layers.slice(1)) others.drawImage(layer, 0, 0);
-    const first = this.empty().getContext("2d");
-    first.fillStyle = "#fff";
-    first.fillRect(0, 0, width, height);
-    first.globalCompositeOperation = "destination-out";
-    first.drawImage(others.canvas, 0, 0);
-    return Promise.all(
-      [first.canvas, ...this.layers.slice(1)].map((layer) => {
-        const context = this.empty().getContext("2d");
-        context.fillStyle = "#000";
-        context.fillRect(0, 0, width, height);
-        context.drawImage(layer, 0, 0);
-        return context.canvas.convertToBlob({ type: "image/png" });
-      }),
-    );
+    const marked = this.empty().getContext("2d");
+    for (const layer of layers) marked.drawImage(layer.canvas, 0, 0);
+    marked.globalCompositeOperation = "source-in";
+    marked.fillStyle = rest ? "#000" : "#fff";
+    marked.fillRect(0, 0, width, height);
+    const whole = this.empty().getContext("2d");
+    whole.fillStyle = rest ? "#fff" : "#000";
+    whole.fillRect(0, 0, width, height);
+    whole.drawImage(marked.canvas, 0, 0);
+    return whole.canvas.convertToBlob({ type: "image/png" });
   }
 }

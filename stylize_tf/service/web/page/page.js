@@ -1,144 +1,136 @@
 // The page: pictures and options in, a job watched, the picture out. Nothing is fetched from elsewhere.
 
-import { Marks } from "./marks.js";
-import { follow, request } from "./jobs.js";
+import "./tabs.js";
+import { Card } from "./cards.js";
+import { takesDrops } from "./drops.js";
+import { follow, request, told } from "./jobs.js";
+import { HINTS, Marks, tools } from "./marks.js";
 
 const get = (id) => document.getElementById(id);
 const CHOOSE = get("status").textContent;
 const OPTIONS = ["size", "strength", "style_scale", "color"];
-const state = { content: null, regions: [], chosen: 0, job: null, ends: null };
-const marks = new Marks(get("canvas"), () => undo());
+const state = { content: null, cards: [], chosen: null, job: null, asked: {}, cardsMade: 0 };
+const marks = new Marks(get("canvas"), sayOfMarks);
+let active = marks;  // Of the picture that is marked.
 
-function say(text, failed = false) {
-  get("status").textContent = text;
-  get("status").classList.toggle("failed", failed);
+function say(text, failed = false, place = "status") {
+  get(place).textContent = text;
+  get(place).classList.toggle("failed", failed);
+}
+
+function sayOfMarks(text, failed) {
+  say(text, failed, "mark-status");
 }
 
 // Pictures.
 
-function takesDrops(element, take) {
-  for (const name of ["dragenter", "dragover"]) {
-    element.addEventListener(name, (event) => {
-      event.preventDefault();
-      element.classList.add("over");
-    });
-  }
-  for (const name of ["dragleave", "drop"]) {
-    element.addEventListener(name, (event) => {
-      event.preventDefault();
-      element.classList.remove("over");
-    });
-  }
-  element.addEventListener("drop", (event) => {
-    const [file] = event.dataTransfer.files;
-    if (file) take(file);
-  });
-}
-
 async function takeContent(file) {
   try {
-    const image = await createImageBitmap(file);
+    marks.show(await createImageBitmap(file));
     state.content = file;
-    marks.show(image, state.regions.length);
     get("stage").hidden = false;
-    get("before").src = URL.createObjectURL(file);
     refresh();
   } catch {
     say(`${file.name} is no picture that this browser shows. Take a JPEG, a PNG or a WebP.`, true);
   }
 }
 
-function addRegion() {
-  const region = { file: null };
-  state.regions.push(region);
-  marks.add();
-  const number = state.regions.length;
-  const item = document.createElement("li");
-  const label = document.createElement("label");
-  label.className = "drop";
-  label.append(Object.assign(document.createElement("span"), { textContent: "Drop a painting here, or choose one" }));
-  const input = Object.assign(document.createElement("input"), { type: "file", accept: "image/*" });
-  input.id = number === 1 ? "style" : `style-${number}`;
-  label.append(input);
-  const shown = Object.assign(document.createElement("img"), { hidden: true, alt: `Painting ${number}` });
-  const take = (file) => {
-    region.file = file;
-    shown.src = URL.createObjectURL(file);
-    shown.hidden = false;
-    refresh();
-  };
-  input.addEventListener("change", () => input.files[0] && take(input.files[0]));
-  takesDrops(label, take);
-  const choose = document.createElement("label");
-  const radio = Object.assign(document.createElement("input"), { type: "radio", name: "region", value: number - 1 });
-  radio.addEventListener("change", () => choose_(number - 1));
-  choose.append(radio, number === 1 ? " where nothing else is marked" : " mark where this one goes");
-  choose.className = "choose";
-  item.append(label, shown, choose);
-  get("regions").append(item);
-  radio.checked = true;
-  choose_(number - 1);
+function addCard() {
+  state.cardsMade += 1;
+  const card = new Card(state.cardsMade, { marks, say, sayOfMarks, changed: refresh, chosen, removed });
+  state.cards.push(card);
+  get("regions").append(card.element);
+  card.radio.checked = true;
+  chosen(card);
+}
+
+// Its place on the photograph is marked from now on, or the part of it that counts.
+function chosen(card) {
+  const onPainting = card.partly.checked && document.activeElement !== card.radio;
+  if (!onPainting) state.chosen = card;
+  active = onPainting ? card.marks : marks;
   refresh();
 }
 
-function choose_(number) {
-  state.chosen = number;
-  marks.choose(number);
-  refresh();
-}
-
-function undo() {
-  marks.undo();
+function removed(card) {
+  if (card.layer) marks.remove(card.layer);
+  card.element.remove();
+  state.cards = state.cards.filter((other) => other !== card);
+  state.cards[0].radio.checked = true;
+  chosen(state.cards[0]);
+  get("add-region").focus();
 }
 
 function refresh() {
-  const ready = state.content && state.regions.every((region) => region.file);
+  const ready = state.content && state.cards.every((card) => card.file);
+  const { cards } = state;
   get("paint").disabled = !ready || state.job !== null;
-  const several = state.regions.length > 1;
-  for (const choose of document.querySelectorAll(".choose")) choose.hidden = !several;
-  const drawing = several && state.chosen > 0 && state.content !== null;
-  get("brushes").hidden = get("canvas-help").hidden = !drawing;
+  cards.forEach((card, index) => card.show(index + 1, cards.length));
+  marks.choose(state.chosen.layer);
+  const partly = cards.find((card) => card.marks === active);
+  if (partly && !partly.partly.checked) active = marks;
+  get("marked").textContent = active === marks ? "the photograph" : partly.name.textContent.toLowerCase();
+  get("brushes").hidden = !(marks.chosen && state.content) && !cards.some((card) => card.partly.checked);
   if (ready && get("status").textContent === CHOOSE) say("Ready.");
 }
 
 // A job.
 
-async function body() {
-  const form = new FormData();
-  form.append("content", state.content, "content");
-  for (const region of state.regions) form.append("style", region.file, "style");
-  if (state.regions.length > 1) {
-    for (const mask of await marks.masks()) form.append("content_mask", mask, "mask.png");
+// Names of files and what is in them, by roles.
+async function pictures() {
+  const { cards } = state;
+  const found = [["content", "photo.jpg", state.content]];
+  cards.forEach((card, index) => found.push(["style", `painting${index ? index + 1 : ""}.jpg`, card.file]));
+  if (cards.length > 1) {
+    for (const [index, { layer }] of cards.entries()) {
+      const others = cards.slice(1).map((card) => card.layer);
+      const mask = await (layer ? marks.mask([layer]) : marks.mask(others, true));
+      found.push(["content_mask", `mask${index + 1}.png`, mask]);
+    }
   }
-  for (const name of OPTIONS) form.append(name, get(name).value);
-  return form;
+  if (cards.some((card) => card.partly.checked)) {
+    for (const [index, card] of cards.entries()) {
+      const mask = await (card.partly.checked ? card.marks.mask([card.part]) : card.marks.mask([], true));
+      found.push(["style_mask", `part${index + 1}.png`, mask]);
+    }
+  }
+  return found;
+}
+
+// What is missing before it can be painted; empty if nothing is.
+function missing() {
+  for (const [index, card] of state.cards.entries()) {
+    if (card.layer && marks.isEmpty(card.layer)) return `Mark on the photograph where painting ${index + 1} goes.`;
+    if (card.partly.checked && card.marks.isEmpty(card.part)) return `Mark which part of painting ${index + 1} counts.`;
+  }
+  return "";
 }
 
 async function paint(event) {
   event.preventDefault();
-  const empty = state.regions.findIndex((_, number) => number > 0 && marks.isEmpty(number));
-  if (empty > 0) {
-    say(`Mark on the photograph where painting ${empty + 1} goes.`, true);
+  const lacks = missing();
+  if (lacks) {
+    say(lacks, true);
     return;
   }
   state.job = "";
   refresh();
   say("Sending ...");
   try {
-    const answer = await request("v1/jobs", { method: "POST", body: await body() });
-    const job = await answer.json();
+    const files = await pictures();
+    const options = OPTIONS.map((name) => [name, get(name).value]);
+    const form = new FormData();
+    for (const [role, name, data] of files) form.append(role, data, name);
+    for (const [name, value] of options) form.append(name, value);
+    const job = await (await request("v1/jobs", { method: "POST", body: form })).json();
+    state.asked[job.id] = { files, options };
     remember(job.id);
     await watch(job.id);
   } catch (error) {
-    tell(error);
+    say(told(error), true);
   }
   state.job = null;
   refresh();
-}
-
-function tell(error) {
-  if (error.status === 401) get("token-field").hidden = false;
-  say([error.message, error.hint].filter(Boolean).join(" "), true);
 }
 
 async function watch(job) {
@@ -146,7 +138,7 @@ async function watch(job) {
   refresh();
   get("progress").hidden = get("cancel").hidden = false;
   get("progress").value = 0;
-  get("download").hidden = get("copy").hidden = true;
+  get("download").hidden = get("copy").hidden = get("files").hidden = true;
   say("Waiting for its turn.");
   let shown = 0;
   try {
@@ -156,7 +148,7 @@ async function watch(job) {
         say(`Step ${data.evaluation} of ${data.evaluations}, ${Math.ceil(data.remaining)} seconds left.`);
         if (data.preview > shown) {
           shown = data.preview;
-          await show(`v1/jobs/${job}/preview`);
+          await show(job, `v1/jobs/${job}/preview`);
         }
       } else if (name === "warning") {
         say(data.text);
@@ -168,7 +160,7 @@ async function watch(job) {
     });
     await finish(job);
   } catch (error) {
-    tell(error);
+    say(told(error), true);
   } finally {
     get("progress").hidden = get("cancel").hidden = true;
     state.job = null;
@@ -179,16 +171,17 @@ async function watch(job) {
 async function finish(job) {
   const status = await (await request(`v1/jobs/${job}`)).json();
   if (status.links.result) {
-    const url = await show(status.links.result.slice(1));
+    const url = await show(job, status.links.result.slice(1));
     Object.assign(get("download"), { href: url, download: `${job}.png`, hidden: false });
-    get("copy").hidden = false;
+    get("copy").hidden = !state.asked[job];
+    get("copy").onclick = () => copy(state.asked[job]);
   }
   const failed = status.state === "failed";
-  const told = { finished: "Done.", cancelled: "Ended early: this is the picture so far." };
-  say(failed ? [status.error, status.hint].filter(Boolean).join(" ") : told[status.state], failed);
+  const ends = { finished: "Done.", cancelled: "Ended early: this is the picture so far." };
+  say(failed ? [status.error, status.hint].filter(Boolean).join(" ") : ends[status.state], failed);
 }
 
-async function show(path) {
+async function show(job, path) {
   const picture = await (await request(path)).blob();
   const url = URL.createObjectURL(picture);
   const image = get("after");
@@ -196,7 +189,11 @@ async function show(path) {
   image.src = url;
   await image.decode().catch(() => {});
   get("compare").hidden = false;
-  get("before").hidden = !state.content;
+  const photograph = state.asked[job]?.files[0][2];
+  get("before").hidden = get("split-field").hidden = !photograph;
+  if (photograph && get("before").file !== photograph) {
+    Object.assign(get("before"), { file: photograph, src: URL.createObjectURL(photograph) });
+  }
   split();
   return url;
 }
@@ -205,14 +202,25 @@ function split() {
   get("before").style.clipPath = `inset(0 ${100 - get("split").value}% 0 0)`;
 }
 
-function commandLine() {
-  const words = ["python main.py", "--content photo.jpg"];
-  state.regions.forEach((_, number) => words.push(`--style painting${number ? number + 1 : ""}.jpg`));
-  if (state.regions.length > 1) {
-    state.regions.forEach((_, number) => words.push(`--content_mask mask${number + 1}.png`));
+// The command line that paints the same, and the masks that it names.
+async function copy({ files, options }) {
+  const words = ["python main.py"];
+  for (const [role, name] of files) words.push(`--${role} ${name}`);
+  for (const [name, value] of options) words.push(`--${name} ${value}`);
+  const made = files.filter(([role]) => role.endsWith("_mask"));
+  get("files").replaceChildren(
+    "Its masks: ",
+    ...made.map(([, name, data]) =>
+      Object.assign(document.createElement("a"), { href: URL.createObjectURL(data), download: name, textContent: name }),
+    ),
+  );
+  get("files").hidden = !made.length;
+  try {
+    await navigator.clipboard.writeText(words.join(" "));
+    say("Copied.");
+  } catch {
+    say(words.join(" "));  // Where the clipboard is not to be had, it can be copied from here.
   }
-  for (const name of OPTIONS) words.push(`--${name} ${get(name).value}`);
-  return words.join(" ");
 }
 
 // What was painted before.
@@ -231,6 +239,7 @@ function remember(job) {
 }
 
 function list() {
+  get("past").hidden = !remembered().length;
   get("history").replaceChildren(
     ...remembered().map((job, number) => {
       const item = document.createElement("li");
@@ -251,30 +260,53 @@ async function open() {
     const status = await (await request(`v1/jobs/${newest}`)).json();
     if (!status.ended) await watch(newest);
   } catch (error) {
-    if (error.status === 401) tell(error);
+    if (error.status === 401) say(told(error), true);
   }
 }
 
 get("content").addEventListener("change", (event) => event.target.files[0] && takeContent(event.target.files[0]));
 takesDrops(get("content-drop"), takeContent);
-get("add-region").addEventListener("click", addRegion);
+get("canvas").addEventListener("focus", () => {
+  active = marks;
+  refresh();
+});
+get("add-region").addEventListener("click", addCard);
 get("form").addEventListener("submit", paint);
-get("cancel").addEventListener("click", () => request(`v1/jobs/${state.job}`, { method: "DELETE" }).catch(tell));
-get("copy").addEventListener("click", () => navigator.clipboard.writeText(commandLine()).then(() => say("Copied.")));
+get("token-form").addEventListener("submit", (event) => event.preventDefault());
+get("cancel").addEventListener("click", () =>
+  request(`v1/jobs/${state.job}`, { method: "DELETE" }).catch((error) => say(told(error), true)),
+);
 get("split").addEventListener("input", split);
-get("undo").addEventListener("click", undo);
-get("invert").addEventListener("click", () => marks.invert());
-get("clear").addEventListener("click", () => marks.clear());
-get("erase").addEventListener("change", (event) => (marks.erases = event.target.checked));
-get("brush-size").addEventListener("input", (event) => (marks.size = Number(event.target.value)));
-marks.changed = () => {
-  get("brush-size").value = marks.size;
-  get("erase").checked = marks.erases;
+for (const name of ["undo", "invert", "clear"]) get(name).addEventListener("click", () => active[name]());
+get("erase").addEventListener("change", (event) => (tools.erases = event.target.checked));
+get("brush-size").addEventListener("input", (event) => (tools.size = Number(event.target.value)));
+get("alike").addEventListener("input", (event) => {
+  tools.alike = Number(event.target.value);
+  get("alike-value").textContent = event.target.value;
+  active.again();
+});
+for (const kind of ["brush", "alike"]) {
+  get(`tool-${kind}`).addEventListener("change", () => {
+    tools.kind = kind;
+    tools.changed();
+  });
+}
+tools.changed = () => {
+  get("brush-size").value = tools.size;
+  get("erase").checked = tools.erases;
+  get(`tool-${tools.kind}`).checked = true;
+  get("brush-field").hidden = tools.kind !== "brush";
+  get("alike-field").hidden = tools.kind !== "alike";
+  if (get("mark-status").dataset.kind === tools.kind) return;
+  get("mark-status").dataset.kind = tools.kind;
+  sayOfMarks(HINTS[tools.kind]);
+  active.prepare();
 };
 for (const name of OPTIONS) {
   const value = get(`${name}-value`);
   if (value) get(name).addEventListener("input", () => (value.textContent = get(name).value));
 }
-addRegion();
+tools.changed();
+addCard();
 list();
 open();
