@@ -104,6 +104,8 @@ class Following(Listener):
 
     def step(self, iterate: Iterate) -> None:
         """A step was made."""
+        if self._options.is_of_network:  # The only one, and who asked waits for the picture itself.
+            return
         now, is_last = time.monotonic(), iterate.evaluation == iterate.evaluations
         if now - self._shown >= PREVIEW_SECONDS or is_last:
             self._shown = now
