@@ -22,6 +22,8 @@ from tests.service.conftest import Service, png
 
 pytestmark = pytest.mark.slow
 
+expect.set_options(timeout=30_000)
+
 SMALL = "e => { e.min = 64; e.value = 64; e.dispatchEvent(new Event('input')) }"
 
 
@@ -307,8 +309,7 @@ def test_what_is_alike_is_selected_by_keys_and_is_more_or_less(page):
         page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     page.locator("#alike").focus()
-    page.wait_for_timeout(100)
-    assert marked(page)[0] > 0.7
+    until(lambda: marked(page)[0] > 0.7)
     assert marked(page)[1] < 0.1
     page.keyboard.press("Home")  # As alike as nothing has to be.
     least = sum(marked(page))
