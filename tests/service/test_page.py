@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from benchmarks.harness.served import until
+from stylize_tf.service import asking
 from stylize_tf.service.web.app import create_app
 from tests.fakes import clips
 from tests.fakes.programs import program
@@ -144,7 +145,6 @@ def test_a_picture_with_a_marked_region_is_painted_and_taken_home(page, made):
     expect(page.locator("#paint")).to_be_disabled()
     begin(page)
     page.locator("#add-region").click()
-    expect(page.locator("#paint")).to_be_disabled()
     give(page, "#style-2", 2)
     before = drawn(page)
     box = page.locator("#canvas").bounding_box()
@@ -356,6 +356,81 @@ def test_a_painting_that_is_removed_takes_its_region_along(page, made):
     expect(page.locator("#brushes")).to_be_hidden()
     paint(page)
     assert sorted(made.queue.asked(newest(page))["files"]) == ["content", "style"]
+
+
+def strengths(page):
+    """The grey levels that the page sends, each with its share of the picture; None if none are."""
+    page.evaluate(
+        """() => {
+            const real = window.fetch;
+            window.fetch = (path, options) => {
+                if (path === "v1/jobs") window.sent = options.body;
+                return real(path, options);
+            };
+        }"""
+    )
+    page.locator("#paint").click()
+    until(lambda: page.evaluate("Boolean(window.sent)"))
+    levels = page.evaluate(
+        """async () => {
+            const file = sent.get("strength_mask");
+            if (!file) return null;
+            const image = await createImageBitmap(file);
+            const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+            context.drawImage(image, 0, 0);
+            return Array.from(context.getImageData(0, 0, image.width, image.height).data);
+        }"""
+    )
+    if levels is None:
+        return None
+    red, *_ = np.reshape(levels, [-1, 4]).T
+    values, counts = np.unique(red, return_counts=True)
+    return {
+        int(x): y / len(red) for x, y in zip(values, counts, strict=True) if y > 0.02 * len(red)
+    }
+
+
+def strong(page, number, value):
+    slider = page.locator("#regions .strength input").nth(number)
+    slider.evaluate(f"e => {{ e.value = {value}; e.dispatchEvent(new Event('input')) }}")
+
+
+def test_a_strength_mask_is_sent_where_a_region_is_weaker(page):
+    begin(page)
+    page.locator("#add-region").click()
+    page.locator("#canvas").focus()
+    for _ in range(5):
+        page.keyboard.press("]")
+    page.keyboard.press("Space")
+    page.locator("#paint").click()
+    expect(page.locator("#status")).to_contain_text("or a strength below 1")
+    strong(page, 1, 0.2)
+    strong(page, 0, 0.8)
+    found = strengths(page)
+    assert set(found) == {51, 204}
+    assert sum(found.values()) > 0.9
+
+
+def test_no_strength_mask_is_sent_where_all_are_whole(page):
+    begin(page)
+    page.locator("#add-region").click()
+    give(page, "#style-2", 2)
+    page.locator("#canvas").focus()
+    page.keyboard.press("Space")
+    assert strengths(page) is None
+    expect(page.locator("#status")).to_have_text("Done.", timeout=90_000)
+
+
+@pytest.mark.skipif("strength_mask" not in asking.ROLES, reason="There is no strength_mask.")
+def test_a_region_of_no_strength_keeps_the_photograph(page):
+    begin(page)
+    page.locator("#add-region").click()
+    page.locator("#canvas").focus()
+    page.keyboard.press("Space")
+    strong(page, 1, 0)
+    paint(page)
+    page.locator("#copy").click()
+    expect(page.locator("#files a")).to_have_text("strength.png")
 
 
 def test_the_command_line_is_copied_with_its_masks(page):

@@ -18,6 +18,7 @@ export class Card {
     [this.name, this.choose, this.counts] = [".name", ".choose", ".counts"].map(find);
     this.radio = this.choose.querySelector("input");
     this.partly = this.counts.querySelector("input");
+    this.strong = find(".strength");
     this.canvas = find("canvas");
     this.marks = new Marks(this.canvas, page.sayOfMarks);
     this.part = this.marks.add(this.color);
@@ -28,6 +29,8 @@ export class Card {
     input.id = number === 1 ? "style" : `style-${number}`;
     input.addEventListener("change", () => input.files[0] && this.take(input.files[0]));
     takesDrops(find(".drop"), (file) => this.take(file));
+    const slider = this.strong.querySelector("input");
+    slider.addEventListener("input", () => (this.strong.querySelector(".value").textContent = slider.value));
     this.radio.addEventListener("change", () => page.chosen(this));
     this.canvas.addEventListener("focus", () => page.chosen(this));
     this.partly.addEventListener("change", () => page.chosen(this));
@@ -45,13 +48,19 @@ export class Card {
     this.page.changed();
   }
 
+  // How strong the picture is where it goes; at 0 the photograph is left as it is.
+  get strength() {
+    return Number(this.strong.querySelector("input").value);
+  }
+
   // Its place among all, of `count`.
   show(number, count) {
     this.name.textContent = count > 1 ? `Painting ${number}` : "Painting";
     this.element.classList.toggle("several", count > 1);
     this.canvas.setAttribute("aria-label", `Painting ${number}, with the part of it that counts`);
-    this.choose.hidden = count === 1;
-    this.choose.querySelector("span").textContent = this.layer ? "Mark where it goes" : "Where nothing else is marked";
+    this.choose.hidden = this.strong.hidden = count === 1;
+    this.strong.querySelector(".where").textContent = this.layer ? "Strength here" : "Strength elsewhere";
+    this.choose.querySelector("span").textContent = this.layer ? "Mark where it goes" : "Everywhere else";
     this.marks.choose(this.partly.checked ? this.part : null);
   }
 }

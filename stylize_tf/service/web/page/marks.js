@@ -270,6 +270,24 @@ export class Marks {
     return !data.some((value) => value > 0);
   }
 
+  // How strong the picture is where, as a grey PNG: that of layers, and of where there is none.
+  strengths(pairs, elsewhere) {
+    const { width, height } = this.canvas;
+    const grey = (strength) => `rgb(${Array(3).fill(Math.round(255 * strength))})`;
+    const whole = this.empty().getContext("2d");
+    whole.fillStyle = grey(elsewhere);
+    whole.fillRect(0, 0, width, height);
+    for (const [layer, strength] of pairs) {
+      const marked = this.empty().getContext("2d");
+      marked.drawImage(layer.canvas, 0, 0);
+      marked.globalCompositeOperation = "source-in";
+      marked.fillStyle = grey(strength);
+      marked.fillRect(0, 0, width, height);
+      whole.drawImage(marked.canvas, 0, 0);
+    }
+    return whole.canvas.convertToBlob({ type: "image/png" });
+  }
+
   // White where some regions are, black elsewhere, as PNG; of `rest`, where none of them is.
   mask(layers, rest = false) {
     const { width, height } = this.canvas;

@@ -62,7 +62,7 @@ function removed(card) {
 }
 
 function refresh() {
-  const ready = state.content && state.cards.every((card) => card.file);
+  const ready = state.content && state.cards[0].file;
   const { cards } = state;
   get("paint").disabled = !ready || state.job !== null;
   cards.forEach((card, index) => card.show(index + 1, cards.length));
@@ -78,7 +78,7 @@ function refresh() {
 
 // Names of files and what is in them, by roles.
 async function pictures() {
-  const { cards } = state;
+  const cards = state.cards.filter((card) => card.file);  // Where another one is, the first painting goes.
   const found = [["content", "photo.jpg", state.content]];
   cards.forEach((card, index) => found.push(["style", `painting${index ? index + 1 : ""}.jpg`, card.file]));
   if (cards.length > 1) {
@@ -94,6 +94,11 @@ async function pictures() {
       found.push(["style_mask", `part${index + 1}.png`, mask]);
     }
   }
+  const [first, ...others] = state.cards;
+  if (others.length && state.cards.some((card) => card.strength < 1)) {
+    const pairs = others.map((card) => [card.layer, card.strength]);
+    found.push(["strength_mask", "strength.png", await marks.strengths(pairs, first.strength)]);
+  }
   return found;
 }
 
@@ -101,6 +106,7 @@ async function pictures() {
 function missing() {
   for (const [index, card] of state.cards.entries()) {
     if (card.layer && marks.isEmpty(card.layer)) return `Mark on the photograph where painting ${index + 1} goes.`;
+    if (!card.file && card.strength === 1) return `Give region ${index + 1} a painting, or a strength below 1.`;
     if (card.partly.checked && card.marks.isEmpty(card.part)) return `Mark which part of painting ${index + 1} counts.`;
   }
   return "";
