@@ -1,1 +1,1 @@
-"""How good the pictures are, measured apart from whatever painted them."""
+"""The judge of `stylize_tf.judge` over pictures at hand, and over pairs that are painted for it."""

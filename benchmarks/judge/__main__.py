@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import common
-from benchmarks.judge import judge, pictures
+from stylize_tf.judge import judge, pictures
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from benchmarks.harness import arguments as arguments_of
 from benchmarks.harness import common
 from benchmarks.harness.problem import ROOT
-from benchmarks.judge import judge, pictures
+from stylize_tf.judge import judge, pictures
 
 EXAMPLES = (("content.jpg", "style.jpg"),)
 LANDSCAPES = (

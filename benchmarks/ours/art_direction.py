@@ -31,9 +31,10 @@ import numpy as np
 from benchmarks.harness import arguments as arguments_of
 from benchmarks.harness import common
 from benchmarks.harness.problem import ROOT
-from benchmarks.judge import judge, pictures, quality
+from benchmarks.judge import quality
 from stylize_tf import StyleTransferConfig, Stylizer
 from stylize_tf.images import color_spaces, image_io
+from stylize_tf.judge import judge, pictures
 from stylize_tf.network import weights
 
 PAIRS = (*quality.LANDSCAPES, ("tubingen.jpg", "woman-with-hat-matisse.jpg"), *quality.FIGURES)

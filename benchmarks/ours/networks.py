@@ -31,8 +31,8 @@ import numpy as np
 
 from benchmarks.harness import arguments as arguments_of
 from benchmarks.harness import common
-from benchmarks.judge import judge, pictures
 from stylize_tf.feedforward.network import Network
+from stylize_tf.judge import judge, pictures
 
 LUMA = np.array([0.299, 0.587, 0.114])
 PERIODS = (2, 4, 8)

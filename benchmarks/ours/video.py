@@ -35,7 +35,6 @@ from benchmarks.harness import arguments as arguments_of
 from benchmarks.harness import common
 from benchmarks.harness.clip import scene
 from benchmarks.harness.problem import EXAMPLES, ROOT
-from benchmarks.judge import judge
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.video import VideoConfig
 from stylize_tf.evaluation.engine import Engine
@@ -43,6 +42,7 @@ from stylize_tf.feedforward import network_files
 from stylize_tf.images import image_io
 from stylize_tf.jobs.networks.painting import NetworkFile, NetworkStylizer
 from stylize_tf.jobs.video.painters import FramesByNetwork, FramesByOptimizer
+from stylize_tf.judge import judge
 from stylize_tf.video import sequence
 from stylize_tf.video.clips import Clip
 from stylize_tf.video.flow import dense_inverse_search

@@ -31,7 +31,7 @@ _PUBLISHED = StyleTransferConfig(
 )
 
 # What each gave on two shared CPU cores from a photograph of a river town (1024x768) and The Starry
-# Night, in the columns of benchmarks/judge/judge.py; the command is
+# Night, in the columns of stylize_tf/judge/judge.py; the command is
 # `python main.py --content photo.jpg --style painting.jpg` with the preset.
 PRESETS: dict[str, StyleTransferConfig] = {
     # No flag: 38 s for 512x384, the machine idle; great swirls, brush strokes, clean houses; gram

