@@ -19,6 +19,7 @@ from stylize_tf.errors import (
     WeightsError,
 )
 from stylize_tf.jobs.options.batch import BatchOptions
+from stylize_tf.jobs.options.evaluation import EvaluationOptions
 from stylize_tf.jobs.options.export import ExportOptions
 from stylize_tf.jobs.options.painting import Options
 from stylize_tf.jobs.options.service import ServeOptions
@@ -70,7 +71,7 @@ Where many pictures were asked for and all failed, the code is that of the first
 
 _KINDS = (
     *(StyleTransferConfig, TrainingConfig, TrainingOptions, ExportOptions, Options),
-    *(VideoConfig, VideoOptions, ServeOptions, BatchOptions),
+    *(VideoConfig, VideoOptions, ServeOptions, BatchOptions, EvaluationOptions),
 )
 """Whose fields are flags of some command."""
 

@@ -43,6 +43,9 @@ class Listener:
     def cell(self, number: int, total: int, label: str) -> None:
         """A cell of a sheet is begun, the first having the number 1."""
 
+    def judging(self, number: int, total: int, path: str) -> None:
+        """A picture is judged, the first having the number 1."""
+
     def failed(self, what: str, error: Exception) -> None:
         """Something beside the picture, or a cell of a sheet, could not be made."""
 

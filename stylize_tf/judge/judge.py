@@ -279,10 +279,19 @@ def _remembered(
 
 @functools.cache
 def default_judge(weights: str | None = None) -> Judge:
-    """The judge with real VGG19 weights, and with that of `embed` where it is installed."""
+    """The judge by the weights of VGG19 in a file, or wherever they are."""
     from stylize_tf.network.weights import find
 
-    extract = vgg19.vgg19(find(weights).tensors)
+    return judge_by(find(weights).tensors)
+
+
+def judge_by(tensors: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Judge:
+    """The judge by these weights of VGG19, and by those of `embed` where they are installed.
+
+    Args:
+        tensors: (kernel HWIO, bias) of each convolution by its Keras name.
+    """
+    extract = vgg19.vgg19(tensors)
     path = style_embedding.find_weights()
     if path is None:
         return Judge(extract)

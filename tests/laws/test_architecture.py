@@ -40,7 +40,7 @@ TABLE = {
     "judge": "network | tensorflow numpy PIL skimage",
     "jobs": (
         "config errors machine images network evaluation control iterative feedforward export"
-        " integrations video"
+        " integrations video judge"
         " | numpy PIL apache_beam"
     ),
     "service": (

@@ -117,7 +117,10 @@ class Report(Terminal):
                 **{"number": number, "total": self._total, "path": path, "finished": True},
                 seconds=seconds,
             )
-            print_line(path, self._console.warning)
+            self._hand_out(path)
+
+    def _hand_out(self, path: str) -> None:
+        print_line(path, self._console.warning)
 
     def lost(
         self,

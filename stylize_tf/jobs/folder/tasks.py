@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ from stylize_tf.jobs.options.checks import (
 from stylize_tf.jobs.options.painting import PNG, Given, Options
 from stylize_tf.jobs.outputs import Output, check_folders, distinct_names, make_folder
 from stylize_tf.jobs.recipe import Recipe, RecipeError
+
+Pair = tuple[str, tuple[str, ...]]
+"""Paths of a photograph and of its paintings, of which a network has none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,12 +165,13 @@ class Folder:
         return Output(task.path, derived=True, may_replace=may_replace)
 
 
-def prepare(given: Given, listener: Listener) -> Folder:
+def prepare(given: Given, listener: Listener, pairs: Sequence[Pair] = ()) -> Folder:
     """Finds and checks all that a run needs, cheapest first, and makes the folder.
 
     Args:
         given: what was asked for.
         listener: told of the pictures that are left out, because they are there or cannot be made.
+        pairs: what is painted, if not each `content` in the manner of each `style`.
 
     Raises:
         ConfigError, ImageError, OutputError: if no picture at all can be made.
@@ -185,15 +189,10 @@ def prepare(given: Given, listener: Listener) -> Folder:
     target = str(options.output_dir)
     if os.path.lexists(target) and not Path(target).is_dir():
         raise OutputError(f"{target!r} is not a folder. Choose another `output_dir`.")
-    contents, styles = _inputs(options, listener)
+    pairs = pairs or _pairs(options, config, listener)
     if config.init == "picture":
         raise ConfigError('`init` "picture" goes with one picture: leave out `output_dir`.')
-    # One painting after the other, because what was computed of it is kept only so long.
-    blended = bool(config.style_blend_weights)
-    groups: list[tuple[str, ...]] = [tuple(styles)] if blended else [(x,) for x in styles]
-    if options.network is not None:
-        groups = [()]
-    candidates = _candidates(options, contents, groups, network)
+    candidates = _candidates(options, pairs, network)
     has_styles = options.network is None
     inputs.paths_of(candidates[0].wanted()).check(config, has_styles=has_styles)
     files = [item.found for task in candidates for item in task.files()]
@@ -214,19 +213,24 @@ def prepare(given: Given, listener: Listener) -> Folder:
     return dataclasses.replace(folder, tasks=tuple(tasks))
 
 
-def _candidates(
-    options: Options,
-    contents: list[str],
-    groups: list[tuple[str, ...]],
-    network: NetworkFile | None,
-) -> list[Task]:
-    """A task for each photograph and each group of paintings, of which no file was looked at."""
+def _pairs(options: Options, config: StyleTransferConfig, listener: Listener) -> list[Pair]:
+    """Each photograph with each painting, or with all of a blend."""
+    contents, styles = _inputs(options, listener)
+    # One painting after the other, because what was computed of it is kept only so long.
+    blended = bool(config.style_blend_weights)
+    groups: list[tuple[str, ...]] = [tuple(styles)] if blended else [(x,) for x in styles]
+    if options.network is not None:
+        groups = [()]
+    return [(content, group) for group in groups for content in contents]
+
+
+def _candidates(options: Options, pairs: Sequence[Pair], network: NetworkFile | None) -> list[Task]:
+    """A task for each pair, of which no file was looked at."""
     fine_style = None if options.fine_style in NONE else options.fine_style
     of_content = Masks("content_mask", options.content_mask)
     of_style = Masks("style_mask", options.style_mask)
     of_strength = Masks("strength_mask", tuple(filter(None, [options.strength_mask])))
-    check_counts(of_content, of_style, sum(map(len, groups)))
-    pairs = [(content, styles) for styles in groups for content in contents]
+    check_counts(of_content, of_style, len({x for _, styles in pairs for x in styles}))
     of_network = () if network is None else (network.label,)
     named = [(content, styles or of_network) for content, styles in pairs]
     names = distinct_names(named, f".{options.output_format or PNG}")

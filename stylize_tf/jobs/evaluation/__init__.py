@@ -1,0 +1,1 @@
+"""How good pictures are over whole sets: pairs of a photograph and a painting, judged."""
