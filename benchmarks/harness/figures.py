@@ -195,6 +195,9 @@ def other_figures(results: Results) -> Iterator[Figure]:
     row = get(results, "folder_throughput")
     what = "folder of 20 pictures at 256 px, times faster than 20 runs"
     yield at_least(what, 3.0, row["times_faster"] if row and row["pictures"] == 20 else None)
+    row = get(results, "beam")
+    what = "Beam, 40 pictures at 128 px, two workers against two runs that share a folder"
+    yield at_most(what, 1.2, row["ratio"] if row and row["pictures"] == 40 else None)
     row = get(results, "resume_check")
     what, asked = "killed and resumed: identical pictures", "20 of 20"
     if row is None:

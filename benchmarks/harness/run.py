@@ -66,6 +66,7 @@ SCRIPTS = (
     Script("ours.mean_activations", None),
     Script("ours.video", None),
     Script("ours.service", None),
+    Script("ours.beam", None),
     Script("peers.twin_check", None, peers=True),
 )
 

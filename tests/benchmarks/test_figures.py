@@ -190,7 +190,7 @@ def test_a_short_run_leaves_out_what_takes_hours(tmp_path):
     assert full == {x.name for x in run.SCRIPTS}
     assert full - short == {
         *("time_to_quality", "resume_check", "art_direction", "tile_updates"),
-        *("mean_activations", "video", "service", "twin_check"),
+        *("mean_activations", "video", "service", "beam", "twin_check"),
     }
 
 
