@@ -92,10 +92,25 @@ def main() -> None:
             *("--network", "--output", "at_once.png", "--quiet", "--size", "96"),
             cwd=place,
         )
+        run(
+            *(
+                environment / "bin" / "stylize-tf",
+                "evaluate",
+                "--network",
+                "--quiet",
+                "--size",
+                "96",
+            ),
+            *("--content", ROOT / "examples" / "content.jpg"),
+            *("--style", ROOT / "examples" / "style.jpg", "--json", "figures.json"),
+            cwd=place,
+        )
         written = sorted(path.name for path in place.iterdir())
-        if written != ["at_once.png", "out.png"]:
-            sys.exit(f"out.png and at_once.png were not written, or more: {written}.")
-        say("the installed program painted a picture, and one by the network that it brings")
+        if written != ["at_once.png", "figures.json", "out.png"]:
+            sys.exit(f"at_once.png, figures.json, out.png were not written, or more: {written}.")
+        say(
+            "the installed program painted a picture, one by the network that it brings, and judged"
+        )
 
 
 if __name__ == "__main__":

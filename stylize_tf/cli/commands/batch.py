@@ -6,8 +6,10 @@ Only what --help needs is imported at the top, so that it answers at once.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from stylize_tf import errors
@@ -51,22 +53,34 @@ def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
 
     started = time.monotonic()
     (options, config), rest = line.given, line.rest
-    if not console.verbose:  # What Beam logs is for developers.
-        logging.getLogger().setLevel(logging.ERROR)
+    if not console.verbose:
         rest = ("--default_sdk_harness_log_level=ERROR", *rest)
     told = _Told(console, interrupts)
-    batch = tasks.prepare(options, config, line.from_files, rest, told)
-    from stylize_tf.jobs.batch import pipeline
-
-    console.info(f"{len(batch.tasks)} pictures to paint or to look at.", "begun")
     try:
-        outcome = pipeline.run(batch)
+        with contextlib.nullcontext() if console.verbose else _only_errors():
+            batch = tasks.prepare(options, config, line.from_files, rest, told)
+            from stylize_tf.jobs.batch import pipeline
+
+            console.info(f"{len(batch.tasks)} pictures to paint or to look at.", "begun")
+            outcome = pipeline.run(batch)
     except KeyboardInterrupt as interruption:
         code = 128 + int(getattr(interruption, "signum", 2))
         text = "interrupted; what was finished is there. --skip_existing goes on from here."
         console.error(text, code=code)
         return code
     return _tell(outcome, batch.dead_letter, told, console, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _only_errors() -> Iterator[None]:
+    """Logs nothing else of Beam's, which is for developers."""
+    logger = logging.getLogger()
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class _Told(Terminal):

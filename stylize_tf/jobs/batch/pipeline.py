@@ -15,7 +15,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics, MetricsFilter
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.runner import PipelineState
 from apache_beam.utils.shared import Shared
 
@@ -91,7 +91,7 @@ def run(batch: Batch) -> Outcome:
         StylizationError: if the runner does not come to an end.
     """
     options = PipelineOptions(list(batch.beam))
-    if beam_options.runs_here(options):
+    if options.view_as(DirectOptions).direct_running_mode == "multi_processing":
         _let_workers_find_us()
     pipeline = beam.Pipeline(runner=beam_options.runner_of(options), options=options)
     _ = (
@@ -118,5 +118,5 @@ def run(batch: Batch) -> Outcome:
 def _let_workers_find_us() -> None:
     """Processes that the runner starts import this package, wherever they are started."""
     root = str(Path(stylize_tf.__file__).parents[1])
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = root if not before else os.pathsep.join((root, before))
+    before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys((root, *before)))

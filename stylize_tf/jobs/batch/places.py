@@ -42,7 +42,7 @@ def find(name: str, values: Iterable[str]) -> list[str]:
 
 def _matching(name: str, value: str, pattern: str) -> list[str]:
     suffix = PurePosixPath(pattern).suffix
-    is_named = suffix and not re.search(r"[*?[]", suffix)
+    is_named = bool(suffix) and not re.search(r"[*?[]", suffix)
     try:
         [match] = FileSystems.match([pattern])
     except ValueError as error:  # Of a scheme that nobody has registered.
@@ -50,10 +50,16 @@ def _matching(name: str, value: str, pattern: str) -> list[str]:
     except BeamIOError as error:
         raise ImageError(f"`{name}` {value!r} cannot be looked for: {reason(error)}.") from error
     paths = sorted(item.path for item in match.metadata_list)
-    paths = [path for path in paths if is_named or pattern == path or is_picture(path)]
+    paths = [path for path in paths if pattern == path or _is_meant(path, is_named=is_named)]
     if not paths:
         raise ImageError(f"`{name}`: no picture matches {value!r}. Check the pattern.")
     return paths
+
+
+def _is_meant(path: str, *, is_named: bool) -> bool:
+    """Whether a pattern that matches a file means it; `is_named`: whether it says the extension."""
+    name = path.rpartition("/")[2]
+    return not name.startswith(".") if is_named else is_picture(name)
 
 
 def join(folder: str, name: str) -> str:

@@ -68,6 +68,7 @@ def prepare(
     if asked.network is not None:
         network = Options(network=asked.network, network_style=asked.network_style)
         label = networks.find(network).label
+        shared.pop("weights", None)  # By which it is judged.
     if asked.painted is not None:
         if not Path(asked.painted).is_dir():
             raise ImageError(f"`painted` {asked.painted!r} is no folder.")

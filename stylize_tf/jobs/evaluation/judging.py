@@ -161,7 +161,7 @@ def write(rows: Sequence[Row], job: Evaluation, weights: Weights) -> list[str]:
         replace_file(job.options.json, f"{text}\n".encode())
         written.append(job.options.json)
     if job.options.sheet is not None and rows:
-        image_io.write(job.options.sheet, _sheet(rows))
+        image_io.write(job.options.sheet, _sheet(rows, job.options.max_pixels))
         written.append(job.options.sheet)
     return written
 
@@ -191,22 +191,22 @@ def _report(rows: Sequence[Row], job: Evaluation, weights: Weights) -> dict[str,
     }
 
 
-def _sheet(rows: Sequence[Row]) -> np.ndarray:
+def _sheet(rows: Sequence[Row], max_pixels: int) -> np.ndarray:
     """Photograph, painting and picture of some of the pairs, the best in `gram` first."""
     ordered = sorted(rows, key=lambda row: row.figures["gram"])
     count = min(_SHOWN, len(ordered))
     places = [round(x) for x in np.linspace(0, len(ordered) - 1, count)]
     shown = [ordered[place] for place in places]
-    cells = [
-        [_small(path) for path in (row.pair.content, row.pair.style, row.pair.picture)]
-        for row in shown
-    ]
+    side = min(
+        _SIDE, max(max(image_io.size_of(row.pair.picture, max_pixels=max_pixels)) for row in shown)
+    )
+
+    def small(path: str) -> np.ndarray:
+        image = image_io.read(path, max_pixels=max_pixels)
+        scale = min(1.0, side / max(image.shape[1:3]))
+        return image_io.resize(image, *(max(1, round(x * scale)) for x in image.shape[1:3]))
+
+    files = [(row.pair.content, row.pair.style, row.pair.picture) for row in shown]
+    cells = [[small(path) for path in paths] for paths in files]
     labels = [f"gram {row.figures['gram']:.3f} cont {row.figures['cont']:.3f}" for row in shown]
     return montage.sheet(cells, labels, ["photograph", "painting", "picture"])
-
-
-def _small(path: str) -> np.ndarray:
-    image = image_io.read(path)
-    height, width = image.shape[1:3]
-    scale = min(1.0, _SIDE / max(height, width))
-    return image_io.resize(image, max(1, round(height * scale)), max(1, round(width * scale)))
