@@ -1,6 +1,6 @@
 """A batch by Beam in two worker processes against a folder that two runs share.
 
-    python -m benchmarks.ours.beam [--quick] [--pictures 40] [--rounds 1]
+    python -m benchmarks.ours.beam [--quick] [--pictures 40] [--rounds 1] [--precision bfloat16]
 
 Different cut-outs of the example photograph are painted at 128 pixels in the manner of the example
 painting with the default options, each process on one core, weights in the cache: by
@@ -112,9 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = arguments_of.parser("ours.beam", __doc__)
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     options = parser.parse_args(arguments)
     # Processes that measure which format is faster, beside each other, may not agree.
-    flags = [f"--size={SIZE}", "--precision=float32"]
+    flags = [f"--size={SIZE}", f"--precision={options.precision}"]
     if options.quick:
         options.pictures = 3
         flags = ["--size=48", "--coarsest_size=0", "--steps=2", "--precision=float32"]

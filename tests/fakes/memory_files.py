@@ -26,6 +26,13 @@ class _Written(io.BytesIO):
 class MemoryFiles(FileSystem):
     """Files of paths that begin with memory://, without folders."""
 
+    options = None
+    """Of Beam, that the last one was made with."""
+
+    def __init__(self, pipeline_options):
+        super().__init__(pipeline_options)
+        type(self).options = pipeline_options
+
     @classmethod
     def scheme(cls):
         return "memory"

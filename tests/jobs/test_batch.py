@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("apache_beam", reason='pip install "stylize-tf[beam]"')
 
 from apache_beam.io.filesystem import BeamIOError
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, S3Options
 
 from stylize_tf.cli.commands import batch
 from stylize_tf.cli.exits import Exit
@@ -173,7 +173,10 @@ def test_files_of_any_file_system_are_found_read_and_written(
         files[f"memory://{name}"] = Path(name).read_bytes()
     inputs = ("--content=memory://photos/", "--style=memory://paintings/*")
     before = sorted(many.rglob("*"))
-    assert stylize_briefly("batch", *inputs, "--output=memory://out") == 0
+    flags = ("--output=memory://out", "--s3_region_name=eu")
+    assert stylize_briefly("batch", *inputs, *flags) == 0
+    told = memory_files.MemoryFiles.options.view_as(S3Options)
+    assert told.s3_region_name == "eu"
     assert sorted(many.rglob("*")) == before
     assert {x for x in files if x.startswith("memory://out")} == {
         "memory://out/cat_sea.png",

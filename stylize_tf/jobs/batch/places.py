@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from stylize_tf.errors import ConfigError, ImageError, OutputError
 from stylize_tf.images.files import is_picture, reason
 
 _AS_IT_IS = CompressionTypes.UNCOMPRESSED
+
+
+def heed(words: Sequence[str]) -> None:
+    """Tells the file systems of Beam's options, where some of them have their keys and regions."""
+    FileSystems.set_options(PipelineOptions(list(words)))
 
 
 def find(name: str, values: Iterable[str]) -> list[str]:

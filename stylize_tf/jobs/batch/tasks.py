@@ -121,6 +121,7 @@ def prepare(
     from stylize_tf.jobs.batch import beam_options, places
 
     own = beam_options.checked(asked.runner, beam)
+    places.heed(own)
     contents = places.find("content", asked.content)
     styles = tuple(places.find("style", asked.style))
     blended = bool(config.get("style_blend_weights"))
