@@ -20,6 +20,9 @@ from stylize_tf.images import image_io
 ALPHA = "alpha"
 """In place of a mask: the transparency of the picture itself."""
 
+LEAST_STRENGTH = 0.2
+"""Share of the strength that is painted at least; where less is wanted the photograph is mixed in."""
+
 _SAME_SHAPE = 0.03
 """Relative difference of the aspect ratios of a mask and its picture that rounding may make."""
 
@@ -196,6 +199,16 @@ def overlap(masks: Sequence[np.ndarray]) -> float:
     if len(small) < 2:
         return 0.0
     return float(np.mean(np.clip(np.sum(small, axis=0) - 1, 0, 1)))
+
+
+def painted(shares: np.ndarray) -> np.ndarray:
+    """How much is seen of what is painted where some share of the strength is wanted, in [0, 1].
+
+    There the content counts more, as it does everywhere for a lower strength, and all is seen of
+    what is painted so: a mix alone would let the photograph be seen through the painting. What is
+    black is the photograph, and only up to `LEAST_STRENGTH` is it mixed in.
+    """
+    return np.minimum(shares / LEAST_STRENGTH, 1).astype(np.float32)
 
 
 def shown(image: Any, photograph: Any, painted: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.control import masks, strengths
+from stylize_tf.control import masks
 from stylize_tf.control.color_modes import MODES, Colored
 from stylize_tf.control.masks import shown
 from stylize_tf.control.styles import expanded
@@ -102,7 +102,7 @@ class Pictures:
             )
             self.regions = masks.pair(1, self.shares, len(of_content), of_styles)
             paintings = [no_larger(x, seen, config, layers) for x in paintings]
-        if self._strengths is not None and strengths.leaves_out(self._strengths):
+        if self._strengths is not None and (masks.painted(self._strengths) < 1).any():
             of_content = of_content or [_all_of(seen)]
         self._masks, self.mask_count = of_content, len(of_content)
         self._own_colors = seen
@@ -248,7 +248,7 @@ class Pictures:
         """The regions at the size of a stage: float32 `[1, h, w, R]`, adding up to 1 at most."""
         found = masks.joined(self._masks, stage.height, stage.width, self._config.mask_feather)
         own = self.strengths_at(stage)
-        return found if own is None else found * strengths.painted(own)
+        return found if own is None else found * masks.painted(own)
 
     def strengths_at(self, stage: pyramid.Stage) -> np.ndarray | None:
         """What share of the strength each place has: `[1, h, w, 1]` in [0, 1]; None for all."""

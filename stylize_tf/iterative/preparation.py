@@ -13,9 +13,9 @@ import tensorflow as tf
 
 import stylize_tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
-from stylize_tf.control import regions, strengths
+from stylize_tf.control import regions
 from stylize_tf.control.initial import initial_image
-from stylize_tf.control.masks import Region
+from stylize_tf.control.masks import LEAST_STRENGTH, Region
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.coarse import seen_from_afar, with_coarse
@@ -267,7 +267,7 @@ class Preparation:
             of_layers = regions.coverage(shares, self._evaluator.extractor)
             factors = {
                 layer: content_factors(
-                    np.clip(x.weights.numpy(), strengths.LEAST, 1), self._config.strength
+                    np.clip(x.weights.numpy(), LEAST_STRENGTH, 1), self._config.strength
                 )
                 for layer, x in of_layers.items()
             }

@@ -36,8 +36,8 @@ class Sources:
         fine_style: a painting that lends its fine strokes to all of `styles`, see the module
             `fine_style`; they take them before the first step.
         strength_mask: how strongly each place of the photograph is painted, of its shape at any
-            size: white as `config.strength` says, grey less, black not at all; see the module
-            `strengths`.
+            size: white as `config.strength` says, grey less, black not at all; see
+            `masks.painted` and `balance.content_factors`.
         given: name of a `Term` of the source "given" -> the map that its target is made of, float32
             `[1, H, W, C]` at any size.
     """

@@ -265,3 +265,9 @@ def test_masks_of_different_sizes_are_joined_at_that_of_the_picture():
     # Beyond two pixels of the smaller mask from the border.
     np.testing.assert_array_equal(together[:, :, :16], [[[[1, 0]]]] * np.ones([1, 20, 16, 1]))
     np.testing.assert_array_equal(together[:, :, 24:], [[[[0, 1]]]] * np.ones([1, 20, 16, 1]))
+
+
+def test_the_photograph_is_mixed_in_where_hardly_any_strength_is_wanted_and_nowhere_else():
+    least = masks.LEAST_STRENGTH
+    shares = np.array([0, least / 2, least, 0.7, 1], np.float32)
+    np.testing.assert_allclose(masks.painted(shares), [0, 0.5, 1, 1, 1])
