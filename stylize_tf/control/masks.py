@@ -21,7 +21,7 @@ ALPHA = "alpha"
 """In place of a mask: the transparency of the picture itself."""
 
 LEAST_STRENGTH = 0.2
-"""Share of the strength that is painted at least; where less is wanted the photograph is mixed in."""
+"""Share of the strength that is painted at least; of less, the photograph is mixed in."""
 
 _SAME_SHAPE = 0.03
 """Relative difference of the aspect ratios of a mask and its picture that rounding may make."""
