@@ -122,9 +122,11 @@ class Clip:
             ) from error
 
     def _stream(self, container: Any) -> Any:
+        from av.stream import Disposition
+
         covers = 0
         for stream in container.streams.video:
-            if "attached_pic" in str(stream.disposition):
+            if stream.disposition & Disposition.attached_pic:
                 covers += 1
                 continue
             if _hides_alpha(stream):

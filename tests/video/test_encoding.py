@@ -1,12 +1,15 @@
 """Painted clips: pixels, times, and the sound as it was."""
 
+import contextlib
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
+from PIL import Image
 
-from stylize_tf.errors import ConfigError
+from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.video import encoding
 from stylize_tf.video.clips import Clip
 from stylize_tf.video.encoding import Encoding
@@ -131,3 +134,55 @@ def test_equal_frames_give_equal_bytes(tmp_path):
     for name in ("a.mp4", "b.mp4"):
         copy(clip, tmp_path / name)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def joined(path, *paths):
+    """The streams of several files in one, without encoding anything anew; a picture is a cover."""
+    with av.open(str(path), "w") as output, contextlib.ExitStack() as stack:
+        sources = [stack.enter_context(av.open(str(x))) for x in paths]
+        streams = {
+            (source, stream.index): output.add_stream_from_template(stream)
+            for source in sources
+            for stream in source.streams
+        }
+        for source, name in zip(sources, paths, strict=True):
+            if name.suffix == ".jpg":
+                streams[source, 0].disposition = Disposition.attached_pic
+        for source in sources:
+            for packet in source.demux():
+                if packet.dts is not None:
+                    packet.stream = streams[source, packet.stream.index]
+                    output.mux(packet)
+    return path
+
+
+def test_a_cover_is_no_frame(tmp_path):
+    cover = tmp_path / "cover.jpg"
+    Image.fromarray(picture(0)[:, ::-1]).save(cover)
+    clip = joined(tmp_path / "more.mp4", cover, make(tmp_path / "clip.mp4", tracks=1))
+    with av.open(str(clip)) as container:
+        assert container.streams.video[-1].disposition & Disposition.attached_pic
+    again = copy(Clip(clip), tmp_path / "again.mp4")
+    assert len(again) == 12
+    with pytest.raises(ImageError, match="has no moving picture, but a cover"):
+        Clip(joined(tmp_path / "song.mp4", cover))
+    for number, frame in enumerate(again):
+        assert np.abs(frame.image * 255 - picture(number)).mean() < 5
+
+
+def test_subtitles_are_the_same_bytes(tmp_path):
+    lines = tmp_path / "lines.srt"
+    lines.write_text(
+        "1\n00:00:00,050 --> 00:00:00,150\nHello\n\n2\n00:00:00,200 --> 00:00:00,300\nYou\n"
+    )
+    clip = joined(tmp_path / "more.mkv", make(tmp_path / "clip.mp4", tracks=1), lines)
+    again = copy(Clip(clip), tmp_path / "again.mkv")
+    late = again[0].time - next(Clip(clip).frames()).time
+    sound, subtitles = packets(clip).values()
+    assert [text for text, _ in subtitles] == [b"Hello", b"You"]
+    copied = packets(tmp_path / "again.mkv")
+    assert [[data for data, _ in track] for track in copied.values()] == [
+        [data for data, _ in track] for track in (sound, subtitles)
+    ]
+    for (_, before), (_, after) in zip(subtitles, copied[1], strict=True):
+        assert abs(after - late - before) <= Fraction(1, 1000)

@@ -59,3 +59,12 @@ def test_files_are_frames_at_a_rate(tmp_path):
     Image.fromarray(picture(1, (64, 96))).save(paths[1])
     with pytest.raises(ImageError, match=r"1\.png' has 96x64 pixels where the first .* 128x96"):
         list(pictures.frames())
+
+
+def test_gif_frames_without_a_time_stay_as_long_as_browsers_show_them(tmp_path):
+    path = tmp_path / "fast.gif"
+    first, *others = (Image.fromarray(picture(n)) for n in range(4))
+    first.save(path, save_all=True, append_images=others, duration=0)
+    found = Animation(path, WHITE)
+    assert [frame.time for frame in found.frames()] == [Fraction(n, 10) for n in range(4)]
+    assert found.rate == 10
