@@ -49,7 +49,11 @@ def build_objective(
 
 def strength_factor(strength: float) -> float:
     """The factor of the content's weight: 1 at a strength of 1, none at 2, ever more towards 0."""
-    return ((2 - strength) / strength) ** 1.5 if strength else 1.0
+    return float(_factors(np.float64(strength))) if strength else 1.0
+
+
+def _factors(strengths: np.ndarray | np.float64) -> np.ndarray | np.float64:
+    return ((2 - strengths) / strengths) ** 1.5
 
 
 def content_factors(shares: np.ndarray, strength: float) -> np.ndarray:
@@ -62,8 +66,7 @@ def content_factors(shares: np.ndarray, strength: float) -> np.ndarray:
     Returns:
         float32, as the shares: `strength_factor` of what is wanted, over that of the strength.
     """
-    own = strength * shares
-    return np.asarray(((2 - own) / own) ** 1.5 / strength_factor(strength), np.float32)
+    return np.asarray(_factors(strength * shares) / strength_factor(strength), np.float32)
 
 
 def balanced_weights(

@@ -15,7 +15,6 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from benchmarks.harness.served import until
-from stylize_tf.service import asking
 from stylize_tf.service.web.app import create_app
 from tests.fakes import clips
 from tests.fakes.programs import program
@@ -421,7 +420,6 @@ def test_no_strength_mask_is_sent_where_all_are_whole(page):
     expect(page.locator("#status")).to_have_text("Done.", timeout=90_000)
 
 
-@pytest.mark.skipif("strength_mask" not in asking.ROLES, reason="There is no strength_mask.")
 def test_a_region_of_no_strength_keeps_the_photograph(page):
     begin(page)
     page.locator("#add-region").click()

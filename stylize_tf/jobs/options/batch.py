@@ -7,8 +7,14 @@ import dataclasses
 from stylize_tf.config.fields import option
 from stylize_tf.config.presets import PRESETS
 from stylize_tf.config.training import SHIPPED
-from stylize_tf.jobs.options.common import MachineOptions, file_option
-from stylize_tf.jobs.options.painting import PNG, color, picture_format
+from stylize_tf.jobs.options.common import (
+    MachineOptions,
+    file_option,
+    max_pixels_option,
+    network_style_option,
+    quality_option,
+)
+from stylize_tf.jobs.options.painting import PNG, background_option, picture_format
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,13 +41,7 @@ class BatchOptions(MachineOptions):
         "program. It has styles of its own, in place of `style`. Workers find it at this path.",
         alone=SHIPPED,
     )
-    network_style: tuple[str, ...] = option(
-        (),
-        "Which style of the network: its name, its number from 0, or a mix as one=.7,other=.3.",
-        placeholder="STYLE",
-        shown="the first",
-        needs={"network": ()},
-    )
+    network_style: tuple[str, ...] = network_style_option()
     output: str | None = option(
         None,
         "Folder of the pictures, on any such file system. They are named as those of `output_dir`. "
@@ -78,17 +78,9 @@ class BatchOptions(MachineOptions):
     preset: str = option(
         "default", "Named set of options, which other flags override.", choices=PRESETS
     )
-    quality: int = option(95, "Quality of JPEG and WebP.", limits=(1, 100))
-    background: str = option(
-        "#ffffff",
-        "What transparent parts of the inputs are put on: a name or #rrggbb.",
-        parse=color,
-        shown="white",
-        placeholder="COLOR",
-    )
+    quality: int = quality_option()
+    background: str = background_option()
     keep_alpha: bool = option(
         False, "Keep the photograph's transparency in the picture: png, webp and tif."
     )
-    max_pixels: int = option(
-        50_000_000, "Refuse inputs with more pixels than this.", limits=(1, 2**40)
-    )
+    max_pixels: int = max_pixels_option()

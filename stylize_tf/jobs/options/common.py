@@ -43,6 +43,20 @@ piped_out_option = functools.partial(
     option, placeholder="FILE", parse=functools.partial(local_path, way=_SEND + _PIPED)
 )
 
+# Of several commands, with one default.
+network_style_option = functools.partial(
+    option,
+    (),
+    "Which style of the network: its name, its number from 0, or a mix as one=.7,other=.3.",
+    placeholder="STYLE",
+    shown="the first",
+    needs={"network": ()},
+)
+quality_option = functools.partial(option, 95, "Quality of JPEG and WebP.", limits=(1, 100))
+max_pixels_option = functools.partial(
+    option, 50_000_000, "Refuse inputs with more pixels than this.", limits=(1, 2**40)
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProgramOptions(Configuration):

@@ -11,9 +11,11 @@ from stylize_tf.jobs.options.common import (
     MachineOptions,
     file_option,
     folder_option,
+    max_pixels_option,
+    network_style_option,
     written_option,
 )
-from stylize_tf.jobs.options.painting import color
+from stylize_tf.jobs.options.painting import background_option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,13 +57,7 @@ class EvaluationOptions(MachineOptions):
         "with.",
         alone=SHIPPED,
     )
-    network_style: tuple[str, ...] = option(
-        (),
-        "Which style of the network: its name, its number from 0, or a mix as one=.7,other=.3.",
-        placeholder="STYLE",
-        shown="the first",
-        needs={"network": ()},
-    )
+    network_style: tuple[str, ...] = network_style_option()
     output_dir: str | None = folder_option(
         None,
         "Keep what is painted in this folder, where the same command finds it again.",
@@ -78,13 +74,5 @@ class EvaluationOptions(MachineOptions):
     preset: str = option(
         "default", "Named set of options, which other flags override.", choices=PRESETS
     )
-    background: str = option(
-        "#ffffff",
-        "What transparent parts of the inputs are put on: a name or #rrggbb.",
-        parse=color,
-        shown="white",
-        placeholder="COLOR",
-    )
-    max_pixels: int = option(
-        50_000_000, "Refuse inputs with more pixels than this.", limits=(1, 2**40)
-    )
+    background: str = background_option()
+    max_pixels: int = max_pixels_option()

@@ -6,6 +6,7 @@ A dataclass of the same kind as `StyleTransferConfig`: flags and help are made f
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Set
 from typing import Any
 
@@ -17,8 +18,10 @@ from stylize_tf.jobs.options.common import (
     MachineOptions,
     file_option,
     folder_option,
+    max_pixels_option,
     piped_in_option,
     piped_out_option,
+    quality_option,
     written_option,
 )
 from stylize_tf.machine.tensorflow_runtime import parse_devices
@@ -62,6 +65,16 @@ def color(value: str) -> str:
     if len(channels) != 3:  # It is itself transparent.
         raise ValueError(rule)
     return "#" + bytes(channels).hex()
+
+
+background_option = functools.partial(
+    option,
+    "#ffffff",
+    "What transparent parts of the inputs are put on: a name or #rrggbb.",
+    parse=color,
+    shown="white",
+    placeholder="COLOR",
+)
 
 
 def picture_format(value: str) -> str:
@@ -241,21 +254,13 @@ class Options(MachineOptions):
         "needs the extra tensorboard.",
         modes=("picture", "folder"),
     )
-    quality: int = option(95, "Quality of JPEG and WebP.", limits=(1, 100))
-    background: str = option(
-        "#ffffff",
-        "What transparent parts of the inputs are put on: a name or #rrggbb.",
-        parse=color,
-        shown="white",
-        placeholder="COLOR",
-    )
+    quality: int = quality_option()
+    background: str = background_option()
     keep_alpha: bool = option(
         False,
         "Keep the photograph's transparency in the picture: png, webp and tif. What is painted "
         "there is that of `background`.",
         modes=("picture", "folder"),
     )
-    max_pixels: int = option(
-        50_000_000, "Refuse inputs with more pixels than this.", limits=(1, 2**40)
-    )
+    max_pixels: int = max_pixels_option()
     show: bool = option(False, "Open the picture when it is done.", modes=("picture", "sheet"))

@@ -10,6 +10,7 @@ from stylize_tf.jobs.options.common import (
     MachineOptions,
     file_option,
     folder_option,
+    network_style_option,
     written_option,
 )
 from stylize_tf.jobs.options.painting import color
@@ -34,13 +35,7 @@ class VideoOptions(MachineOptions):
         "program. It has styles of its own, in place of `style`.",
         alone=SHIPPED,
     )
-    network_style: tuple[str, ...] = option(
-        (),
-        "Which style of the network: its name, its number from 0, or a mix as one=.7,other=.3.",
-        placeholder="STYLE",
-        shown="the first",
-        needs={"network": ()},
-    )
+    network_style: tuple[str, ...] = network_style_option()
     output: str | None = written_option(
         None,
         "The painted clip: .mp4, .mov, .mkv or .webm, with the sound and the subtitles of the clip "
