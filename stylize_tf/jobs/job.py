@@ -191,13 +191,19 @@ def draft(given: Given, listener: Listener, variants: Variants | None = None) ->
     return Draft(config, options, output, named, recipe, *pictures, tuple(cells))
 
 
-def prepare(given: Given, listener: Listener, variants: Variants | None = None) -> Job:
+def prepare(
+    given: Given,
+    listener: Listener,
+    variants: Variants | None = None,
+    painter: Weights | NetworkFile | None = None,
+) -> Job:
     """Reads and checks all that a picture needs, cheapest first.
 
     Args:
         given: what was asked for.
         listener: told of what is odd, and how a download of the weights goes.
         variants: of a sheet, whose cells are all checked.
+        painter: what it is painted with, where that is known; looked for if None.
 
     Raises:
         ConfigError, ImageError, OutputError, WeightsError, StylizationError: saying which of it
@@ -213,7 +219,7 @@ def prepare(given: Given, listener: Listener, variants: Variants | None = None) 
     inputs.warn_of(sources, wanted, options, alpha, listener)
     if recipe and {x.sha256 for x in recipe.inputs} != {x.sha256 for x in read}:
         listener.warning("other pictures than those the recipe names: the result will differ.")
-    found = find_painter(options, listener)
+    found = painter or find_painter(options, listener)
     if recipe and recipe.weights.get("sha256") not in (None, found.sha256):
         listener.warning("other weights than those the picture was made with: pixels will differ.")
     return Job(config, options, sources, read, drawn.output, found, drawn.named, alpha)

@@ -32,6 +32,7 @@ from stylize_tf.service.queue import CANCELLED, FAILED, FINISHED, Attempt, Queue
 if TYPE_CHECKING:
     from stylize_tf import Iterate, Stylizer
     from stylize_tf.evaluation.engine import Engine
+    from stylize_tf.network.weights import Weights
 
 _IDLE_SECONDS, _SOON_SECONDS = 0.1, 0.01
 """Between two looks at an empty queue, and where the next job may come at once: frames of a clip
@@ -66,6 +67,7 @@ class Worker:
         self._queue, self._files, self._options = queue, files, options
         self._is_stopped, self._say = is_stopped, say
         self._engine: Engine | None = None
+        self._weights: Weights | None = None
         self._networks: dict[str, NetworkStylizer] = {}
         self._finder: Any = None
         self._recovered = 0.0
@@ -140,7 +142,9 @@ class Worker:
     ) -> dict[str, Any] | None:
         """How a job ends; None if it does not end here."""
         given = self._given(attempt, folder)
-        prepared = _without_folders(jobs.prepare(given, following))
+        is_of_vgg19 = given.options.get("network") is None
+        known = self._weights if is_of_vgg19 else None
+        prepared = _without_folders(jobs.prepare(given, following, painter=known))
         painting = Painting(prepared, self._stylizer(prepared))
         kept = folder / "checkpoints"
         saved: dict[str, float] = {}
@@ -230,6 +234,8 @@ class Worker:
             options = self._options
             found = found or weights.find(options.weights, offline=options.offline)
             self._engine = Engine.vgg19(found)
+            # What recipes tell of them; the numbers are in the engine.
+            self._weights = dataclasses.replace(found, tensors={})
         return self._engine
 
 
