@@ -179,6 +179,18 @@ def test_a_picture_with_a_marked_region_is_painted_and_taken_home(page, made):
     page.locator("#split").evaluate("e => { e.value = 50; e.dispatchEvent(new Event('input')) }")
     assert "50%" in page.locator("#before").evaluate("e => e.style.clipPath")
     expect(page.locator("#history button")).to_have_count(1)
+    expect(page.locator("#history img")).to_have_js_property("naturalWidth", 64)
+
+
+def test_what_the_service_has_deleted_is_not_offered_again(browser, site):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(site.url)
+    page.evaluate("localStorage.setItem('stylize_tf jobs', '[\"gone\", \"too\"]')")
+    page.reload()
+    expect(page.locator("#past")).to_be_hidden()
+    assert page.evaluate("localStorage.getItem('stylize_tf jobs')") == "[]"
+    context.close()
 
 
 def test_reloaded_in_the_middle_it_watches_on_and_ends_when_asked_to(page, made):

@@ -3,6 +3,7 @@
 import "./tabs.js";
 import { Card } from "./cards.js";
 import { takesDrops } from "./drops.js";
+import { list, remember, remembered } from "./history.js";
 import { follow, request, told } from "./jobs.js";
 import { HINTS, Marks, tools } from "./marks.js";
 
@@ -131,6 +132,7 @@ async function paint(event) {
     const job = await (await request("v1/jobs", { method: "POST", body: form })).json();
     state.asked[job.id] = { files, options };
     remember(job.id);
+    past();
     await watch(job.id);
   } catch (error) {
     say(told(error), true);
@@ -171,6 +173,7 @@ async function watch(job) {
     get("progress").hidden = get("cancel").hidden = true;
     state.job = null;
     refresh();
+    past();
   }
 }
 
@@ -229,33 +232,8 @@ async function copy({ files, options }) {
   }
 }
 
-// What was painted before.
-
-function remembered() {
-  try {
-    return JSON.parse(localStorage.getItem("stylize_tf jobs") || "[]");
-  } catch {
-    return [];
-  }
-}
-
-function remember(job) {
-  localStorage.setItem("stylize_tf jobs", JSON.stringify([job, ...remembered()].slice(0, 20)));
-  list();
-}
-
-function list() {
-  get("past").hidden = !remembered().length;
-  get("history").replaceChildren(
-    ...remembered().map((job, number) => {
-      const item = document.createElement("li");
-      const button = Object.assign(document.createElement("button"), { type: "button" });
-      button.textContent = number ? `Picture ${number + 1}` : "The newest";
-      button.addEventListener("click", () => state.job === null && watch(job));
-      item.append(button);
-      return item;
-    }),
-  );
+function past() {
+  return list((job) => state.job === null && watch(job));
 }
 
 async function open() {
@@ -314,5 +292,5 @@ for (const name of OPTIONS) {
 }
 tools.changed();
 addCard();
-list();
+past();
 open();
