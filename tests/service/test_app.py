@@ -400,6 +400,15 @@ def test_what_is_like_what_is_asked_of_one_picture_and_told_at_once(service):
             assert "`content`" in response.json()["error"]
 
 
+def test_without_a_worker_nobody_waits_for_what_is_painted_at_once(service):
+    made = service(start_seconds=0.2)
+    with made.client() as client:
+        response = client.post("/v1/stylize", files=PICTURES[:1])
+        assert response.status_code == 503
+        assert "`network_workers`" in response.json()["hint"]
+        assert made.at_once.counts() == (0, 0)
+
+
 def test_what_was_painted_at_once_is_forgotten_soon(service):
     made = service(at_once_seconds=0.5)
     job = made.at_once.add({"files": {}})

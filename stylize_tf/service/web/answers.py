@@ -18,6 +18,8 @@ class Limits:
         waiting: jobs that wait, of all who ask.
         of_client: jobs of one who asks that have not ended.
         upload_seconds: that a request may take to arrive.
+        start_seconds: that who asks at once waits for a worker to be ready; one that starts loads
+            TensorFlow for some.
         at_once_seconds: that who asks at once waits for the picture, which is then kept as long.
         kept_seconds: after which the results of a job are deleted.
     """
@@ -27,6 +29,7 @@ class Limits:
     waiting: int = 16
     of_client: int = 8
     upload_seconds: float = 60.0
+    start_seconds: float = 15.0
     at_once_seconds: float = 60.0
     kept_seconds: float = 86_400.0
 

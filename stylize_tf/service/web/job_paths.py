@@ -161,11 +161,17 @@ class JobPaths:
         queue = self._desk.at_once
         assert queue is not None
         job = await self._desk.take(request, queue, ask)
-        until = time.monotonic() + self._desk.limits.at_once_seconds
+        limits, begun = self._desk.limits, time.monotonic()
         while (state := await run(queue.state, job))["state"] not in (FINISHED, FAILED, CANCELLED):
-            if time.monotonic() > until or await request.is_disconnected():
+            seconds, why = time.monotonic() - begun, None
+            if seconds > limits.at_once_seconds or await request.is_disconnected():
+                why = ("It took too long.", "Ask again.")
+            elif seconds > limits.start_seconds and not await run(queue.is_worked):
+                hint = "Start one: `serve` and `work` take `network_workers`."
+                why = ("No worker is ready that paints at once.", hint)
+            if why is not None:
                 await run(queue.cancel, job)
-                raise RefusedError(503, "It took too long.", "Ask again.", **{"Retry-After": "5"})
+                raise RefusedError(503, *why, **{"Retry-After": "5"})
             await asyncio.sleep(0.02)
         if state["state"] != FINISHED:
             raise RefusedError(400, state.get("error", "It failed."), state.get("hint", ""))
