@@ -11,11 +11,11 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.config.training import SHIPPED
-from stylize_tf.errors import StylizationError
+from stylize_tf.errors import OutputError, StylizationError
 from stylize_tf.images import image_io
 from stylize_tf.jobs import job as jobs
 from stylize_tf.jobs.networks import painting as networks
@@ -34,12 +34,18 @@ if TYPE_CHECKING:
     from stylize_tf.evaluation.engine import Engine
     from stylize_tf.network.weights import Weights
 
+_Found = TypeVar("_Found")
+
 _IDLE_SECONDS, _SOON_SECONDS = 0.1, 0.01
 """Between two looks at an empty queue, and where the next job may come at once: frames of a clip
 come one after the other, each when the last one is painted."""
 
 _BUSY_SECONDS = 2.0
 """After a job, in which the next one may come at once."""
+
+_STORE_SECONDS, _STORE_AGAIN_SECONDS = 60.0, 1.0
+"""How long a store that cannot be reached is tried before the job fails, and between two tries: an
+hour's picture is not lost to a moment without a network."""
 
 _RECOVER_SECONDS = 5.0
 """Between two looks for jobs of workers that died."""
@@ -119,7 +125,7 @@ class Worker:
                 try:
                     how = self._made(attempt, Path(folder), following)
                 except Exception as error:
-                    if following.is_lost:
+                    if following.is_lost or (isinstance(error, OutputError) and self._is_stopped()):
                         return
                     how = {"state": FAILED, **told(error)}
                     is_known = isinstance(error, asking.KNOWN)
@@ -128,7 +134,7 @@ class Worker:
             if how is None:
                 return
             patiently(lambda: self._queue.end(attempt.job, how), self._is_stopped)
-            with contextlib.suppress(StylizationError):  # It takes room, and no more.
+            with contextlib.suppress(OutputError):  # It takes room, and no more.
                 self._files.forget(attempt.job, *self._checkpoints(attempt.job))
 
     def _made(self, attempt: Attempt, folder: Path, following: Following) -> dict[str, Any] | None:
@@ -154,8 +160,9 @@ class Worker:
             for path in kept.glob("*.checkpoint"):
                 changed = path.stat().st_mtime_ns
                 if saved.get(path.name) != changed:
-                    saved[path.name] = changed
-                    self._files.write(attempt.job, path.name, path.read_bytes())
+                    with contextlib.suppress(OutputError):  # The next step tries again.
+                        self._files.write(attempt.job, path.name, path.read_bytes())
+                        saved[path.name] = changed
 
         try:
             is_whole = painting.paint(follow, following.is_stopped)
@@ -165,9 +172,9 @@ class Worker:
             return None
         path, size = painting.write(prepared.output, finished=is_whole)
         name = f"result{Path(path).suffix}"
-        self._files.write(attempt.job, name, Path(path).read_bytes())
+        self._write(attempt.job, name, Path(path).read_bytes())
         recipe = json.dumps(painting.metadata(finished=is_whole)).encode()
-        self._files.write(attempt.job, "recipe.json", recipe)
+        self._write(attempt.job, "recipe.json", recipe)
         how = {"result": name, "size": size, "is_whole": is_whole}
         if is_whole:
             return {"state": FINISHED, **how}
@@ -186,14 +193,14 @@ class Worker:
         if self._finder is None:
             self._finder = self._vgg19().extractor([regions.FOUND_LAYER], StyleTransferConfig())
         found = likeness.directions(regions.features_of(self._finder, picture), picture)
-        self._files.write(attempt.job, "result.png", likeness.encoded(found))
+        self._write(attempt.job, "result.png", likeness.encoded(found))
         return {"state": FINISHED, "result": "result.png"}
 
     def _given(self, attempt: Attempt, folder: Path) -> Given:
         """What was asked for, its pictures in a folder, and where an attempt before it stood."""
         data = {}
         for name in (name for names in attempt.asked["files"].values() for name in names):
-            found = self._files.read(attempt.job, name)
+            found = self._read(attempt.job, name)
             if found is None:
                 raise StylizationError("the pictures of the job are not there any more.")
             data[name] = found
@@ -205,14 +212,32 @@ class Worker:
         kept = folder / "checkpoints"
         kept.mkdir()
         for name in self._checkpoints(attempt.job):
-            found = self._files.read(attempt.job, name)
+            found = self._read(attempt.job, name)
             if found is not None:
                 (kept / name).write_bytes(found)
         machine |= {"checkpoint_dir": str(kept), "checkpoint_seconds": options.checkpoint_seconds}
         return asking.given(attempt.asked, data, folder, **machine)
 
     def _checkpoints(self, job: str) -> list[str]:
-        return [name for name in self._files.names(job) if name.endswith(".checkpoint")]
+        names = self._reaching(lambda: self._files.names(job))
+        return [name for name in names if name.endswith(".checkpoint")]
+
+    def _read(self, job: str, name: str) -> bytes | None:
+        return self._reaching(lambda: self._files.read(job, name))
+
+    def _write(self, job: str, name: str, data: bytes) -> None:
+        self._reaching(lambda: self._files.write(job, name, data))
+
+    def _reaching(self, act: Callable[[], _Found]) -> _Found:
+        """What comes of an act on the store, which is tried again for a while."""
+        until = time.monotonic() + _STORE_SECONDS
+        while True:
+            try:
+                return act()
+            except OutputError:
+                if time.monotonic() > until or self._is_stopped():
+                    raise
+                time.sleep(_STORE_AGAIN_SECONDS)
 
     def _stylizer(self, job: jobs.Job) -> Stylizer:
         """One that shares what those of the jobs before have compiled."""

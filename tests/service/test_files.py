@@ -7,6 +7,7 @@ import s3fs
 from PIL import Image
 
 from stylize_tf.errors import ConfigError, OutputError
+from stylize_tf.service import worker
 from stylize_tf.service.files import Files
 from tests.fakes.s3_server import S3Server
 from tests.service.conftest import PICTURES, SHORT, ended
@@ -102,6 +103,32 @@ def test_a_store_that_cannot_be_reached_is_told_and_asked_for_again(service, s3,
         assert response.status_code == 503
         assert response.headers["retry-after"]
         assert made.queue.waiting() == []
+
+
+@pytest.mark.parametrize("seconds", [60.0, 0.0])
+def test_a_store_that_is_away_for_a_moment_costs_no_picture(service, monkeypatch, seconds):
+    monkeypatch.setattr(worker, "_STORE_SECONDS", seconds)
+    monkeypatch.setattr(worker, "_STORE_AGAIN_SECONDS", 0.01)
+    made, write, away = service(), Files.write, []
+
+    def is_away(self, job, name, data):
+        if away.count(name) < 2:
+            away.append(name)
+            raise OutputError("the results cannot be written: no network.")
+        write(self, job, name, data)
+
+    with made.client() as client:
+        job = client.post("/v1/jobs", files=PICTURES, data=SHORT).json()["id"]
+        monkeypatch.setattr(Files, "write", is_away)
+        made.work()
+        status = ended(client, job)
+    if seconds:
+        assert status["state"] == "finished"
+        assert [away.count(x) for x in ("result.png", "recipe.json")] == [2, 2]
+        assert any(x.endswith(".checkpoint") for x in away)
+    else:
+        assert status["state"] == "failed"
+        assert status["error"] == "the results cannot be written: no network."
 
 
 def test_a_place_that_nothing_reaches_is_refused():
