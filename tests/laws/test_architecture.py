@@ -83,7 +83,10 @@ DISTRIBUTIONS = {
 
 # Modules that are all about what an extra brings; only late imports lead to them.
 OF_EXTRAS = {
-    *(f"service.web.{x}" for x in ("answers", "app", "connections", "desk", "job_paths")),
+    *(
+        f"service.web.{x}"
+        for x in ("answers", "app", "connections", "description", "desk", "job_paths")
+    ),
     *(f"jobs.batch.{x}" for x in ("beam_options", "pipeline", "places")),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 
@@ -34,35 +34,71 @@ class Limits:
     kept_seconds: float = 86_400.0
 
 
+def _with_examples(*examples: dict[str, Any]) -> pydantic.ConfigDict:
+    return pydantic.ConfigDict(json_schema_extra={"examples": [*examples]})
+
+
 class Refusal(pydantic.BaseModel):
     """What every answer says that is not what was asked for."""
 
-    error: str
-    hint: str = ""
+    model_config = _with_examples(
+        {"error": "16 jobs wait already.", "hint": "Ask again later."},
+        {"error": "`size` must be from 0 to 16384; got 20000.", "hint": ""},
+    )
+
+    error: str = pydantic.Field(description="What is wrong: a sentence.")
+    hint: str = pydantic.Field("", description="What may be done.")
+
+
+_ID = "Wm1vY2tpbmdiaXJk1w2q"
+_LINKS = {"self": f"/v1/jobs/{_ID}", "events": f"/v1/jobs/{_ID}/events"}
 
 
 class JobStatus(pydantic.BaseModel):
     """Where a job stands."""
 
-    id: str
-    state: str
-    created: float
-    place: int | None = None
-    evaluation: int | None = None
-    evaluations: int | None = None
-    loss: float | None = None
-    remaining: float | None = None
-    is_whole: bool | None = None
-    size: str | None = None
-    ended: float | None = None
-    deleted_at: float | None = None
-    error: str | None = None
-    hint: str | None = None
-    links: dict[str, str] = {}
+    model_config = _with_examples(
+        {"id": _ID, "state": "queued", "created": 1780000000.0, "place": 2, "links": _LINKS},
+        {
+            **{"id": _ID, "state": "running", "created": 1780000000.0, "remaining": 21.4},
+            **{"evaluation": 40, "evaluations": 164, "loss": 1.73},
+            "links": {**_LINKS, "preview": f"/v1/jobs/{_ID}/preview"},
+        },
+        {
+            **{"id": _ID, "state": "finished", "created": 1780000000.0, "ended": 1780000031.5},
+            **{"deleted_at": 1780086431.5, "is_whole": True, "size": "512x341"},
+            "links": {
+                **{**_LINKS, "result": f"/v1/jobs/{_ID}/result"},
+                "recipe": f"/v1/jobs/{_ID}/recipe",
+            },
+        },
+    )
+
+    id: str = pydantic.Field(description="Who knows it may see the job, and end it.")
+    state: Literal["queued", "running", "finished", "failed", "cancelled"]
+    created: float = pydantic.Field(description="Seconds since 1970.")
+    place: int | None = pydantic.Field(None, description="Jobs that are before it in the queue.")
+    evaluation: int | None = pydantic.Field(None, description="Steps that were made.")
+    evaluations: int | None = pydantic.Field(None, description="Steps in all.")
+    loss: float | None = pydantic.Field(None, description="After the newest step.")
+    remaining: float | None = pydantic.Field(None, description="Seconds that are left.")
+    is_whole: bool | None = pydantic.Field(
+        None, description="Whether the picture came to its end: one that was cancelled is not."
+    )
+    size: str | None = pydantic.Field(None, description="Of the picture: width x height.")
+    ended: float | None = pydantic.Field(None, description="Seconds since 1970.")
+    deleted_at: float | None = pydantic.Field(
+        None, description="Seconds since 1970, when its files will be gone."
+    )
+    error: str | None = pydantic.Field(None, description="Of a job that failed: why.")
+    hint: str | None = pydantic.Field(None, description="Of a job that failed: what may be done.")
+    links: dict[str, str] = pydantic.Field({}, description="What can be asked of it.")
 
 
 class StyleNames(pydantic.BaseModel):
     """Styles that networks of the service have."""
+
+    model_config = _with_examples({"network": "shipped", "styles": ["swirls", "dots"]})
 
     network: str
     styles: list[str]

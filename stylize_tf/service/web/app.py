@@ -23,6 +23,7 @@ from stylize_tf.errors import OutputError
 from stylize_tf.service.asking import told
 from stylize_tf.service.files import Files
 from stylize_tf.service.queue import Queue, QueueError
+from stylize_tf.service.web import description
 from stylize_tf.service.web.answers import HINTS, REFUSALS, Limits, NoEventsError, RefusedError
 from stylize_tf.service.web.desk import Desk
 from stylize_tf.service.web.job_paths import JobPaths
@@ -197,7 +198,10 @@ class _Health:
         """Adds them to an application."""
         app.add_api_route("/healthz", self.health, methods=["GET"])
         app.add_api_route("/readyz", self.ready, methods=["GET"])
-        app.add_api_route("/metrics", self.metrics, methods=["GET"], response_class=Response)
+        text = description.of_files("Numbers.", "text/plain")
+        app.add_api_route(
+            "/metrics", self.metrics, methods=["GET"], response_class=Response, **text
+        )
 
     def health(self) -> dict[str, str]:
         """That the web process answers."""

@@ -15,6 +15,7 @@ from stylize_tf.config.training import SHIPPED
 from stylize_tf.feedforward import network_files
 from stylize_tf.service import asking
 from stylize_tf.service.queue import CANCELLED, FAILED, FINISHED, QueueError
+from stylize_tf.service.web import description
 from stylize_tf.service.web.answers import (
     MEDIA_TYPES,
     JobStatus,
@@ -22,6 +23,7 @@ from stylize_tf.service.web.answers import (
     RefusedError,
     StyleNames,
 )
+from stylize_tf.service.web.description import Content
 from stylize_tf.service.web.desk import Ask, Desk, run
 
 _LOOK_SECONDS = 0.15
@@ -41,16 +43,18 @@ class JobPaths:
     def add(self, app: FastAPI) -> None:
         """Adds them to an application."""
         guarded: dict[str, Any] = {"dependencies": self._desk.guards()}
-        body = _body(asking.schema())
         status: dict[str, Any] = {
             "response_model": JobStatus,
             "response_model_exclude_none": True,
             **guarded,
         }
-        picture: dict[str, Any] = {"response_class": Response, **guarded}
+        file: dict[str, Any] = {"response_class": Response, **guarded}
+        painted = description.of_files("What was painted.", *description.PICTURE_TYPES)
+        preview = description.of_files("The picture as it is now.", "image/jpeg")
+        asked = description.of_form(asking.schema(), description.OF_JOBS)
         of_job = "/v1/jobs/{job}"
         app.add_api_route(
-            "/v1/jobs", self.take, methods=["POST"], status_code=202, **status, **body
+            "/v1/jobs", self.take, methods=["POST"], status_code=202, **status, **asked
         )
         app.add_api_route(of_job, self.look_at, methods=["GET"], **status)
         app.add_api_route(of_job, self.cancel, methods=["DELETE"], **status)
@@ -60,15 +64,24 @@ class JobPaths:
             methods=["GET"],
             response_class=EventSourceResponse,
             dependencies=[*guarded["dependencies"], Depends(self.check_events)],
+            **description.of_events(),
         )
-        app.add_api_route(f"{of_job}/preview", self.preview, methods=["GET"], **picture)
-        app.add_api_route(f"{of_job}/result", self.result, methods=["GET"], **picture)
+        app.add_api_route(f"{of_job}/preview", self.preview, methods=["GET"], **file, **preview)
+        app.add_api_route(f"{of_job}/result", self.result, methods=["GET"], **file, **painted)
         app.add_api_route(f"{of_job}/recipe", self.recipe, methods=["GET"], **guarded)
         app.add_api_route("/v1/styles", self.styles, methods=["GET"], **guarded)
         if self._desk.at_once is not None:
-            of_one = _body(asking.schema_of_likeness())
-            app.add_api_route("/v1/stylize", self.stylize, methods=["POST"], **picture, **body)
-            app.add_api_route("/v1/likeness", self.likeness, methods=["POST"], **picture, **of_one)
+            self._add_at_once(app, file, painted)
+
+    def _add_at_once(self, app: FastAPI, file: Content, painted: Content) -> None:
+        """Adds what is answered while one waits."""
+        asked = description.of_form(asking.schema(), description.OF_NETWORKS)
+        app.add_api_route("/v1/stylize", self.stylize, methods=["POST"], **file, **painted, **asked)
+        strips = description.of_files("Three strips.", "image/png")
+        asked = description.of_form(asking.schema_of_likeness(), description.OF_LIKENESS)
+        app.add_api_route(
+            "/v1/likeness", self.likeness, methods=["POST"], **file, **strips, **asked
+        )
 
     async def take(self, request: Request, response: Response) -> JobStatus:
         """Takes a job: pictures, and options by their names; it is checked before it is taken.
@@ -201,12 +214,6 @@ class JobPaths:
         media_type = MEDIA_TYPES.get(name.rpartition(".")[2])
         headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "private"}
         return Response(data, media_type=media_type, headers=headers)
-
-
-def _body(schema: dict[str, Any]) -> dict[str, Any]:
-    """What the description of a path says of the requests that it takes."""
-    content = {"multipart/form-data": {"schema": schema}}
-    return {"openapi_extra": {"requestBody": {"required": True, "content": content}}}
 
 
 def _number(last_event_id: str | None, after: int) -> int:
