@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from stylize_tf.images import image_io
 from stylize_tf.jobs import job as jobs
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options.painting import Given, Options
+from stylize_tf.service.networks import Networks, told_by_name
 
 ROLES = {
     "content": "The photograph.",
@@ -74,12 +75,17 @@ def fields() -> dict[str, Field]:
     return {**of_run, **{x: y for x, y in of_config.items() if x not in _NOT_ASKED}}
 
 
-def ask(values: Sequence[tuple[str, str]], pictures: Sequence[tuple[str, bytes]]) -> Asked:
+def ask(
+    values: Sequence[tuple[str, str]],
+    pictures: Sequence[tuple[str, bytes]],
+    networks: Collection[str] = (SHIPPED,),
+) -> Asked:
     """What a request asks for.
 
     Args:
         values: name of an option, and its text, as the command line would be given it.
         pictures: role, and what is in the file.
+        networks: names of those that may be asked for.
 
     Raises:
         ConfigError: if a name is unknown, a value not allowed, or something is given twice.
@@ -96,11 +102,7 @@ def ask(values: Sequence[tuple[str, str]], pictures: Sequence[tuple[str, bytes]]
             raise ConfigError(f"There is no option `{name[:80]}`.{hint}")
         place = config if name in config_names else options
         field = known[name]
-        if name == "network" and text not in ("", SHIPPED, "true"):
-            raise ConfigError(
-                f"`network` must be {SHIPPED}: files of this machine cannot be named."
-            )
-        text = SHIPPED if name == "network" else text
+        text = _network(text, networks) if name == "network" else text
         if is_repeated(field):
             place[name] = [*place.get(name, []), checked(field, text)[0]]
             continue
@@ -122,12 +124,33 @@ def ask(values: Sequence[tuple[str, str]], pictures: Sequence[tuple[str, bytes]]
     return Asked(options, config, files, data)
 
 
-def ask_network(values: Sequence[tuple[str, str]], pictures: Sequence[tuple[str, bytes]]) -> Asked:
-    """What a request asks a network for; arguments and errors as of `ask`."""
-    return ask([("network", SHIPPED), *(x for x in values if x[0] != "network")], pictures)
+def _network(text: str, networks: Collection[str]) -> str:
+    """The name of a network that may be asked for; no path is one."""
+    if text in networks:
+        return text
+    if text in ("", "true"):  # As --network alone.
+        return SHIPPED
+    names = ", ".join(networks)
+    raise ConfigError(
+        f"`network` must be one of {names}; got {text[:80]!r}.{closest(text[:80], networks)}"
+    )
 
 
-def ask_likeness(values: Sequence[tuple[str, str]], pictures: Sequence[tuple[str, bytes]]) -> Asked:
+def ask_network(
+    values: Sequence[tuple[str, str]],
+    pictures: Sequence[tuple[str, bytes]],
+    networks: Collection[str] = (SHIPPED,),
+) -> Asked:
+    """What a request asks a network for, that of the program if it names none; see `ask`."""
+    is_named = any(name == "network" for name, _ in values)
+    return ask([*values, *([] if is_named else [("network", SHIPPED)])], pictures, networks)
+
+
+def ask_likeness(
+    values: Sequence[tuple[str, str]],
+    pictures: Sequence[tuple[str, bytes]],
+    networks: Collection[str] = (SHIPPED,),
+) -> Asked:
     """What a request asks for that wants to know what is like what in a picture.
 
     Raises:
@@ -135,28 +158,30 @@ def ask_likeness(values: Sequence[tuple[str, str]], pictures: Sequence[tuple[str
     """
     if values or [role for role, _ in pictures] != ["content"]:
         raise ConfigError("There must be one `content`, a picture sent as a file, and no option.")
-    return dataclasses.replace(ask(values, pictures), what=LIKENESS)
+    return dataclasses.replace(ask(values, pictures, networks), what=LIKENESS)
 
 
-def check(asked: Asked, *, max_pixels: int, scratch: str | None = None) -> None:
+def check(asked: Asked, *, max_pixels: int, networks: Networks, scratch: str | None = None) -> None:
     """Reads all of it, and raises what the job would fail with.
 
     Args:
         asked: what is asked for.
         max_pixels: that a picture may have.
+        networks: that may be asked for.
         scratch: a folder to write the pictures to for a while.
 
     Raises:
-        ConfigError, ImageError, OutputError: saying what is wrong with it.
+        ConfigError, ImageError, OutputError, WeightsError: saying what is wrong with it.
     """
+    network = networks[asked.options["network"]] if "network" in asked.options else None
+    machine = {"max_pixels": max_pixels, "network": network and network.file}
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         if asked.what == LIKENESS:
             given(asked.as_job(), asked.data, Path(folder))
             image_io.read(Path(folder, "content-0"), name="content", max_pixels=max_pixels)
             return
-        jobs.draft(
-            given(asked.as_job(), asked.data, Path(folder), max_pixels=max_pixels), Listener()
-        )
+        with told_by_name(network):
+            jobs.draft(given(asked.as_job(), asked.data, Path(folder), **machine), Listener())
         pictures = {
             role: [
                 image_io.read(Path(folder, name), name=role, max_pixels=max_pixels)
@@ -206,8 +231,8 @@ def without_paths(text: str) -> str:
     return re.sub(r"(`\w+` )?'[^']*/(\w+-\d+)'", named, text)
 
 
-def schema() -> dict[str, Any]:
-    """OpenAPI's schema of a request: `multipart/form-data`."""
+def schema(networks: Networks) -> dict[str, Any]:
+    """OpenAPI's schema of a request, `multipart/form-data`, where these may be asked for."""
     picture = {"type": "string", "format": "binary"}
     properties: dict[str, Any] = {}
     for role, help in ROLES.items():
@@ -216,6 +241,10 @@ def schema() -> dict[str, Any]:
         properties[role]["description"] = help
     for name, field in fields().items():
         properties[name] = _schema_of(field)
+    help = "A network that paints at once, in a style of its own: there is no painting then."
+    properties["network"] |= {"enum": [*networks], "description": help}
+    styles = "; ".join(f"{x}: {', '.join(y.styles)}" for x, y in networks.items())
+    properties["network_style"]["description"] += f" They are, by networks: {styles}."
     return {"type": "object", "properties": properties, "required": ["content"]}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stylize_tf.images import image_io
 from stylize_tf.jobs.listener import Listener
+from stylize_tf.service.networks import Networks, offered
 from stylize_tf.service.queue import Attempt, Queue, QueueError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class WorkerOptions:
         device: where TensorFlow works.
         threads: cores that it uses; 0 for all.
         is_of_network: paints with networks alone, at once.
+        networks: that it has.
         weights: of VGG19, a file; looked for if None.
         offline: never fetch them.
         job_seconds: that a job may take; 0 for as long as it takes.
@@ -45,6 +47,7 @@ class WorkerOptions:
     device: str = "auto"
     threads: int = 0
     is_of_network: bool = False
+    networks: Networks = dataclasses.field(default_factory=offered)
     weights: str | None = None
     offline: bool = False
     job_seconds: float = 0.0

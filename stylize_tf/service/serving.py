@@ -14,6 +14,7 @@ from stylize_tf.jobs.options.service import ServeOptions, WorkOptions
 from stylize_tf.machine.extras import require
 from stylize_tf.service.files import Files
 from stylize_tf.service.following import WorkerOptions
+from stylize_tf.service.networks import Networks, offered
 from stylize_tf.service.processes import Place, Target, Workers, name_of_machine
 from stylize_tf.service.queue import Queue
 
@@ -43,8 +44,8 @@ def place_of(options: WorkOptions, name: str) -> Place:
     return Place(queue, name, options.results, options.lease)
 
 
-def workers_of(options: WorkOptions, target: Target, say: Say) -> Workers:
-    """The processes that paint."""
+def workers_of(options: WorkOptions, networks: Networks, target: Target, say: Say) -> Workers:
+    """The processes that paint, with these networks among else."""
     name = name_of_machine()
     common: dict[str, Any] = {
         "device": options.device,
@@ -52,6 +53,7 @@ def workers_of(options: WorkOptions, target: Target, say: Say) -> Workers:
         "weights": options.weights,
         "offline": bool(options.offline),
         "job_seconds": options.job_seconds,
+        "networks": networks,
     }
     of_jobs = (place_of(options, MAIN), WorkerOptions(f"{name}-o", **common))
     at_once = (
@@ -62,21 +64,27 @@ def workers_of(options: WorkOptions, target: Target, say: Say) -> Workers:
     return Workers(several, target, say)
 
 
-def check(options: WorkOptions) -> None:
-    """Raises a `ConfigError` or `OutputError` for what cannot be had, before anything is begun."""
+def check(options: WorkOptions) -> Networks:
+    """The networks that may be asked for, if all else can be had, too; before anything is begun.
+
+    Raises:
+        ConfigError, OutputError: if something cannot.
+    """
     for package in ("huey", "fsspec"):
         require(package, "serve", "serve")
+    networks = offered(options.network)
     queue = Queue.at(place_of(options, MAIN).queue, options.lease, MAIN)
     queue.waiting()
     Files(options.results).write("", ".writable", b"")
+    return networks
 
 
 def work(options: WorkOptions, target: Target, say: Say) -> None:
     """Works until a signal comes."""
-    check(options)
+    networks = check(options)
     if not options.workers + options.network_workers:
         raise ConfigError("`workers` must be 1 or more here, or `network_workers`.")
-    workers = workers_of(options, target, say)
+    workers = workers_of(options, networks, target, say)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *unused: stopping.set())
@@ -91,9 +99,9 @@ def serve(options: ServeOptions, target: Target, say: Say) -> None:
     """Serves until a signal comes."""
     for package in ("fastapi", "uvicorn", "multipart", "prometheus_client"):
         require(package, "serve", "serve")
-    check(options)
-    server = _server(options)
-    workers = workers_of(options, target, say)
+    networks = check(options)
+    server = _server(options, networks)
+    workers = workers_of(options, networks, target, say)
     workers.start()
     try:
         say(f"Serving at http://{options.host}:{options.port}/ ; Ctrl-C ends it.")
@@ -102,7 +110,7 @@ def serve(options: ServeOptions, target: Target, say: Say) -> None:
         workers.stop()
 
 
-def _server(options: ServeOptions) -> uvicorn.Server:
+def _server(options: ServeOptions, networks: Networks) -> uvicorn.Server:
     """The web process, not yet begun."""
     import uvicorn
 
@@ -122,7 +130,14 @@ def _server(options: ServeOptions) -> uvicorn.Server:
         kept_seconds=options.keep,
     )
     token = options.token or os.environ.get("STYLIZE_TF_TOKEN") or None
-    app = create_app(of_jobs, Files(options.results), limits=limits, at_once=at_once, token=token)
+    app = create_app(
+        of_jobs,
+        Files(options.results),
+        limits=limits,
+        at_once=at_once,
+        token=token,
+        networks=networks,
+    )
 
     class Prompt(Connection):
         seconds = limits.upload_seconds + _REFUSAL_SECONDS

@@ -22,11 +22,13 @@ from stylize_tf.jobs.networks import painting as networks
 from stylize_tf.jobs.networks.painting import NetworkFile, NetworkStylizer
 from stylize_tf.jobs.options.painting import Given, Options
 from stylize_tf.jobs.painting import Painting
+from stylize_tf.machine.newest import Newest
 from stylize_tf.network import weights
 from stylize_tf.service import asking
 from stylize_tf.service.asking import told
 from stylize_tf.service.files import Files
 from stylize_tf.service.following import Following, WorkerOptions, patiently
+from stylize_tf.service.networks import Offered, told_by_name
 from stylize_tf.service.queue import CANCELLED, FAILED, FINISHED, Attempt, Queue, QueueError
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ _BUSY_SECONDS = 2.0
 _STORE_SECONDS, _STORE_AGAIN_SECONDS = 60.0, 1.0
 """How long a store that cannot be reached is tried before the job fails, and between two tries: an
 hour's picture is not lost to a moment without a network."""
+
+_KEPT_NETWORKS = 8
+"""Those that are kept loaded, each with what is compiled of it."""
 
 _RECOVER_SECONDS = 5.0
 """Between two looks for jobs of workers that died."""
@@ -74,7 +79,7 @@ class Worker:
         self._is_stopped, self._say = is_stopped, say
         self._engine: Engine | None = None
         self._weights: Weights | None = None
-        self._networks: dict[str, NetworkStylizer] = {}
+        self._networks: Newest[Any] = Newest(_KEPT_NETWORKS)
         self._finder: Any = None
         self._recovered = 0.0
 
@@ -87,9 +92,7 @@ class Worker:
         options = self._options
         if options.is_of_network:
             file = networks.find(Options(network=SHIPPED))
-            own = NetworkStylizer(StyleTransferConfig(), file, is_compiled=True)
-            own.warm()
-            self._networks[file.sha256] = own
+            self._of_network(StyleTransferConfig(), file).warm()
         else:
             self._vgg19()
 
@@ -147,11 +150,13 @@ class Worker:
         self, attempt: Attempt, folder: Path, following: Following
     ) -> dict[str, Any] | None:
         """How a job ends; None if it does not end here."""
-        given = self._given(attempt, folder)
-        is_of_vgg19 = given.options.get("network") is None
-        known = self._weights if is_of_vgg19 else None
-        prepared = _without_folders(jobs.prepare(given, following, painter=known))
-        painting = Painting(prepared, self._stylizer(prepared))
+        network = self._network(attempt)
+        given = self._given(attempt, folder, network)
+        known = self._weights if network is None else None
+        with told_by_name(network, self._say):
+            prepared = jobs.prepare(given, following, painter=known)
+            prepared = _without_folders(prepared, network)
+            painting = Painting(prepared, self._stylizer(prepared))
         kept = folder / "checkpoints"
         saved: dict[str, float] = {}
 
@@ -196,7 +201,18 @@ class Worker:
         self._write(attempt.job, "result.png", likeness.encoded(found))
         return {"state": FINISHED, "result": "result.png"}
 
-    def _given(self, attempt: Attempt, folder: Path) -> Given:
+    def _network(self, attempt: Attempt) -> Offered | None:
+        """The network that a job asks for, None if it asks for none."""
+        name = attempt.asked["options"].get("network")
+        found = self._options.networks.get(name)
+        if name is not None and found is None:
+            raise StylizationError(
+                f"the worker has no network {name!r}: start it with --network and a file of this "
+                f"name, as the service was."
+            )
+        return found
+
+    def _given(self, attempt: Attempt, folder: Path, network: Offered | None = None) -> Given:
         """What was asked for, its pictures in a folder, and where an attempt before it stood."""
         data = {}
         for name in (name for names in attempt.asked["files"].values() for name in names):
@@ -204,11 +220,11 @@ class Worker:
             if found is None:
                 raise StylizationError("the pictures of the job are not there any more.")
             data[name] = found
-        own, options = attempt.asked["options"], self._options
+        options = self._options
         machine: dict[str, Any] = {"weights": options.weights, "offline": options.offline or None}
         machine["max_pixels"] = attempt.asked.get("max_pixels")
-        if own.get("network") is not None:
-            return asking.given(attempt.asked, data, folder, **machine)
+        if network is not None:
+            return asking.given(attempt.asked, data, folder, network=network.file, **machine)
         kept = folder / "checkpoints"
         kept.mkdir()
         for name in self._checkpoints(attempt.job):
@@ -242,14 +258,17 @@ class Worker:
     def _stylizer(self, job: jobs.Job) -> Stylizer:
         """One that shares what those of the jobs before have compiled."""
         if isinstance(job.weights, NetworkFile):
-            own = self._networks.get(job.weights.sha256)
-            network = None if own is None else own.network
-            own = NetworkStylizer(job.config, job.weights, network, is_compiled=True)
-            self._networks[job.weights.sha256] = own
-            return own  # type: ignore[return-value]
+            return self._of_network(job.config, job.weights)  # type: ignore[return-value]
         from stylize_tf.iterative.stylizer import Stylizer
 
         return Stylizer(job.config, engine=self._vgg19(job.weights))
+
+    def _of_network(self, config: StyleTransferConfig, file: NetworkFile) -> NetworkStylizer:
+        """What paints with a network, which is loaded if it is not kept."""
+        from stylize_tf.feedforward.network import Network
+
+        network = self._networks.get(file.sha256, lambda: Network.load(file.path))
+        return NetworkStylizer(config, file, network, is_compiled=True)
 
     def _vgg19(self, found: weights.Weights | None = None) -> Engine:
         """What is compiled of VGG19, shared by all jobs; its weights are looked for if need be."""
@@ -264,7 +283,13 @@ class Worker:
         return self._engine
 
 
-def _without_folders(job: jobs.Job) -> jobs.Job:
-    """A job whose recipe names its pictures as we did, and not where they lay."""
-    named = (dataclasses.replace(x, path=Path(x.path).name) for x in job.inputs)
-    return dataclasses.replace(job, inputs=tuple(named))
+def _without_folders(job: jobs.Job, network: Offered | None) -> jobs.Job:
+    """A job whose recipe names its pictures and its network as we do, and not where they lie."""
+    named = tuple(dataclasses.replace(x, path=Path(x.path).name) for x in job.inputs)
+    job = dataclasses.replace(job, inputs=named)
+    if network is None or network.name == SHIPPED:
+        return job
+    assert isinstance(job.weights, NetworkFile)
+    options = dataclasses.replace(job.options, network=network.name)
+    weights = dataclasses.replace(job.weights, source=f"network {network.name!r}")
+    return dataclasses.replace(job, options=options, weights=weights)

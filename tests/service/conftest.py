@@ -12,6 +12,7 @@ from benchmarks.harness.served import until
 from stylize_tf.network import weights
 from stylize_tf.service.files import Files
 from stylize_tf.service.following import WorkerOptions
+from stylize_tf.service.networks import offered
 from stylize_tf.service.queue import Queue
 from stylize_tf.service.web.answers import Limits
 from stylize_tf.service.web.app import create_app
@@ -48,30 +49,34 @@ PICTURES = [("content", ("a.png", png(0))), ("style", ("b.png", png(1)))]
 class Service:
     """Queue, files, application and workers."""
 
-    def __init__(self, folder, engine, **limits):
+    def __init__(self, folder, engine, networks=(), **limits):
         self.place = str(folder / "queue.sqlite")
         self.folder = folder / "results"
         self.engine = engine
+        self.networks = offered(networks)
         self.queue, self.at_once = self.of("main"), self.of("at once")
         self.files = Files(str(self.folder))
         self.limits = Limits(**limits)
         self._stopping = threading.Event()
         self._threads = []
+        self.said = []
 
     def of(self, name):
         return Queue.at(self.place, lease=2.0, name=name)
 
     def client(self, **options):
-        app = create_app(
-            self.queue, self.files, limits=self.limits, at_once=self.at_once, **options
-        )
-        return TestClient(app, raise_server_exceptions=False)
+        return TestClient(self.app(**options), raise_server_exceptions=False)
+
+    def app(self, **options):
+        shared = {"limits": self.limits, "at_once": self.at_once, "networks": self.networks}
+        return create_app(self.queue, self.files, **shared, **options)
 
     def work(self, name="anna", queue=None, **options):
         """Starts a worker."""
-        options = WorkerOptions(name, checkpoint_seconds=0, **options)
+        own = {"checkpoint_seconds": 0, "networks": self.networks, **options}
         queue = queue or self.queue
-        worker = Worker(queue, self.files, options, self._stopping.is_set)
+        options, is_stopped = WorkerOptions(name, **own), self._stopping.is_set
+        worker = Worker(queue, self.files, options, is_stopped, self.said.append)
         worker._engine = self.engine
         thread = threading.Thread(target=worker.work, daemon=True)
         thread.start()
@@ -88,8 +93,8 @@ def service(tmp_path, tiny_engine, monkeypatch):
     monkeypatch.setattr(weights, "find", lambda *arguments, **options: cli_fakes.WEIGHTS)
     made = []
 
-    def make(**limits):
-        made.append(Service(tmp_path, tiny_engine, **limits))
+    def make(networks=(), **limits):
+        made.append(Service(tmp_path, tiny_engine, networks, **limits))
         return made[-1]
 
     yield make

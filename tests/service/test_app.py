@@ -130,7 +130,7 @@ def test_several_pictures_masks_and_lists_are_asked_for(service):
         (PICTURES, {"memory": "1GB"}, "There is no option `memory`"),
         (PICTURES, {"output": "/etc/passwd"}, "There is no option `output`"),
         (PICTURES, {"content": "/etc/passwd"}, "`content` must be a picture"),
-        (PICTURES, {"network": "/etc/passwd"}, "`network` must be shipped"),
+        (PICTURES, {"network": "/etc/passwd"}, "`network` must be one of shipped"),
         (PICTURES, {"steps": ["1", "2"]}, "`steps` must be given once"),
         ([*PICTURES, PICTURES[0]], {}, "`content` must be given once"),
         ([*PICTURES, ("what", ("a.png", png()))], {}, "There is no picture `what`"),

@@ -13,7 +13,9 @@ import pytest
 
 from benchmarks.harness.problem import ROOT
 from benchmarks.harness.served import Served, events, until
+from stylize_tf.feedforward import network_files
 from tests.fakes.redis_server import redis_server
+from tests.fakes.tiny_network import network_of
 from tests.service.conftest import PICTURES, png
 
 pytestmark = pytest.mark.slow
@@ -124,6 +126,28 @@ def test_the_web_process_loads_no_tensorflow(serve):
     maps = Path(f"/proc/{served.process.pid}/maps").read_text()
     assert "tensorflow" not in maps
     assert "numpy" in maps
+
+
+def test_workers_of_both_commands_paint_with_the_networks_that_they_were_given(serve, tmp_path):
+    (tmp_path / "nets").mkdir()
+    file = tmp_path / "nets" / "pond.keras"
+    network_files.save(network_of("sea", "sky"), file)
+    with_it = f"--network={file}"
+    asked = {"size": "64", "network": "pond", "network_style": "sky"}
+    served = serve(with_it, "--workers=0")
+    client = served.client()
+    assert [x["network"] for x in client.get("/v1/styles").json()] == ["shipped", "pond"]
+    answer = client.post("/v1/stylize", files=PICTURES[:1], data=asked)
+    assert answer.status_code == 200, answer.text
+    for arguments, state in (((), "failed"), ((with_it,), "finished")):
+        other = serve("--network_workers=0", *arguments, command="work")
+        job = client.post("/v1/jobs", files=PICTURES[:1], data=asked).json()["id"]
+        status = ended(client, job)
+        assert status["state"] == state
+        other.end()
+    assert pixels(client.get(f"/v1/jobs/{job}/result").content) == pixels(answer.content)
+    assert "start it with --network" in other.log()
+    assert str(file) not in client.get(f"/v1/jobs/{job}/recipe").text
 
 
 def test_it_ends_when_it_is_asked_to(serve):

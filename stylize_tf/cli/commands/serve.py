@@ -25,8 +25,8 @@ USAGE = (
 )
 
 MATTERS = (
-    *("host", "port", "queue", "results", "workers", "network_workers", "threads", "token"),
-    *("queue_length", "client_jobs", "job_seconds", "keep", "device"),
+    *("host", "port", "queue", "results", "workers", "network_workers", "network", "threads"),
+    *("token", "queue_length", "client_jobs", "job_seconds", "keep", "device"),
 )
 
 

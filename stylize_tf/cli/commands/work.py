@@ -21,7 +21,10 @@ FLAGS = (WorkOptions,)
 
 USAGE = ("--queue redis://HOST:6379/0 --results s3://BUCKET/JOBS [--flag value ...]",)
 
-MATTERS = ("queue", "results", "workers", "network_workers", "threads", "job_seconds", "device")
+MATTERS = (
+    *("queue", "results", "workers", "network_workers", "network", "threads", "job_seconds"),
+    "device",
+)
 
 
 def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:

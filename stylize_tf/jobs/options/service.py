@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from stylize_tf.config.fields import option, seconds_option
-from stylize_tf.jobs.options.common import MachineOptions
+from stylize_tf.jobs.options.common import MachineOptions, file_option
 
 _BYTES = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 
@@ -37,6 +37,13 @@ class WorkOptions(MachineOptions):
         1,
         "Processes that paint with networks, for who wants a picture at once.",
         limits=(0, 256),
+    )
+    network: tuple[str, ...] = file_option(
+        (),
+        "A network of `train` that may be asked for beside the one that comes with the program, by "
+        "the name of its file without .keras; the flag may be given several times. Workers of "
+        "other machines are given the same ones.",
+        shown="none",
     )
     job_seconds: float = seconds_option("Time that a job may take; none is as long as it takes.")
     lease: float = option(

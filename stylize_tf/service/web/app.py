@@ -22,6 +22,7 @@ import stylize_tf
 from stylize_tf.errors import OutputError
 from stylize_tf.service.asking import told
 from stylize_tf.service.files import Files
+from stylize_tf.service.networks import Networks
 from stylize_tf.service.queue import Queue, QueueError
 from stylize_tf.service.web import description
 from stylize_tf.service.web.answers import HINTS, REFUSALS, Limits, NoEventsError, RefusedError
@@ -40,6 +41,7 @@ def create_app(
     at_once: Queue | None = None,
     token: str | None = None,
     scratch: str | None = None,
+    networks: Networks | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -50,9 +52,10 @@ def create_app(
         at_once: queue of what `POST /v1/stylize` asks for; without it there is no such path.
         token: that requests must bring, as `Authorization: Bearer TOKEN`.
         scratch: folder of pictures that are checked; a temporary one if None.
+        networks: that may be asked for; the one that comes with the program if None.
     """
     limits = limits or Limits()
-    desk = Desk(queue, files, limits, at_once, token, scratch)
+    desk = Desk(queue, files, limits, at_once, token, scratch, networks)
     app = FastAPI(
         title="stylize_tf",
         version=stylize_tf.__version__,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any
 
 import anyio
@@ -18,10 +18,13 @@ from starlette.requests import ClientDisconnect
 from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationError, WeightsError
 from stylize_tf.service import asking
 from stylize_tf.service.files import Files
+from stylize_tf.service.networks import Networks, offered
 from stylize_tf.service.queue import QUEUED, Queue, QueueError, new_id
 from stylize_tf.service.web.answers import HINTS, JobStatus, Limits, RefusedError
 
-Ask = Callable[[Sequence[tuple[str, str]], Sequence[tuple[str, bytes]]], asking.Asked]
+Ask = Callable[
+    [Sequence[tuple[str, str]], Sequence[tuple[str, bytes]], Collection[str]], asking.Asked
+]
 """Reads what a request asks for, as `asking.ask`."""
 
 _MOST_VALUES = 200
@@ -46,9 +49,11 @@ class Desk:
         at_once: Queue | None,
         token: str | None,
         scratch: str | None,
+        networks: Networks | None = None,
     ):
         self.queue, self.files, self.limits = queue, files, limits
         self.at_once, self._token, self._scratch = at_once, token, scratch
+        self.networks = offered() if networks is None else networks
         self._taking = asyncio.Lock()
         self.registry = prometheus_client.CollectorRegistry()
         self.taken = prometheus_client.Counter(
@@ -151,9 +156,14 @@ class Desk:
                 else:
                     values.append((name, value))
         try:
-            asked = ask(values, pictures)
+            asked = ask(values, pictures, self.networks)
             await run(
-                lambda: asking.check(asked, max_pixels=self.limits.pixels, scratch=self._scratch)
+                lambda: asking.check(
+                    asked,
+                    max_pixels=self.limits.pixels,
+                    networks=self.networks,
+                    scratch=self._scratch,
+                )
             )
         except (ConfigError, ImageError, OutputError, StylizationError, WeightsError) as error:
             if isinstance(error, QueueError):

@@ -11,8 +11,6 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from stylize_tf.config.training import SHIPPED
-from stylize_tf.feedforward import network_files
 from stylize_tf.service import asking
 from stylize_tf.service.queue import CANCELLED, FAILED, FINISHED, QueueError
 from stylize_tf.service.web import description
@@ -51,7 +49,7 @@ class JobPaths:
         file: dict[str, Any] = {"response_class": Response, **guarded}
         painted = description.of_files("What was painted.", *description.PICTURE_TYPES)
         preview = description.of_files("The picture as it is now.", "image/jpeg")
-        asked = description.of_form(asking.schema(), description.OF_JOBS)
+        asked = description.of_form(asking.schema(self._desk.networks), description.OF_JOBS)
         of_job = "/v1/jobs/{job}"
         app.add_api_route(
             "/v1/jobs", self.take, methods=["POST"], status_code=202, **status, **asked
@@ -75,7 +73,7 @@ class JobPaths:
 
     def _add_at_once(self, app: FastAPI, file: Content, painted: Content) -> None:
         """Adds what is answered while one waits."""
-        asked = description.of_form(asking.schema(), description.OF_NETWORKS)
+        asked = description.of_form(asking.schema(self._desk.networks), description.OF_NETWORKS)
         app.add_api_route("/v1/stylize", self.stylize, methods=["POST"], **file, **painted, **asked)
         strips = description.of_files("Three strips.", "image/png")
         asked = description.of_form(asking.schema_of_likeness(), description.OF_LIKENESS)
@@ -157,7 +155,7 @@ class JobPaths:
         return found
 
     async def stylize(self, request: Request) -> Response:
-        """Paints with a network, and answers with the picture."""
+        """Paints with a network, the one that comes along if none is named; the picture."""
         return await self._at_once(request, asking.ask_network)
 
     async def likeness(self, request: Request) -> Response:
@@ -192,8 +190,8 @@ class JobPaths:
 
     def styles(self) -> list[StyleNames]:
         """The networks that paint at once, and their styles."""
-        found = network_files.config_in(network_files.path_of(SHIPPED))["styles"]
-        return [StyleNames(network=SHIPPED, styles=list(found))]
+        networks = self._desk.networks.values()
+        return [StyleNames(network=x.name, styles=list(x.styles)) for x in networks]
 
     async def _ended(self, job: str) -> dict[str, Any]:
         """How a job ended that has a picture."""
