@@ -15,9 +15,10 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from benchmarks.harness.served import until
-from stylize_tf.service.web.app import create_app
+from stylize_tf.feedforward import network_files
 from tests.fakes import clips
 from tests.fakes.programs import program
+from tests.fakes.tiny_network import network_of
 from tests.service.conftest import Service, png
 
 pytestmark = pytest.mark.slow
@@ -53,7 +54,10 @@ class Site(uvicorn.Server):
 def made(tmp_path_factory, vgg_engine, vgg_weights):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stylize_tf.network.weights.find", lambda *arguments, **options: vgg_weights)
-        service = Service(tmp_path_factory.mktemp("service"), vgg_engine, of_client=100)
+        folder = tmp_path_factory.mktemp("service")
+        network_files.save(network_of("sea", "sky"), folder / "pond.keras")
+        networks = [str(folder / "pond.keras")]
+        service = Service(folder, vgg_engine, networks, of_client=100)
         service.work()
         service.work("network", service.at_once, is_of_network=True)
         yield service
@@ -68,8 +72,7 @@ def site(made):
 
 
 def site_of(made, port=0):
-    app = create_app(made.queue, made.files, limits=made.limits, at_once=made.at_once)
-    served = Site(app, port)
+    served = Site(made.app(), port)
     served.start()
     return served
 
@@ -589,14 +592,66 @@ def test_a_clip_is_painted_in_the_style_that_is_chosen(page, made, tmp_path):
     page.locator("#live-style").select_option(index=1)
     page.set_input_files("#clip", clip)
     expect(page.locator("#live-picture")).to_be_visible(timeout=60_000)
-    latest = made.at_once._storage.incr("jobs", 0)
-    asked = made.at_once.asked(made.at_once._peek(f"number:{latest}").decode())
+    asked = latest(made)
     chosen = page.locator("#live-style").evaluate("e => e.selectedOptions[0].textContent")
     assert asked["options"]["network_style"] == [chosen]
     page.keyboard.press("Tab")
     page.locator("#picture-tab").click()  # Who goes away stops it.
     page.locator("#live-tab").click()
     expect(page.locator("#live-status")).to_have_text("Stopped.")
+
+
+def asked_for(made):
+    """How many pictures were asked for that are painted at once."""
+    return made.at_once._storage.incr("jobs", 0)
+
+
+def latest(made):
+    """What the last of them was."""
+    return made.at_once.asked(made.at_once._peek(f"number:{asked_for(made)}").decode())
+
+
+def styles(page):
+    return page.locator("#live-style option").all_text_contents()
+
+
+def test_network_and_style_are_chosen_by_keys_and_stay_chosen(page, made, tmp_path):
+    clip = tmp_path / "clip.webm"
+    clips.make(clip, codec="libvpx", size=(48, 64))
+    small(page)
+    networks, chosen = page.get_by_label("Network"), page.get_by_label("Style")
+    assert networks.locator("option").all_text_contents() == ["shipped", "pond"]
+    shipped = styles(page)
+    assert shipped == [*made.networks["shipped"].styles]
+    page.set_input_files("#clip", clip)
+    expect(page.locator("#live-picture")).to_be_visible(timeout=60_000)
+    assert latest(made)["options"]["network"] == "shipped"
+    networks.focus()
+    page.keyboard.press("ArrowDown")
+    assert styles(page) == ["sea", "sky"]
+    page.keyboard.press("Tab")
+    expect(chosen).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    assert (networks.input_value(), chosen.input_value()) == ("pond", "sky")
+    wanted = {"network": "pond", "network_style": ["sky"]}
+    until(lambda: wanted.items() <= latest(made)["options"].items())
+    count = asked_for(made)
+    until(lambda: asked_for(made) > count + 2)  # Each when the one before it has come.
+    expect(page.locator("#live-status")).to_have_text("Painting.")
+    page.locator("#picture-tab").click()
+    page.locator("#live-tab").click()
+    assert (networks.input_value(), chosen.input_value()) == ("pond", "sky")
+    networks.select_option("shipped")
+    assert styles(page) == shipped
+
+
+def test_one_network_is_none_to_choose_from(page):
+    page.route(
+        "**/v1/styles", lambda route: route.fulfill(json=[{"network": "a", "styles": ["b"]}])
+    )
+    small(page)
+    expect(page.locator("#live-network")).to_be_hidden()
+    assert styles(page) == ["b"]
 
 
 def test_a_file_that_is_no_clip_is_told_so(page):

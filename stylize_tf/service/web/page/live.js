@@ -6,6 +6,7 @@ import { takesDrops } from "./drops.js";
 const get = (id) => document.getElementById(id);
 const COUNTED = 10;  // Frames of which the rate is told.
 const video = get("source");
+let stylesOf = new Map();  // Of networks, by their names.
 let session = null;  // What is painted now; another one where the camera or a clip is begun anew.
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -18,16 +19,24 @@ function say(text, failed = false) {
 async function list() {
   try {
     const networks = await (await request("v1/styles")).json();
-    get("live-style").replaceChildren(
-      ...networks.map(({ network, styles }) => {
-        const group = Object.assign(document.createElement("optgroup"), { label: `Network: ${network}` });
-        group.append(...styles.map((style) => new Option(style, JSON.stringify({ network, network_style: style }))));
-        return group;
-      }),
-    );
+    stylesOf = new Map(networks.map(({ network, styles }) => [network, styles]));
+    get("live-network-field").hidden = stylesOf.size < 2;
+    offer("live-network", [...stylesOf.keys()]);
+    offerStyles();
   } catch (error) {
     say(told(error), true);
   }
+}
+
+// What was chosen among them stays, if it is still there.
+function offer(id, names) {
+  const chosen = get(id).value;
+  get(id).replaceChildren(...names.map((name) => new Option(name, name)));
+  if (names.includes(chosen)) get(id).value = chosen;
+}
+
+function offerStyles() {
+  offer("live-style", stylesOf.get(get("live-network").value));
 }
 
 function stop() {
@@ -105,7 +114,7 @@ async function frame() {
   canvas.getContext("2d").drawImage(video, 0, 0, ...sides);
   const form = new FormData();
   form.append("content", await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 }), "content");
-  const asked = { ...JSON.parse(get("live-style").value), size, output_format: "jpg" };
+  const asked = { network: get("live-network").value, network_style: get("live-style").value, size, output_format: "jpg" };
   for (const [name, value] of Object.entries(asked)) form.append(name, value);
   return form;
 }
@@ -151,6 +160,7 @@ get("clip").addEventListener("change", (event) => event.target.files[0] && takeC
 takesDrops(get("clip-drop"), takeClip);
 get("stop").addEventListener("click", end);
 get("snapshot").addEventListener("click", snapshot);
+get("live-network").addEventListener("change", offerStyles);
 get("live-size").addEventListener("input", () => (get("live-size-value").textContent = get("live-size").value));
 get("live-tab").addEventListener("chosen", list);
 get("picture-tab").addEventListener("chosen", end);
