@@ -261,6 +261,7 @@ def restarts(served: Served, count: int, restart: Callable[[int], None]) -> dict
             time.sleep(generator.uniform(0, seconds))
             restart(number)
             found = reading.result(600)
+            client.ready()  # What ended before the restart was read before it, too.
             numbers, names = [x for x, _ in found], [x for _, x in found]
             once += numbers == [*range(1, len(found) + 1)] and names.count("end") == 1
             same += client.pixels(job) == whole
