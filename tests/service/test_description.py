@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 
 from stylize_tf.service import asking
+from stylize_tf.service.networks import offered
 from tests.service.conftest import PICTURES, SHORT, png
 
 
@@ -59,7 +60,7 @@ def test_examples_of_requests_are_taken(told):
                     pictures += [(name, png()) for _ in several]
                 else:
                     values += [(name, str(x)) for x in several]
-            asking.check(ask(values, pictures), max_pixels=10_000)
+            asking.check(ask(values, pictures), max_pixels=10_000, networks=offered())
 
 
 def parsed(text):
