@@ -15,6 +15,7 @@ from stylize_tf.config.training import SHIPPED
 from stylize_tf.control import masks
 from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationError, WeightsError
 from stylize_tf.images import image_io
+from stylize_tf.images.files import OUTPUT_FORMATS
 from stylize_tf.jobs import job as jobs
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.jobs.options.painting import Given, Options
@@ -245,6 +246,8 @@ def schema(networks: Networks) -> dict[str, Any]:
     properties["network"] |= {"enum": [*networks], "description": help}
     styles = "; ".join(f"{x}: {', '.join(y.styles)}" for x, y in networks.items())
     properties["network_style"]["description"] += f" They are, by networks: {styles}."
+    formats = {"enum": [x[1:] for x in OUTPUT_FORMATS], "default": "png"}
+    properties["output_format"] = {"type": "string", **formats, "description": "Of the picture."}
     return {"type": "object", "properties": properties, "required": ["content"]}
 
 
@@ -265,11 +268,13 @@ def _schema_of(field: Field) -> dict[str, Any]:
         one = {"type": "string"}
     elif metadata["minimum"] is not None:
         one |= {"minimum": metadata["minimum"], "maximum": metadata["maximum"]}
+    help = re.sub(r"`(\w+)`", r"\1", metadata["help"])
     if is_repeated(field):
         one = {"type": "array", "items": one}
     elif is_tuple(field):
-        one = {"type": "string", "description": "several with commas between them"}
-    help = re.sub(r"`(\w+)`", r"\1", metadata["help"])
+        one, help = {"type": "string"}, f"{help} Several have commas between them."
+    elif (field.default is not None and {"minimum", "enum"} & {*one}) or kind is bool:
+        one["default"] = field.default
     return {**one, "description": help}
 
 

@@ -5,6 +5,7 @@ import json
 import jsonschema
 import pytest
 
+from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.service import asking
 from stylize_tf.service.networks import offered
 from tests.service.conftest import PICTURES, SHORT, png
@@ -61,6 +62,20 @@ def test_examples_of_requests_are_taken(told):
                 else:
                     values += [(name, str(x)) for x in several]
             asking.check(ask(values, pictures), max_pixels=10_000, networks=offered())
+
+
+def test_what_is_told_of_options_is_what_they_do(told):
+    [form] = told["paths"]["/v1/jobs"]["post"]["requestBody"]["content"].values()
+    properties = form["schema"]["properties"]
+    defaults = {x: y["default"] for x, y in properties.items() if "default" in y}
+    asked = asking.ask([(x, str(y)) for x, y in defaults.items()], [])
+    config = StyleTransferConfig()
+    for name, value in {**asked.options, **asked.config}.items():
+        assert value == defaults[name] == getattr(config, name, value), name
+    assert {"size", "strength", "color", "normalize_terms", "output_format"} <= {*defaults}
+    for name, told_of in properties.items():
+        for value in told_of.get("enum", ()):
+            asking.ask([(name, value)], [])
 
 
 def parsed(text):
