@@ -10,6 +10,10 @@ from stylize_tf.config.fields import Configuration, option
 LONGEST_SIDE = 16_384
 """Most pixels of a side of a picture."""
 
+LEAST_STRENGTH = 0.2
+"""Strength that is painted at least; of less, it is this picture, and the photograph is mixed in.
+Ever more content would bring the forms of the photograph back, and its colors never."""
+
 side = functools.partial(option, limits=(0, LONGEST_SIDE))
 weight = functools.partial(option, limits=(0.0, 1e30))
 

@@ -14,14 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stylize_tf.config.picture import LEAST_STRENGTH
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io
 
 ALPHA = "alpha"
 """In place of a mask: the transparency of the picture itself."""
-
-LEAST_STRENGTH = 0.2
-"""Share of the strength that is painted at least; of less, the photograph is mixed in."""
 
 _SAME_SHAPE = 0.03
 """Relative difference of the aspect ratios of a mask and its picture that rounding may make."""
@@ -201,14 +199,23 @@ def overlap(masks: Sequence[np.ndarray]) -> float:
     return float(np.mean(np.clip(np.sum(small, axis=0) - 1, 0, 1)))
 
 
-def painted(shares: np.ndarray) -> np.ndarray:
-    """How much is seen of what is painted where some share of the strength is wanted, in [0, 1].
+def within(strengths: np.ndarray, regions: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What is left of regions where there is some strength: both `[1, h, w, 1]`, of any sizes.
 
-    There the content counts more, as it does everywhere for a lower strength, and all is seen of
-    what is painted so: a mix alone would let the photograph be seen through the painting. What is
-    black is the photograph, and only up to `LEAST_STRENGTH` is it mixed in.
+    Before their borders are softened: a region of no strength has no border, and no place there.
     """
-    return np.minimum(shares / LEAST_STRENGTH, 1).astype(np.float32)
+    is_painted = (strengths > 0).astype(np.float32)
+    return [x * image_io.resize(is_painted, *x.shape[1:3]).clip(0, 1) for x in regions]
+
+
+def painted(strengths: np.ndarray) -> np.ndarray:
+    """How much is seen of what is painted at these strengths, in [0, 1].
+
+    Where less is wanted the content counts more, and all is seen of what is painted so: a mix alone
+    would let the photograph be seen through the painting. Only below `LEAST_STRENGTH` is it mixed
+    in, down to 0, which is the photograph.
+    """
+    return np.minimum(strengths / LEAST_STRENGTH, 1).astype(np.float32)
 
 
 def shown(image: Any, photograph: Any, painted: Any) -> Any:

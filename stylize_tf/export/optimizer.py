@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-from stylize_tf.config.picture import LONGEST_SIDE
+from stylize_tf.config.picture import LEAST_STRENGTH, LONGEST_SIDE
 from stylize_tf.config.style_transfer import StyleTransferConfig
+from stylize_tf.control.masks import painted, shown
 from stylize_tf.errors import ConfigError, OutputError, StylizationError
 from stylize_tf.evaluation.coarse import seen_from_afar, with_coarse
 from stylize_tf.evaluation.engine import Engine
@@ -121,6 +123,8 @@ class Optimization(tf.Module):
             state = self._moved(method, state, compared, stage.steps)
             image = tf.clip_by_value(method.result(state), 0, 1)
         assert image is not None
+        if self.config.strength < LEAST_STRENGTH:
+            image = shown(image, content, painted(np.float32(self.config.strength)))
         return tf.ensure_shape(image, [1, *self.size, 3])
 
     def _moved(self, method: Any, state: Any, compared: Compared, steps: int) -> Any:

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import masks
 from stylize_tf.control.color_modes import MODES, Colored
-from stylize_tf.control.masks import shown
 from stylize_tf.control.styles import expanded
 from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io, montage
@@ -102,8 +101,8 @@ class Pictures:
             )
             self.regions = masks.pair(1, self.shares, len(of_content), of_styles)
             paintings = [no_larger(x, seen, config, layers) for x in paintings]
-        if self._strengths is not None and (masks.painted(self._strengths) < 1).any():
-            of_content = of_content or [_all_of(seen)]
+        if self._strengths is not None and not self._strengths.all():
+            of_content = masks.within(self._strengths, of_content or [_all_of(seen)])
         self._masks, self.mask_count = of_content, len(of_content)
         self._own_colors = seen
         self._mode = MODES[config.color]
@@ -246,38 +245,41 @@ class Pictures:
 
     def masks_at(self, stage: pyramid.Stage) -> np.ndarray:
         """The regions at the size of a stage: float32 `[1, h, w, R]`, adding up to 1 at most."""
-        found = masks.joined(self._masks, stage.height, stage.width, self._config.mask_feather)
-        own = self.strengths_at(stage)
-        return found if own is None else found * masks.painted(own)
+        return masks.joined(self._masks, stage.height, stage.width, self._config.mask_feather)
 
-    def strengths_at(self, stage: pyramid.Stage) -> np.ndarray | None:
+    def strengths_at(self, height: int, width: int) -> np.ndarray | None:
         """What share of the strength each place has: `[1, h, w, 1]` in [0, 1]; None for all."""
         if self._strengths is None:
             return None
-        size = stage.height, stage.width
-        return masks.joined([self._strengths], *size, self._config.mask_feather)
+        return masks.joined([self._strengths], height, width, self._config.mask_feather)
 
-    def finished(self, image: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+    def finished(self, image: np.ndarray, regions: np.ndarray | None) -> np.ndarray:
         """The picture as it is shown, of what was optimized.
 
         Args:
             image: float32 `[1, h, w, 3]` in [0, 1].
-            masks: of the regions at its size, or None.
+            regions: masks of them at its size, or None.
 
         Returns:
             Of the same shape: with the photograph outside of the regions, and its colors if they
-            are to be kept; at a strength of 0 the photograph itself, wherever it began.
+            are to be kept; where the strength is 0 the photograph itself, wherever it began.
         """
-        if masks is None and self._mode.finish is None and self._config.strength:
+        size = image.shape[1:3]
+        seen = self._painted_at(*size)
+        if regions is not None:
+            seen = seen * regions.sum(axis=3, keepdims=True)
+        if self._mode.finish is None and (seen == 1).all():
             return image
-        photograph = image_io.resize(self._own_colors, *image.shape[1:3]).clip(0, 1)
-        if not self._config.strength:
-            return photograph
-        if self._mode.finish is not None:
+        photograph = image_io.resize(self._own_colors, *size).clip(0, 1)
+        if self._mode.finish is not None and seen.any():
             image = self._mode.finish(image, photograph, self._config)
-        if masks is not None:
-            image = shown(image, photograph, masks.sum(axis=3, keepdims=True))
-        return image
+        return masks.shown(image, photograph, seen)
+
+    def _painted_at(self, height: int, width: int) -> np.ndarray:
+        """How much is seen of what is painted: `[1, h, w, 1]`, or `[1, 1, 1, 1]` for all."""
+        shares = self.strengths_at(height, width)
+        even = np.ones([1, 1, 1, 1], np.float32)
+        return masks.painted(self._config.strength * (even if shares is None else shares))
 
 
 def no_larger(

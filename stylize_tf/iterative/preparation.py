@@ -15,7 +15,7 @@ import stylize_tf
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.control import regions
 from stylize_tf.control.initial import initial_image
-from stylize_tf.control.masks import LEAST_STRENGTH, Region
+from stylize_tf.control.masks import Region
 from stylize_tf.errors import ConfigError
 from stylize_tf.evaluation import memory_plan
 from stylize_tf.evaluation.coarse import seen_from_afar, with_coarse
@@ -262,13 +262,11 @@ class Preparation:
         described = self._evaluator.statistics("content", photograph, pixels=pixels)
         of_content = objective.targets([described])
         energies.append(self._energies(described, of_content))
-        shares = pictures.strengths_at(stage)
+        shares = pictures.strengths_at(stage.height, stage.width)
         if shares is not None:
             of_layers = regions.coverage(shares, self._evaluator.extractor)
             factors = {
-                layer: content_factors(
-                    np.clip(x.weights.numpy(), LEAST_STRENGTH, 1), self._config.strength
-                )
+                layer: content_factors(x.weights.numpy().clip(0, 1), self._config.strength)
                 for layer, x in of_layers.items()
             }
             of_content = objective.weighed(of_content, factors)

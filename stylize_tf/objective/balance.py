@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylize_tf.config.fields import term_fields
+from stylize_tf.config.picture import LEAST_STRENGTH
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.objective.objective import Objective
 from stylize_tf.objective.targets import Coverages, Losses
@@ -48,11 +49,15 @@ def build_objective(
 
 
 def strength_factor(strength: float) -> float:
-    """The factor of the content's weight: 1 at a strength of 1, none at 2, ever more towards 0."""
+    """The factor of the content's weight: 1 at a strength of 1, none at 2.
+
+    Towards 0 ever more, down to `LEAST_STRENGTH`.
+    """
     return float(_factors(np.float64(strength))) if strength else 1.0
 
 
 def _factors(strengths: np.ndarray | np.float64) -> np.ndarray | np.float64:
+    strengths = np.maximum(strengths, LEAST_STRENGTH)
     return ((2 - strengths) / strengths) ** 1.5
 
 
@@ -60,7 +65,7 @@ def content_factors(shares: np.ndarray, strength: float) -> np.ndarray:
     """How many times as much the content counts where less of the strength is wanted.
 
     Args:
-        shares: of the strength in each place, above 0 and up to 1.
+        shares: of the strength in each place, in [0, 1].
         strength: `StyleTransferConfig.strength`, above 0 and below 2.
 
     Returns:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stylize_tf.config.picture import LEAST_STRENGTH
 from stylize_tf.config.style_transfer import StyleTransferConfig
 from stylize_tf.images import image_io
 from stylize_tf.iterative.stylizer import Stylizer
@@ -52,10 +53,11 @@ def test_the_factor_of_the_content_falls_from_the_photograph_to_nothing():
     # ((2 - 2/5) / (2/5))^1.5 = 4^1.5, and ((2 - 8/5) / (8/5))^1.5 = 1/8.
     assert strength_factor(0.4) == pytest.approx(8)
     assert strength_factor(1.6) == pytest.approx(1 / 8)
-    factors = [strength_factor(strength) for strength in np.linspace(0.01, 2, 200)]
+    factors = [strength_factor(strength) for strength in np.linspace(LEAST_STRENGTH, 2, 200)]
     assert (np.diff(factors) < 0).all()
+    assert strength_factor(0.01) == strength_factor(LEAST_STRENGTH)  # The photograph is mixed in.
     # Half as strong and as much over the default are opposite: s and 2 - s.
-    for strength in (0.1, 0.3, 0.9):
+    for strength in (0.2, 0.3, 0.9):
         assert strength_factor(strength) * strength_factor(2 - strength) == pytest.approx(1)
 
 
@@ -103,6 +105,14 @@ def test_no_strength_is_the_photograph_whatever_it_begins_with(
     whole = photograph[6:42] if "crop" in options else photograph
     [expected] = image_io.resize(whole[np.newaxis], *image.shape[:2])
     np.testing.assert_array_equal(image, expected)
+
+
+def test_next_to_no_strength_is_next_to_the_photograph(tiny_engine, photograph, painting):
+    least = Stylizer(PLAIN.replace(strength=LEAST_STRENGTH), engine=tiny_engine)
+    kept = image_io.resize(photograph[np.newaxis], 32, 24)[0]
+    expected = (kept + least(photograph, painting)) / 2
+    half = Stylizer(PLAIN.replace(strength=LEAST_STRENGTH / 2), engine=tiny_engine)
+    np.testing.assert_allclose(half(photograph, painting), expected, atol=1e-5)
 
 
 def test_no_strength_of_a_single_stage_takes_one_step(tiny_engine, photograph, painting):

@@ -9,6 +9,7 @@ from stylize_tf.iterative.stylizer import Stylizer, stylize
 from tests.fakes.small_pictures import PLAIN, STAGED, enough, left_half, smooth
 
 EVEN = {"normalize_terms": False, "coarse_style_weight": 0.0, "structure_weight": 0.0, **STAGED}
+WITH_ALL = {"focus_weight": 0.7, "structure_weight": 0.6, "colors_weight": 0.3}
 
 
 def test_white_gives_the_pixels_of_none(tiny_engine, content, style):
@@ -17,12 +18,13 @@ def test_white_gives_the_pixels_of_none(tiny_engine, content, style):
     np.testing.assert_array_equal(paint(content, style, strength_mask=ones), paint(content, style))
 
 
-@pytest.mark.parametrize("focus", [0.0, 0.7])
-def test_an_even_grey_is_a_strength_of_its_own(tiny_engine, content, style, focus):
-    config = PLAIN.replace(focus_weight=focus, **EVEN)
-    halves = np.full([12, 9], 0.5, np.float32)
-    found = Stylizer(config, engine=tiny_engine)(content, style, strength_mask=halves)
-    expected = Stylizer(config.replace(strength=0.5), engine=tiny_engine)(content, style)
+@pytest.mark.parametrize("strength", [0.5, 0.1])
+@pytest.mark.parametrize("weights", [{}, WITH_ALL])
+def test_an_even_grey_is_a_strength_of_its_own(tiny_engine, content, style, weights, strength):
+    config = PLAIN.replace(**{**EVEN, **weights})
+    grey = np.full([12, 9], strength, np.float32)
+    found = Stylizer(config, engine=tiny_engine)(content, style, strength_mask=grey)
+    expected = Stylizer(config.replace(strength=strength), engine=tiny_engine)(content, style)
     np.testing.assert_allclose(found, expected, atol=2e-3)
     whole = Stylizer(config, engine=tiny_engine)(content, style)
     assert np.abs(found - whole).mean() > 5 * np.abs(found - expected).mean()
@@ -54,6 +56,18 @@ def test_a_region_may_have_less_of_it(tiny_engine, rng, style):
     less = paint(content, [style, other], **regions, strength_mask=np.maximum(left, 0.25))
     off = [np.abs(x - content)[:, 20:].mean() for x in (less, whole)]
     assert off[0] < 0.95 * off[1]
+
+
+def test_a_region_without_any_leaves_no_trace_of_its_painting(tiny_engine, rng, style):
+    content, other = smooth(rng, 24, 36), smooth(rng, 30, 20)
+    config = PLAIN.replace(size=36, mask_feather=0.03, **EVEN)
+    paint = Stylizer(config, engine=tiny_engine)
+    left = left_half(24, 36)
+    masks = {"content_masks": [left, 1 - left], "strength_mask": left}
+    found = paint(content, [style, other], **masks)
+    np.testing.assert_allclose(found, paint(content, [style, 1 - other], **masks), atol=1e-6)
+    np.testing.assert_allclose(found[:, 24:], content[:, 24:], atol=1e-6)
+    assert np.abs(found - content)[:, :12].mean() > 0.01
 
 
 def test_in_bands_it_is_the_same_picture(tiny_engine, rng, style, monkeypatch):

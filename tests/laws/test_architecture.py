@@ -33,7 +33,8 @@ TABLE = {
     "feedforward": "config errors images machine objective | tensorflow keras numpy h5py",
     "video": "config errors images machine objective | tensorflow numpy PIL av cv2 onnxruntime",
     "export": (
-        "config errors feedforward images machine objective optimizers evaluation iterative"
+        "config errors control feedforward images machine objective optimizers evaluation"
+        " iterative"
         " | tensorflow keras numpy onnx onnxruntime tf2onnx ai_edge_litert"
     ),
     "integrations": "config errors iterative feedforward machine | tensorflow numpy",

@@ -112,7 +112,7 @@ def test_without_weight_there_is_one_place_and_the_value_is_finite(rng, term):
     targets = Targets({term.name: {layer: target}}, {term.name: tf.constant(0.0)})
     spared = objective.spared(targets)
     idle = spared.of_terms[term.name][layer]
-    assert [x.shape for x in idle] == [(1, 1, 1, 1)] * 2
+    assert [x.shape for x in idle] == [(1, 1, 1, 1)] * 3
     assert term.sums(Part(features, target=idle)).shape == (1, 1, 1, 3)
     assert float(objective({layer: features}, spared)[term.name]) == 0
     weighed = targets._replace(weights={term.name: tf.constant(0.5)})

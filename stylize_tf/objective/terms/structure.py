@@ -44,11 +44,13 @@ class StructureTarget(NamedTuple):
     Attributes:
         unlikeness: `[N, M, M, 1]`, `D*` of each two places of the photograph.
         counts: `[N, h, w, 1]`, how much the places count: `sum(counts[p] * counts[q] * D*[p, q])`
-            is 1.
+            is 1, unless they are weighed.
+        smooth: `[N, 1, 1, 1]`, below which a difference counts by its square.
     """
 
     unlikeness: tf.Tensor
     counts: tf.Tensor
+    smooth: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,16 @@ class Structure(Term):
         # Rounding can leave a sum of nothing a little below 0.
         unit = tf.sqrt(tf.maximum(_weighed(unlikeness, listed(counts)), 0))
         counts = tf.math.divide_no_nan(counts, tf.reshape(unit, [-1, 1, 1, 1]))
-        return StructureTarget(unlikeness[..., tf.newaxis], counts)
+        # As in sum(w * D*), the mean unlikeness, where the weights of pairs add up to 1.
+        of_pairs = tf.square(tf.reduce_sum(counts, axis=[1, 2, 3], keepdims=True))
+        smooth = SMOOTH * tf.math.divide_no_nan(tf.ones_like(of_pairs), of_pairs)
+        return StructureTarget(unlikeness[..., tf.newaxis], counts, smooth)
+
+    def weighed(self, target: StructureTarget, weights: tf.Tensor) -> StructureTarget:
+        """The target whose pairs count as much as the geometric mean of their places."""
+        size = tf.shape(target.counts)[1:3]
+        roots = tf.sqrt(tf.image.resize(weights, size, antialias=True))
+        return target._replace(counts=target.counts * tf.cast(roots, target.counts.dtype))
 
     def idle_target(self, target: StructureTarget) -> StructureTarget:
         """Of one place."""
@@ -112,12 +123,8 @@ class Structure(Term):
 
     def distance(self, statistic: tf.Tensor, target: StructureTarget) -> tf.Tensor:
         """The mean difference of likeness, over the mean unlikeness in the photograph."""
-        counts = listed(target.counts)
-        # As in sum(w * D*), the mean unlikeness, where the weights of pairs add up to 1.
-        of_pairs = tf.square(tf.reduce_sum(counts, axis=1, keepdims=True))
-        smooth = SMOOTH * tf.math.divide_no_nan(tf.ones_like(of_pairs), of_pairs)
         difference = self.unlikeness(statistic) - target.unlikeness[..., 0]
-        return tf.reduce_mean(_size(difference, counts, smooth))
+        return tf.reduce_mean(_size(difference, listed(target.counts), target.smooth[..., 0]))
 
 
 def _size(difference: tf.Tensor, counts: tf.Tensor, smooth: tf.Tensor) -> tf.Tensor:
