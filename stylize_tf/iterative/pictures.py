@@ -268,12 +268,13 @@ class Pictures:
         seen = self._painted_at(*size)
         if regions is not None:
             seen = seen * regions.sum(axis=3, keepdims=True)
-        if self._mode.finish is None and (seen == 1).all():
+        is_whole = bool((seen == 1).all())
+        if is_whole and self._mode.finish is None:
             return image
         photograph = image_io.resize(self._own_colors, *size).clip(0, 1)
         if self._mode.finish is not None and seen.any():
             image = self._mode.finish(image, photograph, self._config)
-        return masks.shown(image, photograph, seen)
+        return image if is_whole else masks.shown(image, photograph, seen)
 
     def _painted_at(self, height: int, width: int) -> np.ndarray:
         """How much is seen of what is painted: `[1, h, w, 1]`, or `[1, 1, 1, 1]` for all."""
