@@ -372,67 +372,98 @@ def test_a_painting_that_is_removed_takes_its_region_along(page, made):
     assert sorted(made.queue.asked(newest(page))["files"]) == ["content", "style"]
 
 
-def strengths(page):
-    """The grey levels that the page sends, each with its share of the picture; None if none are."""
+def asked_by(page):
+    """What the page asks for, which nobody is asked: options, and masks as levels from 0 to 255."""
     page.evaluate(
         """() => {
-            const real = window.fetch;
-            window.fetch = (path, options) => {
-                if (path === "v1/jobs") window.sent = options.body;
-                return real(path, options);
+            window.sent = null;
+            window.real ??= window.fetch;
+            window.fetch = async (path, options) => {
+                if (path !== "v1/jobs") return real(path, options);
+                window.sent = options.body;
+                return new Response('{"error": "No."}', {status: 400});
             };
         }"""
     )
     page.locator("#paint").click()
-    until(lambda: page.evaluate("Boolean(window.sent)"))
-    levels = page.evaluate(
+    expect(page.locator("#status")).to_have_text("No.")
+    entries = page.evaluate(
         """async () => {
-            const file = sent.get("strength_mask");
-            if (!file) return null;
-            const image = await createImageBitmap(file);
-            const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
-            context.drawImage(image, 0, 0);
-            return Array.from(context.getImageData(0, 0, image.width, image.height).data);
+            window.fetch = real;
+            const levels = async (file) => {
+                const image = await createImageBitmap(file);
+                const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+                context.drawImage(image, 0, 0);
+                const { data } = context.getImageData(0, 0, image.width, image.height);
+                return Array.from(data).filter((_, place) => place % 4 === 0);
+            };
+            const found = [];
+            for (const [name, value] of sent) {
+                if (name.endsWith("mask")) found.push([name, await levels(value)]);
+                else if (!["content", "style"].includes(name)) found.push([name, value]);
+            }
+            return found;
         }"""
     )
-    if levels is None:
-        return None
-    red, *_ = np.reshape(levels, [-1, 4]).T
-    values, counts = np.unique(red, return_counts=True)
-    return {
-        int(x): y / len(red) for x, y in zip(values, counts, strict=True) if y > 0.02 * len(red)
-    }
+    found = {}
+    for name, value in entries:
+        found.setdefault(name, []).append(value)
+    return found
 
 
-def strong(page, number, value):
-    slider = page.locator("#regions .strength input").nth(number)
+def strengths(page):
+    """The strengths that are asked for, with their shares of the picture, and whether by a mask."""
+    asked = asked_by(page)
+    (most,) = map(float, asked["strength"])
+    (levels,) = asked.get("strength_mask", [[255]])
+    values, counts = np.unique(levels, return_counts=True)
+    shares = counts / len(levels)
+    found = {round(x / 255 * most, 2): y for x, y in zip(values, shares, strict=True) if y > 0.02}
+    return found, "strength_mask" in asked
+
+
+def slide(page, selector, value):
+    slider = page.locator(selector).last
     slider.evaluate(f"e => {{ e.value = {value}; e.dispatchEvent(new Event('input')) }}")
 
 
-def test_a_strength_mask_is_sent_where_a_region_is_weaker(page):
+def test_each_region_is_as_strong_as_its_slider_says(page):
     begin(page)
+    expect(page.get_by_label("Strength", exact=False).filter(visible=True)).to_have_count(1)
+    slide(page, "#strength", 1.2)
     page.locator("#add-region").click()
+    expect(page.locator("#strength-name")).to_have_text("Strength elsewhere")
+    expect(page.locator(".strength .value").last).to_have_text("1.2")  # As it was all over.
     page.locator("#canvas").focus()
     for _ in range(5):
         page.keyboard.press("]")
     page.keyboard.press("Space")
     page.locator("#paint").click()
-    expect(page.locator("#status")).to_contain_text("or a strength below 1")
-    strong(page, 1, 0.2)
-    strong(page, 0, 0.8)
-    found = strengths(page)
-    assert set(found) == {51, 204}
-    assert sum(found.values()) > 0.9
+    expect(page.locator("#status")).to_contain_text("another strength than elsewhere")
+    here = "#regions .strength input"
+    for elsewhere, own in [(0.4, 1.5), (1.5, 0.4), (0.5, 2), (1, 0)]:
+        slide(page, "#strength", elsewhere)
+        slide(page, here, own)
+        found, by_mask = strengths(page)
+        assert by_mask
+        # No share is to be had of 2.
+        assert sorted(found) == pytest.approx(sorted([elsewhere, min(own, 1.99)]), abs=0.01)
+        assert found[min(found, key=lambda x: abs(x - elsewhere))] < 0.3  # The brush is large.
+        assert sum(found.values()) > 0.9
 
 
-def test_no_strength_mask_is_sent_where_all_are_whole(page):
+@pytest.mark.parametrize("strength", [1, 2])
+def test_no_strength_mask_is_sent_where_all_are_as_strong(page, strength):
     begin(page)
     page.locator("#add-region").click()
     give(page, "#style-2", 2)
     page.locator("#canvas").focus()
     page.keyboard.press("Space")
-    assert strengths(page) is None
-    expect(page.locator("#status")).to_have_text("Done.", timeout=90_000)
+    slide(page, "#strength", strength)
+    slide(page, "#regions .strength input", strength)
+    assert strengths(page) == ({strength: 1}, False)
+    if strength == 1:
+        paint(page)
 
 
 def test_a_region_of_no_strength_keeps_the_photograph(page):
@@ -440,7 +471,7 @@ def test_a_region_of_no_strength_keeps_the_photograph(page):
     page.locator("#add-region").click()
     page.locator("#canvas").focus()
     page.keyboard.press("Space")
-    strong(page, 1, 0)
+    slide(page, "#regions .strength input", 0)
     paint(page)
     page.locator("#copy").click()
     expect(page.locator("#files a")).to_have_text("strength.png")

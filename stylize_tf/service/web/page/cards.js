@@ -4,6 +4,14 @@ import { takesDrops } from "./drops.js";
 import { Marks } from "./marks.js";
 
 const COLORS = ["#e4572e", "#2e86ab", "#8ac926", "#9b5de5", "#ffca3a"];
+const MOST = 1.99;  // No share can be had of 2, which is the style alone.
+const everywhere = document.getElementById("strength");
+
+// The largest strength of all: each place has a share of it.
+export function strongest(cards) {
+  const most = Math.max(...cards.map((card) => card.strength));
+  return cards.every((card) => card.strength === most) ? most : Math.min(most, MOST);
+}
 
 export class Card {
   // `page` has `marks` of the photograph, says things, and is told of what `changed`, is `chosen`, `removed`.
@@ -30,7 +38,10 @@ export class Card {
     input.addEventListener("change", () => input.files[0] && this.take(input.files[0]));
     takesDrops(find(".drop"), (file) => this.take(file));
     const slider = this.strong.querySelector("input");
-    slider.addEventListener("input", () => (this.strong.querySelector(".value").textContent = slider.value));
+    const tell = () => (this.strong.querySelector(".value").textContent = slider.value);
+    slider.value = everywhere.value;
+    tell();
+    slider.addEventListener("input", tell);
     this.radio.addEventListener("change", () => page.chosen(this));
     this.canvas.addEventListener("focus", () => page.chosen(this));
     this.partly.addEventListener("change", () => page.chosen(this));
@@ -50,7 +61,7 @@ export class Card {
 
   // How strong the picture is where it goes; at 0 the photograph is left as it is.
   get strength() {
-    return Number(this.strong.querySelector("input").value);
+    return Number((this.layer ? this.strong.querySelector("input") : everywhere).value);
   }
 
   // Its place among all, of `count`.
@@ -58,8 +69,8 @@ export class Card {
     this.name.textContent = count > 1 ? `Painting ${number}` : "Painting";
     this.element.classList.toggle("several", count > 1);
     this.canvas.setAttribute("aria-label", `Painting ${number}, with the part of it that counts`);
-    this.choose.hidden = this.strong.hidden = count === 1;
-    this.strong.querySelector(".where").textContent = this.layer ? "Strength here" : "Strength elsewhere";
+    this.choose.hidden = count === 1;
+    this.strong.hidden = !this.layer;
     this.choose.querySelector("span").textContent = this.layer ? "Mark where it goes" : "Everywhere else";
     this.marks.choose(this.partly.checked ? this.part : null);
   }

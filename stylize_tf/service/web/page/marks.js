@@ -270,36 +270,34 @@ export class Marks {
     return !data.some((value) => value > 0);
   }
 
-  // How strong the picture is where, as a grey PNG: that of layers, and of where there is none.
-  strengths(pairs, elsewhere) {
-    const { width, height } = this.canvas;
-    const grey = (strength) => `rgb(${Array(3).fill(Math.round(255 * strength))})`;
-    const whole = this.empty().getContext("2d");
-    whole.fillStyle = grey(elsewhere);
-    whole.fillRect(0, 0, width, height);
-    for (const [layer, strength] of pairs) {
-      const marked = this.empty().getContext("2d");
-      marked.drawImage(layer.canvas, 0, 0);
-      marked.globalCompositeOperation = "source-in";
-      marked.fillStyle = grey(strength);
-      marked.fillRect(0, 0, width, height);
-      whole.drawImage(marked.canvas, 0, 0);
-    }
-    return whole.canvas.convertToBlob({ type: "image/png" });
+  // Where regions are, in one color. Where soft borders meet, their shares add up.
+  filled(layers, color) {
+    const context = this.empty().getContext("2d");
+    context.globalCompositeOperation = "lighter";
+    for (const layer of layers) context.drawImage(layer.canvas, 0, 0);
+    context.globalCompositeOperation = "source-in";
+    context.fillStyle = color;
+    context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    return context.canvas;
+  }
+
+  // A grey PNG: a level from 0 to 1 for each of some regions, and one for where there is none.
+  async levels(pairs, elsewhere) {
+    const grey = (level) => `rgb(${Array(3).fill(Math.round(255 * level))})`;
+    const context = this.empty().getContext("2d");
+    context.fillStyle = grey(elsewhere);
+    context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    context.globalCompositeOperation = "destination-out";
+    context.drawImage(this.filled(pairs.map(([layer]) => layer), "#000"), 0, 0);
+    context.globalCompositeOperation = "lighter";
+    for (const [layer, level] of pairs) context.drawImage(this.filled([layer], grey(level)), 0, 0);
+    context.globalCompositeOperation = "destination-over";  // What rounding may have left open.
+    context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    return context.canvas.convertToBlob({ type: "image/png" });
   }
 
   // White where some regions are, black elsewhere, as PNG; of `rest`, where none of them is.
   mask(layers, rest = false) {
-    const { width, height } = this.canvas;
-    const marked = this.empty().getContext("2d");
-    for (const layer of layers) marked.drawImage(layer.canvas, 0, 0);
-    marked.globalCompositeOperation = "source-in";
-    marked.fillStyle = rest ? "#000" : "#fff";
-    marked.fillRect(0, 0, width, height);
-    const whole = this.empty().getContext("2d");
-    whole.fillStyle = rest ? "#fff" : "#000";
-    whole.fillRect(0, 0, width, height);
-    whole.drawImage(marked.canvas, 0, 0);
-    return whole.canvas.convertToBlob({ type: "image/png" });
+    return this.levels(layers.map((layer) => [layer, rest ? 0 : 1]), rest ? 1 : 0);
   }
 }

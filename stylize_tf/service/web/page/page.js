@@ -1,7 +1,7 @@
 // The page: pictures and options in, a job watched, the picture out. Nothing is fetched from elsewhere.
 
 import "./tabs.js";
-import { Card } from "./cards.js";
+import { Card, strongest } from "./cards.js";
 import { takesDrops } from "./drops.js";
 import { list, remember, remembered } from "./history.js";
 import { follow, request, told } from "./jobs.js";
@@ -72,6 +72,7 @@ function refresh() {
   if (partly && !partly.partly.checked) active = marks;
   get("marked").textContent = active === marks ? "the photograph" : partly.name.textContent.toLowerCase();
   get("brushes").hidden = !(marks.chosen && state.content) && !cards.some((card) => card.partly.checked);
+  get("strength-name").textContent = cards.length > 1 ? "Strength elsewhere" : "Strength";
   if (ready && get("status").textContent === CHOOSE) say("Ready.");
 }
 
@@ -95,10 +96,10 @@ async function pictures() {
       found.push(["style_mask", `part${index + 1}.png`, mask]);
     }
   }
-  const [first, ...others] = state.cards;
-  if (others.length && state.cards.some((card) => card.strength < 1)) {
-    const pairs = others.map((card) => [card.layer, card.strength]);
-    found.push(["strength_mask", "strength.png", await marks.strengths(pairs, first.strength)]);
+  const most = strongest(state.cards);
+  if (state.cards.some((card) => card.strength < most)) {
+    const [elsewhere, ...pairs] = state.cards.map((card) => [card.layer, Math.min(1, card.strength / most)]);
+    found.push(["strength_mask", "strength.png", await marks.levels(pairs, elsewhere[1])]);
   }
   return found;
 }
@@ -107,7 +108,9 @@ async function pictures() {
 function missing() {
   for (const [index, card] of state.cards.entries()) {
     if (card.layer && marks.isEmpty(card.layer)) return `Mark on the photograph where painting ${index + 1} goes.`;
-    if (!card.file && card.strength === 1) return `Give region ${index + 1} a painting, or a strength below 1.`;
+    if (!card.file && card.strength === state.cards[0].strength) {
+      return `Give region ${index + 1} a painting, or another strength than elsewhere.`;
+    }
     if (card.partly.checked && card.marks.isEmpty(card.part)) return `Mark which part of painting ${index + 1} counts.`;
   }
   return "";
@@ -125,7 +128,7 @@ async function paint(event) {
   say("Sending ...");
   try {
     const files = await pictures();
-    const options = OPTIONS.map((name) => [name, get(name).value]);
+    const options = OPTIONS.map((name) => [name, name === "strength" ? strongest(state.cards) : get(name).value]);
     const form = new FormData();
     for (const [role, name, data] of files) form.append(role, data, name);
     for (const [name, value] of options) form.append(name, value);
