@@ -45,6 +45,7 @@ def picture(page: Page) -> None:
     expect(page.locator("#status")).to_have_text("Done.", timeout=MINUTES * 60_000)
     page.locator("#split").evaluate(SET, 35)
     page.mouse.move(0, 0)
+    page.evaluate("scrollTo(0, 0)")
 
 
 def clip(page: Page, path: Path) -> None:

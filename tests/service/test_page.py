@@ -149,6 +149,7 @@ def test_a_picture_with_a_marked_region_is_painted_and_taken_home(page, made):
     page.locator("#add-region").click()
     give(page, "#style-2", 2)
     before = drawn(page)
+    page.locator("#canvas").scroll_into_view_if_needed()
     box = page.locator("#canvas").bounding_box()
     page.mouse.move(box["x"] + 10, box["y"] + 10)
     page.mouse.down()
@@ -219,7 +220,9 @@ def test_what_the_service_refuses_is_told_in_its_words(page):
 
 def test_it_is_painted_and_marked_by_keys_alone(page):
     begin(page)
-    page.locator("#add-region").click()
+    page.locator("#add-region").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#style-2")).to_be_focused()  # Its painting is what comes next.
     give(page, "#style-2", 2)
     before = drawn(page)
     page.locator("#canvas").focus()
@@ -350,6 +353,7 @@ def test_a_stroke_is_seen_at_once(page):
             }, true);
         }"""
     )
+    page.locator("#canvas").scroll_into_view_if_needed()
     box = page.locator("#canvas").bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + 20)
     page.mouse.down()
@@ -570,11 +574,15 @@ def test_axe_finds_nothing_serious(page, colors):
     assert axe_says(page) == []
 
 
-@pytest.mark.parametrize("width", [320, 1440])
+@pytest.mark.parametrize("width", [320, 1280, 1440])
 def test_it_fits_a_narrow_and_a_wide_window(page, width):
-    page.set_viewport_size({"width": width, "height": 800})
+    page.set_viewport_size({"width": width, "height": 900})
+    expect(page.locator("#invitation")).to_be_hidden()
     begin(page)
+    expect(page.locator("#invitation")).to_contain_text("A part of it")
+    assert page.locator("#canvas").bounding_box()["width"] > min(600, 0.7 * width)
     page.locator("#add-region").click()
+    expect(page.locator("#invitation")).to_be_hidden()
     page.locator("#canvas-help summary").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.locator("#live-tab").click()

@@ -33,7 +33,7 @@ export class Card {
     find(".swatch").style.setProperty("--color", this.color);
     find(".remove").hidden = number === 1;
     find(".remove").addEventListener("click", () => page.removed(this));
-    const input = find("input[type=file]");
+    const input = (this.input = find("input[type=file]"));
     input.id = number === 1 ? "style" : `style-${number}`;
     input.addEventListener("change", () => input.files[0] && this.take(input.files[0]));
     takesDrops(find(".drop"), (file) => this.take(file));

@@ -38,6 +38,7 @@ export class Marks {
     this.likeness = null;
     this.canvas.width = Math.max(1, Math.round(image.width * scale));
     this.canvas.height = Math.max(1, Math.round(image.height * scale));
+    this.canvas.style.setProperty("--ratio", this.canvas.width / this.canvas.height);
     for (const layer of this.layers) layer.canvas = this.empty();
     this.kept = [];
     this.cursor = { x: this.canvas.width / 2, y: this.canvas.height / 2 };

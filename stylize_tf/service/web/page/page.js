@@ -43,6 +43,7 @@ function addCard() {
   get("regions").append(card.element);
   card.radio.checked = true;
   chosen(card);
+  return card;
 }
 
 // Its place on the photograph is marked from now on, or the part of it that counts.
@@ -72,6 +73,7 @@ function refresh() {
   if (partly && !partly.partly.checked) active = marks;
   get("marked").textContent = active === marks ? "the photograph" : partly.name.textContent.toLowerCase();
   get("brushes").hidden = !(marks.chosen && state.content) && !cards.some((card) => card.partly.checked);
+  get("invitation").hidden = marks.chosen !== null;
   get("strength-name").textContent = cards.length > 1 ? "Strength elsewhere" : "Strength";
   if (ready && get("status").textContent === CHOOSE) say("Ready.");
 }
@@ -257,7 +259,11 @@ get("canvas").addEventListener("focus", () => {
   active = marks;
   refresh();
 });
-get("add-region").addEventListener("click", addCard);
+get("add-region").addEventListener("click", () => addCard().input.focus());
+get("mark-part").addEventListener("click", () => {
+  addCard();
+  get("canvas").focus();
+});
 get("form").addEventListener("submit", paint);
 get("token-form").addEventListener("submit", (event) => event.preventDefault());
 get("cancel").addEventListener("click", () =>
