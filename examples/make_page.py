@@ -36,8 +36,8 @@ def picture(page: Page) -> None:
     page.set_input_files("#style", EXAMPLES / "harvesters.jpg")
     page.locator("#add-region").click()
     page.set_input_files("#style-2", EXAMPLES / "style.jpg")
-    page.locator("#tool-alike").check()
-    expect(page.locator("#mark-status")).to_contain_text("Click on a thing", timeout=60_000)
+    page.locator("#brushes .tool-alike").check()
+    expect(page.locator("#brushes .told")).to_contain_text("Click on a thing", timeout=60_000)
     box = page.locator("#canvas").bounding_box()
     assert box is not None
     page.locator("#canvas").click(position={"x": box["width"] / 2, "y": box["height"] / 2})

@@ -157,10 +157,10 @@ def test_a_picture_with_a_marked_region_is_painted_and_taken_home(page, made):
     page.mouse.up()
     marked = drawn(page)
     assert marked != before
-    page.locator("#undo").click()
+    page.locator("#brushes .undo").click()
     assert drawn(page) == before
-    page.locator("#invert").click()
-    page.locator("#clear").click()
+    page.locator("#brushes .invert").click()
+    page.locator("#brushes .clear").click()
     page.mouse.move(box["x"] + 10, box["y"] + 10)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20, steps=5)
@@ -234,7 +234,7 @@ def test_it_is_painted_and_marked_by_keys_alone(page):
     page.keyboard.press("Control+z")
     assert drawn(page) == moved
     page.keyboard.press("]")
-    assert page.locator("#brush-size").input_value() == "56"
+    assert page.locator("#brushes .brush-size").input_value() == "56"
     page.locator("#paint").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#status")).to_contain_text("Mark on the photograph where painting 2")
@@ -243,6 +243,63 @@ def test_it_is_painted_and_marked_by_keys_alone(page):
     page.locator("#paint").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#status")).to_have_text("Done.", timeout=90_000)
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["held", "pressed twice"])
+def test_a_line_is_drawn_by_arrows_while_the_pen_is_down(page, held):
+    page.set_input_files("#content", halves())
+    page.locator("#mark-part").click()
+    page.locator("#brushes .brush-size").fill("8")
+    page.locator("#canvas").focus()
+    page.keyboard.down("Space")
+    if held:
+        page.keyboard.down("Space")  # As the system repeats it.
+    else:
+        page.keyboard.up("Space")
+    expect(page.locator("#brushes .told")).to_contain_text("The pen is down")
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    if held:
+        page.keyboard.up("Space")
+    else:
+        page.keyboard.press("Space")
+    expect(page.locator("#brushes .told")).to_have_text("Draw where painting 2 goes.")
+    for _ in range(9):
+        page.keyboard.press("ArrowDown")  # The pen is up.
+    page.locator("#brushes .undo").focus()
+    left, right = marked(page)
+    assert 0.5 < left * 72 * 44 / (8 * 20) < 1.5  # Of 8 by 24 pixels, 4 of which are in between.
+    assert right == 0
+    page.keyboard.press("Enter")  # All of it was one line.
+    assert marked(page) == (0, 0)
+
+
+def test_what_is_marked_on_a_painting_is_large_and_told_and_seen(page):
+    page.set_viewport_size({"width": 1280, "height": 900})
+    begin(page)
+    page.locator("#add-region").click()
+    card = page.locator("#regions > li").last
+    canvas, tools = card.locator("canvas"), card.locator(".tools")
+    for color in ("white", "black", "#2e86ab", "#1a1a1a"):  # That of the mark, and of its stripes.
+        data = io.BytesIO()
+        Image.new("RGB", (480, 360), color).save(data, "PNG")
+        picture = {"name": "a.png", "mimeType": "image/png", "buffer": data.getvalue()}
+        page.set_input_files("#style-2", picture)
+        card.locator(".counts input").check()
+        expect(card.locator(".of-part")).to_be_visible()
+        expect(tools).to_contain_text("On painting 2, mark the part that counts")
+        expect(tools.locator(".told")).to_have_text("Draw over the part of painting 2 that counts.")
+        box = canvas.bounding_box()
+        assert box["width"] > 600
+        assert tools.bounding_box()["y"] - box["y"] - box["height"] < 40
+        canvas.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+        tools.locator(".undo").focus()
+        look = """e => Array.from(e.getContext("2d").getImageData(225, 165, 30, 30).data)"""
+        after = np.reshape(canvas.evaluate(look), [-1, 4])[:, :3]
+        tools.locator(".undo").click()
+        before = np.reshape(canvas.evaluate(look), [-1, 4])[:, :3]
+        assert (np.abs(after - before).max(axis=1) > 60).mean() > 0.2
+    expect(page.locator("#brushes")).to_contain_text("On the photograph, mark where painting 2")
 
 
 def paint(page):
@@ -280,29 +337,29 @@ def test_all_that_is_like_a_thing_is_selected_by_a_click(page, made, picture):
     page.set_input_files("#style", halves())
     if picture == "photograph":
         page.locator("#add-region").click()
-        canvas = "#canvas"
+        canvas, tools = "#canvas", page.locator("#brushes")
     else:
         page.locator(".counts input").check()
-        canvas = "#regions canvas"
-    page.locator("#tool-alike").check()
-    expect(page.locator("#mark-status")).to_contain_text("Click on a thing", timeout=60_000)
+        canvas, tools = "#regions canvas", page.locator("#regions .tools")
+    tools.locator(".tool-alike").check()
+    expect(tools.locator(".told")).to_contain_text("Click on a thing", timeout=60_000)
     width, height = (page.locator(canvas).bounding_box()[x] for x in ("width", "height"))
     left, right = ({"x": x * width, "y": height / 2} for x in (0.2, 0.8))
     page.locator(canvas).click(position=left)
-    page.locator("#tool-alike").focus()  # And away from the cross on the canvas.
+    tools.locator(".tool-alike").focus()  # And away from the cross on the canvas.
     assert marked(page, canvas)[0] > 0.7
     assert marked(page, canvas)[1] < 0.1
     page.locator(canvas).click(position=right, modifiers=["Shift"])
-    page.locator("#tool-alike").focus()
+    tools.locator(".tool-alike").focus()
     assert min(marked(page, canvas)) > 0.7
     page.locator(canvas).click(position=left, modifiers=["Alt"])
-    page.locator("#tool-alike").focus()
+    tools.locator(".tool-alike").focus()
     assert marked(page, canvas)[0] < 0.1
     assert marked(page, canvas)[1] > 0.7
-    page.locator("#undo").click()
+    tools.locator(".undo").click()
     assert min(marked(page, canvas)) > 0.7
-    page.locator("#undo").click()
-    page.locator("#undo").click()
+    tools.locator(".undo").click()
+    tools.locator(".undo").click()
     assert max(marked(page, canvas)) == 0
     if picture == "painting":
         page.locator(canvas).click(position=left)
@@ -316,16 +373,46 @@ def test_all_that_is_like_a_thing_is_selected_by_a_click(page, made, picture):
         }
 
 
+def test_a_click_replaces_what_was_selected_and_nothing_that_was_brushed(page):
+    page.set_input_files("#content", halves())
+    page.locator("#mark-part").click()
+    expect(page.locator("#canvas")).to_be_focused()
+    box = page.locator("#canvas").bounding_box()
+    left, right = ({"x": x * box["width"], "y": box["height"] / 2} for x in (0.2, 0.8))
+    page.locator("#brushes .brush-size").fill("24")
+    page.locator("#canvas").click(position=right)
+    page.locator("#brushes .tool-alike").check()
+    expect(page.locator("#brushes .told")).to_contain_text("Click on a thing", timeout=60_000)
+    brushed = marked(page)
+    assert brushed[0] == 0 < brushed[1] < 0.3
+
+    def click(position):
+        page.locator("#canvas").click(position=position)
+        page.locator("#brushes .tool-alike").focus()
+        return marked(page)
+
+    both = click(left)
+    assert both[0] > 0.7
+    assert abs(both[1] - brushed[1]) < 0.1
+    whole = click(right)
+    assert whole[0] < 0.1
+    assert whole[1] > 0.7
+    assert click(left) == both
+    for expected in (whole, both, brushed, (0, 0)):
+        page.locator("#brushes .undo").click()
+        assert marked(page) == expected
+
+
 def test_what_is_alike_is_selected_by_keys_and_is_more_or_less(page):
     page.set_input_files("#content", halves())
     page.locator("#add-region").click()
     page.locator("#canvas").focus()
     page.keyboard.press("l")
-    expect(page.locator("#mark-status")).to_contain_text("Click on a thing", timeout=60_000)
+    expect(page.locator("#brushes .told")).to_contain_text("Click on a thing", timeout=60_000)
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
-    page.locator("#alike").focus()
+    page.locator("#brushes .alike").focus()
     until(lambda: marked(page)[0] > 0.7)
     assert marked(page)[1] < 0.1
     page.keyboard.press("Home")  # As alike as nothing has to be.
@@ -335,7 +422,7 @@ def test_what_is_alike_is_selected_by_keys_and_is_more_or_less(page):
     assert least > most > 0
     page.keyboard.press("Home")
     assert sum(marked(page)) == least
-    page.locator("#undo").click()  # All of it was one selection.
+    page.locator("#brushes .undo").click()  # All of it was one selection.
     assert max(marked(page)) == 0
 
 
@@ -470,6 +557,45 @@ def test_no_strength_mask_is_sent_where_all_are_as_strong(page, strength):
         paint(page)
 
 
+def test_of_two_marks_the_later_one_wins_and_can_be_taken_back(page):
+    begin(page)
+    for _ in range(2):
+        page.locator("#add-region").click()
+    give(page, "#style-2", 2)
+    give(page, "#style-3", 3)
+    box = page.locator("#canvas").bounding_box()
+
+    def draw(painting, *places):
+        page.get_by_label("Mark where it goes").nth(painting - 2).check()
+        page.locator("#canvas").hover(
+            position={"x": places[0][0] * box["width"], "y": places[0][1] * box["height"]}
+        )
+        now = page.locator("#canvas").bounding_box()
+        page.mouse.down()
+        for x, y in places[1:]:
+            page.mouse.move(now["x"] + x * now["width"], now["y"] + y * now["height"], steps=4)
+        page.mouse.up()
+
+    page.locator("#brushes .brush-size").fill("24")
+    draw(2, (0.1, 0.5), (0.9, 0.5))
+    draw(3, (0.5, 0.1), (0.5, 0.9))
+    crossed = asked_by(page)["content_mask"]
+    assert abs(np.sum(crossed, axis=0) - 255).max() <= 3
+    middle = np.reshape(crossed, [3, 72, 96])[:, 36, 48]
+    assert list(middle) == [0, 0, 255]
+    page.locator("#brushes .undo").click()
+    draw(3, (0.5, 0.1))
+    before = np.reshape(asked_by(page)["content_mask"], [3, 72, 96])
+    assert list(before[:, 36, 48]) == [0, 255, 0]
+    page.get_by_label("Mark where it goes").first.check()
+    page.locator("#brushes .invert").click()  # All that is not painting 2 is.
+    page.locator("#paint").click()
+    expect(page.locator("#status")).to_contain_text("Mark on the photograph where painting 3")
+    page.locator("#brushes .undo").click()
+    after = np.reshape(asked_by(page)["content_mask"], [3, 72, 96])
+    assert abs(after - before).max() == 0
+
+
 def test_a_region_of_no_strength_keeps_the_photograph(page):
     begin(page)
     page.locator("#add-region").click()
@@ -583,7 +709,8 @@ def test_it_fits_a_narrow_and_a_wide_window(page, width):
     assert page.locator("#canvas").bounding_box()["width"] > min(600, 0.7 * width)
     page.locator("#add-region").click()
     expect(page.locator("#invitation")).to_be_hidden()
-    page.locator("#canvas-help summary").click()
+    page.locator("#regions .counts input").first.check()
+    page.locator("#brushes summary").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.locator("#live-tab").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -28,8 +28,9 @@ export class Card {
     this.partly = this.counts.querySelector("input");
     this.strong = find(".strength");
     this.canvas = find("canvas");
-    this.marks = new Marks(this.canvas, page.sayOfMarks);
+    this.marks = new Marks(this.canvas);
     this.part = this.marks.add(this.color);
+    this.canvas.after(this.marks.tools.element);
     find(".swatch").style.setProperty("--color", this.color);
     find(".remove").hidden = number === 1;
     find(".remove").addEventListener("click", () => page.removed(this));
@@ -43,8 +44,7 @@ export class Card {
     tell();
     slider.addEventListener("input", tell);
     this.radio.addEventListener("change", () => page.chosen(this));
-    this.canvas.addEventListener("focus", () => page.chosen(this));
-    this.partly.addEventListener("change", () => page.chosen(this));
+    this.partly.addEventListener("change", () => page.changed());
   }
 
   async take(file) {
@@ -72,6 +72,9 @@ export class Card {
     this.choose.hidden = count === 1;
     this.strong.hidden = !this.layer;
     this.choose.querySelector("span").textContent = this.layer ? "Mark where it goes" : "Everywhere else";
+    const name = count > 1 ? `painting ${number}` : "the painting";
+    this.marks.tools.of(`On ${name}, mark the part that counts`, `Draw over the part of ${name} that counts.`);
     this.marks.choose(this.partly.checked ? this.part : null);
+    this.element.classList.toggle("partly", this.partly.checked);
   }
 }

@@ -38,8 +38,8 @@ export class Likeness {
     });
   }
 
-  // A canvas of one color, opaque where the picture is like a place of it: x and y go from 0 to 1.
-  selected(x, y, alike, color) {
+  // A canvas, opaque where the picture is like a place of it: x and y go from 0 to 1.
+  selected(x, y, alike) {
     const direction = this.around(x * this.width, y * this.height);
     const cosines = new Float32Array(this.width * this.height);
     this.components.forEach((plane, number) => {
@@ -52,9 +52,6 @@ export class Likeness {
       mask.data[4 * pixel + 3] = 255 / (1 + Math.exp((alike - cosine) / SOFT));
     });
     context.putImageData(mask, 0, 0);
-    context.globalCompositeOperation = "source-in";
-    context.fillStyle = color;
-    context.fillRect(0, 0, this.width, this.height);
     return canvas;
   }
 

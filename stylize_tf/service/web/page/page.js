@@ -5,22 +5,17 @@ import { Card, strongest } from "./cards.js";
 import { takesDrops } from "./drops.js";
 import { list, remember, remembered } from "./history.js";
 import { follow, request, told } from "./jobs.js";
-import { HINTS, Marks, tools } from "./marks.js";
+import { Marks } from "./marks.js";
 
 const get = (id) => document.getElementById(id);
 const CHOOSE = get("status").textContent;
 const OPTIONS = ["size", "strength", "style_scale", "color"];
 const state = { content: null, cards: [], chosen: null, job: null, asked: {}, cardsMade: 0 };
-const marks = new Marks(get("canvas"), sayOfMarks);
-let active = marks;  // Of the picture that is marked.
+const marks = new Marks(get("canvas"));
 
-function say(text, failed = false, place = "status") {
-  get(place).textContent = text;
-  get(place).classList.toggle("failed", failed);
-}
-
-function sayOfMarks(text, failed) {
-  say(text, failed, "mark-status");
+function say(text, failed = false) {
+  get("status").textContent = text;
+  get("status").classList.toggle("failed", failed);
 }
 
 // Pictures.
@@ -38,7 +33,7 @@ async function takeContent(file) {
 
 function addCard() {
   state.cardsMade += 1;
-  const card = new Card(state.cardsMade, { marks, say, sayOfMarks, changed: refresh, chosen, removed });
+  const card = new Card(state.cardsMade, { marks, say, changed: refresh, chosen, removed });
   state.cards.push(card);
   get("regions").append(card.element);
   card.radio.checked = true;
@@ -46,11 +41,9 @@ function addCard() {
   return card;
 }
 
-// Its place on the photograph is marked from now on, or the part of it that counts.
+// Its place on the photograph is marked from now on.
 function chosen(card) {
-  const onPainting = card.partly.checked && document.activeElement !== card.radio;
-  if (!onPainting) state.chosen = card;
-  active = onPainting ? card.marks : marks;
+  state.chosen = card;
   refresh();
 }
 
@@ -68,11 +61,9 @@ function refresh() {
   const { cards } = state;
   get("paint").disabled = !ready || state.job !== null;
   cards.forEach((card, index) => card.show(index + 1, cards.length));
+  const name = `painting ${cards.indexOf(state.chosen) + 1}`;
+  marks.tools.of(`On the photograph, mark where ${name} goes`, `Draw where ${name} goes.`);
   marks.choose(state.chosen.layer);
-  const partly = cards.find((card) => card.marks === active);
-  if (partly && !partly.partly.checked) active = marks;
-  get("marked").textContent = active === marks ? "the photograph" : partly.name.textContent.toLowerCase();
-  get("brushes").hidden = !(marks.chosen && state.content) && !cards.some((card) => card.partly.checked);
   get("invitation").hidden = marks.chosen !== null;
   get("strength-name").textContent = cards.length > 1 ? "Strength elsewhere" : "Strength";
   if (ready && get("status").textContent === CHOOSE) say("Ready.");
@@ -255,10 +246,6 @@ async function open() {
 
 get("content").addEventListener("change", (event) => event.target.files[0] && takeContent(event.target.files[0]));
 takesDrops(get("content-drop"), takeContent);
-get("canvas").addEventListener("focus", () => {
-  active = marks;
-  refresh();
-});
 get("add-region").addEventListener("click", () => addCard().input.focus());
 get("mark-part").addEventListener("click", () => {
   addCard();
@@ -270,36 +257,11 @@ get("cancel").addEventListener("click", () =>
   request(`v1/jobs/${state.job}`, { method: "DELETE" }).catch((error) => say(told(error), true)),
 );
 get("split").addEventListener("input", split);
-for (const name of ["undo", "invert", "clear"]) get(name).addEventListener("click", () => active[name]());
-get("erase").addEventListener("change", (event) => (tools.erases = event.target.checked));
-get("brush-size").addEventListener("input", (event) => (tools.size = Number(event.target.value)));
-get("alike").addEventListener("input", (event) => {
-  tools.alike = Number(event.target.value);
-  get("alike-value").textContent = event.target.value;
-  active.again();
-});
-for (const kind of ["brush", "alike"]) {
-  get(`tool-${kind}`).addEventListener("change", () => {
-    tools.kind = kind;
-    tools.changed();
-  });
-}
-tools.changed = () => {
-  get("brush-size").value = tools.size;
-  get("erase").checked = tools.erases;
-  get(`tool-${tools.kind}`).checked = true;
-  get("brush-field").hidden = tools.kind !== "brush";
-  get("alike-field").hidden = tools.kind !== "alike";
-  if (get("mark-status").dataset.kind === tools.kind) return;
-  get("mark-status").dataset.kind = tools.kind;
-  sayOfMarks(HINTS[tools.kind]);
-  active.prepare();
-};
 for (const name of OPTIONS) {
   const value = get(`${name}-value`);
   if (value) get(name).addEventListener("input", () => (value.textContent = get(name).value));
 }
-tools.changed();
+get("brushes").append(marks.tools.element);
 addCard();
 past();
 open();
