@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stylize_tf.images import image_io
 from stylize_tf.jobs.listener import Listener
 from stylize_tf.service.networks import Networks, offered
-from stylize_tf.service.queue import Attempt, Queue, QueueError
+from stylize_tf.service.queue import Attempt, Queue
+from stylize_tf.service.storages import QueueError
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate

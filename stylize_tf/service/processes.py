@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from stylize_tf.service.following import WorkerOptions
-from stylize_tf.service.queue import Queue, QueueError
+from stylize_tf.service.queue import Queue
+from stylize_tf.service.storages import QueueError
 
 _LONGEST_WAIT = 30.0
 """Seconds before a worker that has died again and again is replaced, at most."""

@@ -13,14 +13,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stylize_tf.errors import StylizationError
-from stylize_tf.machine.extras import require
+from stylize_tf.service.storages import Told, storage_at
 
 if TYPE_CHECKING:
     from huey.storage import BaseStorage
@@ -50,10 +47,6 @@ class Attempt:
     asked: dict[str, Any]
 
 
-class QueueError(StylizationError):
-    """The queue cannot be reached: what was asked for may be asked for again."""
-
-
 class Queue:
     """Jobs in a storage of huey.
 
@@ -75,7 +68,7 @@ class Queue:
         clock: Callable[[], float] = time.time,
         lease: float = LEASE,
     ):
-        self._storage = _Told(storage)
+        self._storage = Told(storage)
         self._clock, self.lease = clock, lease
         self._first_open = 1
 
@@ -84,21 +77,9 @@ class Queue:
         """A queue of a place: `redis://host:port/number`, or the path of an SQLite file.
 
         Raises:
-            StylizationError: if what it takes is not installed.
+            ConfigError, QueueError: as of `storage_at`.
         """
-        require("huey", "serve", "serve")
-        if place.startswith(("redis://", "rediss://", "unix://")):
-            require("redis", "serve", "serve")
-            from huey.storage import RedisStorage
-
-            storage = RedisStorage(name, url=place, blocking=False)
-        else:
-            from huey.storage import SqliteStorage
-
-            Path(place).parent.mkdir(parents=True, exist_ok=True)
-            # In the order in which they came, and on the disk before who asked is told so.
-            storage = SqliteStorage(name, filename=place, strict_fifo=True, fsync=True, timeout=30)
-        return cls(storage, lease=lease)
+        return cls(storage_at(place, name), lease=lease)
 
     # What the web process does.
 
@@ -360,35 +341,6 @@ class Queue:
 
 
 _PARTS = ("job", "progress", "preview", "alive", "cancel", "events", "end")
-
-
-class _Told:
-    """A storage of huey whose errors of connection are a `QueueError`."""
-
-    def __init__(self, storage: BaseStorage):
-        self._storage = storage
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._storage, name)
-
-        def told(*arguments: Any) -> Any:
-            try:
-                return method(*arguments)
-            except Exception as error:
-                if isinstance(error, _unreachable()):
-                    raise QueueError(f"the queue cannot be reached: {error}.") from error
-                raise
-
-        return told
-
-
-def _unreachable() -> tuple[type[Exception], ...]:
-    """Errors of storages that cannot be reached, or are too busy."""
-    try:
-        from redis.exceptions import RedisError
-    except ImportError:
-        return (sqlite3.OperationalError,)
-    return (sqlite3.OperationalError, RedisError)
 
 
 def new_id() -> str:

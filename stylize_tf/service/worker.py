@@ -29,7 +29,8 @@ from stylize_tf.service.asking import told
 from stylize_tf.service.files import Files
 from stylize_tf.service.following import Following, WorkerOptions, patiently
 from stylize_tf.service.networks import Offered, told_by_name
-from stylize_tf.service.queue import CANCELLED, FAILED, FINISHED, Attempt, Queue, QueueError
+from stylize_tf.service.queue import CANCELLED, FAILED, FINISHED, Attempt, Queue
+from stylize_tf.service.storages import QueueError
 
 if TYPE_CHECKING:
     from stylize_tf import Iterate, Stylizer

@@ -1,10 +1,13 @@
 """Jobs that wait, are claimed, given back and ended: the same with SQLite and with a real Redis."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
-from stylize_tf.service.queue import MOST_ATTEMPTS, Queue, QueueError
+from stylize_tf.errors import ConfigError
+from stylize_tf.service.queue import MOST_ATTEMPTS, Queue
+from stylize_tf.service.storages import QueueError
 from tests.fakes.redis_server import redis_server
 
 
@@ -219,6 +222,23 @@ def test_what_cannot_be_reached_is_told(redis):
     queue = Queue.at("redis://127.0.0.1:1/0")
     with pytest.raises(QueueError, match="cannot be reached"):
         queue.add({})
+
+
+@pytest.mark.parametrize(
+    ("place", "error", "said"),
+    [
+        ("a/file/queue.sqlite", QueueError, "the queue in 'a/file/queue.sqlite' cannot be reached"),
+        ("a/file", QueueError, "file is not a database"),
+        ("redis://here:port/0", ConfigError, "`queue` must be redis://HOST:PORT/NUMBER or a file"),
+        ("amqp://here/0", ConfigError, "`queue` must be"),
+    ],
+)
+def test_a_place_that_holds_no_queue_is_told(tmp_path, monkeypatch, place, error, said):
+    monkeypatch.chdir(tmp_path)
+    Path("a").mkdir()
+    Path("a/file").write_bytes(b"something else" * 100)
+    with pytest.raises(error, match=said):
+        Queue.at(place)
 
 
 def test_nothing_is_lost_when_redis_is_killed(redis):

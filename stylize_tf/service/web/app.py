@@ -23,7 +23,8 @@ from stylize_tf.errors import OutputError
 from stylize_tf.service.asking import told
 from stylize_tf.service.files import Files
 from stylize_tf.service.networks import Networks
-from stylize_tf.service.queue import Queue, QueueError
+from stylize_tf.service.queue import Queue
+from stylize_tf.service.storages import QueueError
 from stylize_tf.service.web import description
 from stylize_tf.service.web.answers import HINTS, REFUSALS, Limits, NoEventsError, RefusedError
 from stylize_tf.service.web.desk import Desk

@@ -19,7 +19,8 @@ from stylize_tf.errors import ConfigError, ImageError, OutputError, StylizationE
 from stylize_tf.service import asking
 from stylize_tf.service.files import Files
 from stylize_tf.service.networks import Networks, offered
-from stylize_tf.service.queue import QUEUED, Queue, QueueError, new_id
+from stylize_tf.service.queue import QUEUED, Queue, new_id
+from stylize_tf.service.storages import QueueError
 from stylize_tf.service.web.answers import HINTS, JobStatus, Limits, RefusedError
 
 Ask = Callable[

@@ -12,7 +12,8 @@ from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from stylize_tf.service import asking
-from stylize_tf.service.queue import CANCELLED, FAILED, FINISHED, QueueError
+from stylize_tf.service.queue import CANCELLED, FAILED, FINISHED
+from stylize_tf.service.storages import QueueError
 from stylize_tf.service.web import description
 from stylize_tf.service.web.answers import (
     MEDIA_TYPES,
