@@ -666,6 +666,24 @@ def test_a_service_that_was_gone_is_found_again(browser, made):
     served.end()
 
 
+def test_it_tells_that_no_worker_is_ready_as_long_as_none_is(browser, tmp_path):
+    alone = Service(tmp_path, None)
+    served = Site(alone.app(hint=lambda: "Its log tells why."))
+    served.start()
+    page = browser.new_context().new_page()
+    page.goto(served.url)
+    begin(page)
+    page.locator("#paint").click()
+    status = page.locator("#status")
+    expect(status).to_have_text("Waiting for its turn. No worker is ready. Its log tells why.")
+    alone.queue.ready()
+    expect(status).to_have_text("Waiting for its turn.")
+    page.locator("#cancel").click()
+    expect(status).not_to_contain_text("Waiting")
+    page.context.close()
+    served.end()
+
+
 def axe_says(page):
     """What axe finds that is serious: its script comes in by the debugging protocol, past CSP."""
     page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text())

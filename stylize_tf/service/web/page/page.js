@@ -6,6 +6,7 @@ import { takesDrops } from "./drops.js";
 import { list, remember, remembered } from "./history.js";
 import { follow, request, told } from "./jobs.js";
 import { Marks } from "./marks.js";
+import { tellWhether } from "./waiting.js";
 
 const get = (id) => document.getElementById(id);
 const CHOOSE = get("status").textContent;
@@ -143,10 +144,12 @@ async function watch(job) {
   get("progress").hidden = get("cancel").hidden = false;
   get("progress").value = 0;
   get("download").hidden = get("copy").hidden = get("files").hidden = true;
-  say("Waiting for its turn.");
+  let waits = true;
+  tellWhether(() => waits, say);
   let shown = 0;
   try {
     await follow(job, async (name, data) => {
+      waits = false;
       if (name === "step") {
         get("progress").value = data.evaluation / data.evaluations;
         say(`Step ${data.evaluation} of ${data.evaluations}, ${Math.ceil(data.remaining)} seconds left.`);
@@ -166,6 +169,7 @@ async function watch(job) {
   } catch (error) {
     say(told(error), true);
   } finally {
+    waits = false;
     get("progress").hidden = get("cancel").hidden = true;
     state.job = null;
     refresh();
