@@ -158,6 +158,7 @@ class Following(Listener):
     def _live(self) -> None:
         while not self._ended.wait(self._queue.lease / 5):
             with contextlib.suppress(QueueError):  # Next time it may be there again.
+                self._queue.ready()
                 if self._attempt is not None and not self._queue.renew(self._attempt):
                     self.is_lost = True
                     return

@@ -102,7 +102,7 @@ class Worker:
         waited, painted = False, -math.inf
         while not self._is_stopped():
             try:
-                if time.monotonic() - self._recovered > _RECOVER_SECONDS:
+                if time.monotonic() - self._recovered > min(_RECOVER_SECONDS, self._queue.lease):
                     self._queue.ready()
                     self._queue.recover()
                     self._recovered = time.monotonic()

@@ -9,6 +9,7 @@ from PIL import Image
 
 from benchmarks.harness.served import until
 from stylize_tf.images import image_io
+from stylize_tf.service.following import Following, WorkerOptions
 from stylize_tf.service.web.desk import Desk
 from tests.service.conftest import PICTURES, SHORT, ended, png
 
@@ -309,6 +310,16 @@ def test_it_is_ready_when_a_worker_is(service):
         assert client.get("/readyz").status_code == 503
         made.work()
         until(lambda: client.get("/readyz").status_code == 200)
+
+
+def test_a_worker_is_ready_while_it_is_at_a_job(service):
+    """Its picture may take longer than what it last said of itself holds."""
+    queue = service().of("main")
+    queue.lease = 0.2
+    queue.add({})
+    with Following(queue, WorkerOptions("anna"), lambda: False) as following:
+        following.follow(queue.take("anna"))
+        until(queue.is_worked)
 
 
 def test_results_are_deleted_after_their_time(service):
