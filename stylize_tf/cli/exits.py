@@ -48,14 +48,15 @@ class Exit(enum.IntEnum):
 
 MEANINGS: dict[Exit, str] = {
     Exit.OK: "the picture was written, or all of many are there or left to other runs, or help was "
-    "shown",
+    "shown; `serve` or `work` ended in good order when a signal asked it to",
     Exit.UNEXPECTED: "an error nobody foresaw: please report it with the traceback of -v 1",
     Exit.USAGE: "a flag is unknown, missing, out of its range or contradicts another",
     Exit.PICTURE: "a picture cannot be read, or is not the one that a recipe names",
     Exit.OUTPUT: "the result cannot be written, or not there: the line says where it is; with "
     "--output_dir the run ended there",
     Exit.WEIGHTS: "the weights of VGG19 cannot be found, fetched or trusted",
-    Exit.FAILED: "no picture could be made: memory, numbers, device or TensorFlow itself",
+    Exit.FAILED: "no picture could be made: memory, numbers, device or TensorFlow itself; or a "
+    "service cannot have its port, or reach its queue",
     Exit.PARTLY: "some of many pictures, or cells of a sheet, failed, each with a line why; the "
     "others are there",
     Exit.HUNG_UP: "SIGHUP, as from a closed terminal; the best picture so far was written, if "

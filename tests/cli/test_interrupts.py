@@ -155,3 +155,10 @@ def test_loop_may_be_left_by_an_exception_of_its_own():
             raise ZeroDivisionError
         with pytest.raises(Interrupted):  # Nothing was heard yet, so this one still counts.
             signal.raise_signal(signal.SIGINT)
+
+
+def test_signals_that_are_shielded_off_are_counted_and_all_hang_ups_are_one():
+    with Interrupts(lambda signum: pytest.fail("announced")) as interrupts, interrupts.shielded():
+        for which, times in (("SIGHUP", 1), ("SIGHUP", 1), ("SIGINT", 2), ("SIGTERM", 3)):
+            signal.raise_signal(getattr(signal, which))
+            assert interrupts.times == times

@@ -86,7 +86,7 @@ DISTRIBUTIONS = {
 OF_EXTRAS = {
     *(
         f"service.web.{x}"
-        for x in ("answers", "app", "connections", "description", "desk", "job_paths")
+        for x in ("answers", "app", "connections", "description", "desk", "job_paths", "listening")
     ),
     *(f"jobs.batch.{x}" for x in ("beam_options", "pipeline", "places")),
 }

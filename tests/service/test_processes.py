@@ -150,10 +150,33 @@ def test_workers_of_both_commands_paint_with_the_networks_that_they_were_given(s
     assert str(file) not in client.get(f"/v1/jobs/{job}/recipe").text
 
 
-def test_it_ends_when_it_is_asked_to(serve):
-    served = serve("--network_workers=0")
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_it_ends_in_good_order_when_it_is_asked_to(serve, which):
+    served = serve("--workers=0", "--network_workers=0", "--host=0.0.0.0")
+    served.client()
+    served.process.send_signal(which)
+    assert served.process.wait(20) == 0
+    warned, serving, ended = served.log().splitlines()
+    assert f"warning: whoever reaches port {served.port} of this machine may use it" in warned
+    assert f"Serving at http://0.0.0.0:{served.port}/" in serving
+    assert ended == "stylize_tf: Ended. Jobs that were under way go on at the next start."
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+def test_what_a_terminal_ends_in_the_middle_goes_on_at_the_next_start(serve, whole, command):
+    """Ctrl-C and a closed terminal reach its workers, too."""
+    served = serve("--network_workers=0", *(["--workers=0"] if command == "work" else []))
+    ending = serve("--network_workers=0", command="work") if command == "work" else served
     client = served.client()
-    until(lambda: client.get("/readyz").status_code == 200)
-    served.end(seconds=30)
-    assert served.process.returncode == 143  # As the table of exit codes says.
-    assert served.workers() == []
+    job = client.post("/v1/jobs", files=PICTURES, data=DATA).json()["id"]
+    seen = events(client, job, count=4)
+    os.killpg(ending.process.pid, signal.SIGHUP if command == "work" else signal.SIGINT)
+    assert ending.process.wait(20) == 0
+    assert ending.workers() == []
+    assert "Traceback" not in ending.log()
+    assert "died" not in ending.log()
+    ending.start()
+    client = served.client()
+    seen += events(client, job, seen[-1][0])
+    assert [name for _, name in seen].count("begin") == 2
+    assert painted(client, job) == whole

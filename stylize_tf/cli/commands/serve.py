@@ -32,9 +32,9 @@ MATTERS = (
 
 def execute(console: Console, interrupts: Interrupts, line: CommandLine) -> int:
     """Serves until a signal comes; the exit code."""
-    from stylize_tf.cli.worker_process import run
+    from stylize_tf.cli.worker_process import target
     from stylize_tf.service import serving
 
     [given] = line.given
-    serving.serve(ServeOptions(**given), run, console.info)
+    serving.serve(ServeOptions(**given), target(line.verbosity >= 1), console.info, interrupts)
     return int(Exit.OK)

@@ -38,10 +38,15 @@ class Interrupts:
 
     Args:
         announce: called with the signal when it is noted within `politely()`.
+
+    Attributes:
+        signum: the first that was heard.
+        times: how many were; all hang-ups are one.
     """
 
     def __init__(self, announce: Callable[[int], None] = lambda signum: None) -> None:
         self.signum: int | None = None
+        self.times = 0
         self._announce = announce
         self._polite = False
         self._shields = 0
@@ -95,6 +100,7 @@ class Interrupts:
     def _heard(self, signum: int, frame: FrameType | None) -> None:
         first = self.signum is None
         self.signum = self.signum if self.signum is not None else signum
+        self.times += first or signum != _HANG_UP
         if self._ending or self._shields:
             return
         if self._polite and (first or signum == _HANG_UP):

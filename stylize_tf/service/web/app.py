@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib import resources
 from typing import Any, ClassVar
 
@@ -43,6 +43,7 @@ def create_app(
     token: str | None = None,
     scratch: str | None = None,
     networks: Networks | None = None,
+    hint: Callable[[], str] = lambda: "Start one.",
 ) -> FastAPI:
     """The application.
 
@@ -54,6 +55,7 @@ def create_app(
         token: that requests must bring, as `Authorization: Bearer TOKEN`.
         scratch: folder of pictures that are checked; a temporary one if None.
         networks: that may be asked for; the one that comes with the program if None.
+        hint: what helps where no worker is ready.
     """
     limits = limits or Limits()
     desk = Desk(queue, files, limits, at_once, token, scratch, networks)
@@ -72,7 +74,7 @@ def create_app(
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=limits.body_bytes)
     app.add_middleware(_TellTooLarge)
     JobPaths(desk).add(app)
-    _Health(desk).add(app)
+    _Health(desk, hint).add(app)
     _Page().add(app)
     return app
 
@@ -195,8 +197,8 @@ class _Page:
 class _Health:
     """Paths for who watches over the service."""
 
-    def __init__(self, desk: Desk):
-        self._desk = desk
+    def __init__(self, desk: Desk, hint: Callable[[], str]):
+        self._desk, self._hint = desk, hint
 
     def add(self, app: FastAPI) -> None:
         """Adds them to an application."""
@@ -214,7 +216,7 @@ class _Health:
     def ready(self) -> dict[str, str]:
         """That jobs are worked on: the queue is there, and a worker with its weights loaded."""
         if not self._desk.queue.is_worked():
-            raise RefusedError(503, "No worker is ready.", "Start one.", **{"Retry-After": "5"})
+            raise RefusedError(503, "No worker is ready.", self._hint(), **{"Retry-After": "5"})
         return {"status": "ok"}
 
     def metrics(self) -> Response:
