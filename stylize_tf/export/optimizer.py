@@ -124,7 +124,7 @@ class Optimization(tf.Module):
             image = tf.clip_by_value(method.result(state), 0, 1)
         assert image is not None
         if self.config.strength < LEAST_STRENGTH:
-            image = shown(image, content, painted(np.float32(self.config.strength)))
+            image = shown(image, content, painted(np.asarray(self.config.strength, np.float32)))
         return tf.ensure_shape(image, [1, *self.size, 3])
 
     def _moved(self, method: Any, state: Any, compared: Compared, steps: int) -> Any:
