@@ -38,7 +38,7 @@ class Iterate:
             this stage; an average over steps (`average_decay`) is told by the best one, too.
         step_losses: the same for the picture that the step began with.
         seconds: what the step took; the first step of a stage includes its preparation.
-        remaining: estimated seconds that the other steps take.
+        remaining: estimated seconds that the other steps take; None until two steps tell the pace.
         messages: what the guards did, in plain words; mostly empty.
         picture: what `image` is made from, on the device; pixels may leave [0, 1].
         finish: what makes it the picture that is shown.
@@ -56,7 +56,7 @@ class Iterate:
     losses: dict[str, float]
     step_losses: dict[str, float]
     seconds: float
-    remaining: float
+    remaining: float | None
     messages: tuple[str, ...]
     picture: tf.Tensor = dataclasses.field(repr=False)
     finish: Callable[[np.ndarray], np.ndarray] = dataclasses.field(

@@ -110,6 +110,8 @@ class Work:
         self._asked = [stage.steps for stage in stages]
         self._costs = list(costs or [stage.height * stage.width for stage in stages])
         self._rate = self._preparation = 0.0
+        self._stage = self._taken = 0  # Of it, the steps that this process made.
+        self._is_known = False
         self._budget = time_budget
         self._left = time_budget or math.inf
 
@@ -137,21 +139,24 @@ class Work:
     def note(self, number: int, step: int, seconds: float) -> tuple[str, ...]:
         """Takes in how long a step took, and fits the steps to come to a time budget.
 
-        The pace is a running average of the seconds a pixel. The first step of a stage takes its
-        preparation too, so it counts only while nothing better is known; the second begins the
-        average anew.
+        The pace is a running average of the seconds a pixel. The first step of a stage, or the
+        first that is made after a checkpoint, takes a preparation too, so it counts only while
+        nothing better is known; the second begins the average anew.
 
         Returns:
             What there is to say about it.
         """
         stage, cost = self.stages[number - 1], self._costs[number - 1]
         rate = seconds / cost
-        if step == 1:
+        self._taken = self._taken + 1 if number == self._stage else 1
+        self._stage = number
+        if self._taken == 1:
             rate = self._rate or rate
             self._preparation = seconds
-        elif step == 2:
+        elif self._taken == 2:
             self._preparation = max(self._preparation - seconds, 0.0)
-        elif self._rate:
+            self._is_known = True
+        else:
             rate = 0.7 * self._rate + 0.3 * rate
         self._rate = rate
         self._left -= seconds
@@ -169,13 +174,18 @@ class Work:
         for index in ahead:
             steps = made[index] + math.floor((self._asked[index] - made[index]) * factor)
             self.stages[index] = self.stages[index]._replace(steps=max(steps, 1))
-        late = self.remaining(number, step) - left
+        late = self._seconds(number, step) - left
         if late <= 0.1 * self._budget:
             return ()
         return (f"The time does not suffice: this will take about {late:.0f} seconds longer.",)
 
-    def remaining(self, number: int, step: int) -> float:
-        """Seconds that the other steps take at the pace so far."""
+    def remaining(self, number: int, step: int) -> float | None:
+        """Seconds that the other steps take at the pace so far; None while that is not known."""
+        seconds = self._seconds(number, step)
+        is_last = self.evaluation(number, step) >= self.evaluations
+        return seconds if self._is_known or is_last else None
+
+    def _seconds(self, number: int, step: int) -> float:
         steps = [*self.schedule[number - 1 :]]
         steps[0] -= step
         costs = self._costs[number - 1 :]

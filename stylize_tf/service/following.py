@@ -122,7 +122,7 @@ class Following(Listener):
                 "evaluation": iterate.evaluation,
                 "evaluations": iterate.evaluations,
                 "loss": round(iterate.loss, 6),
-                "remaining": round(iterate.remaining, 2),
+                "remaining": iterate.remaining and round(iterate.remaining, 2),
                 "preview": self._previews,
             }
             self._tell({"event": "step", **event})

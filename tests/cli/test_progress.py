@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import warnings
@@ -83,6 +84,9 @@ def test_plain_line_says_everything():
 def test_pace_and_time_left_are_not_shown_before_they_are_known():
     assert plain_line(iterate(), None).endswith("+ total variation 0.02")
     assert live_line(iterate(), None, 60).endswith("12/50 content 0.012 style 0.5 tv 0.02")
+    unknown = dataclasses.replace(iterate(), remaining=None)
+    assert plain_line(unknown, 0.25).endswith("+ total variation 0.02  0.25 s/step")
+    assert live_line(unknown, 0.25, 200).endswith("+ total variation 0.02  0.25 s/step")
 
 
 def test_live_line_shows_as_much_as_fits():

@@ -17,7 +17,7 @@ def test_estimate_is_of_the_pictures_that_need_no_preparation():
     estimate = Estimate([10.0, 20.0, 20.0, 40.0], devices=1)
     assert estimate.left(0.0) is None
     estimate.start(1, 0.0)
-    estimate.update(1, expecting(99.0, evaluation=1))  # The first step says nothing yet.
+    estimate.update(1, expecting(None))  # The first step says nothing yet.
     assert estimate.left(5.0) is None
     estimate.update(1, expecting(5.0))
     # 10 units in 5 + 5 s: one a second, 5 left of this one and 80 of the others.
@@ -47,9 +47,9 @@ def test_estimate_for_two_devices_is_half_of_the_work_or_the_longest_picture():
     assert estimate.left(40.0) == pytest.approx(50)
 
 
-def expecting(remaining, evaluation=2):
+def expecting(remaining):
     image = np.zeros((1, 1, 1, 3), np.float32)
-    return Iterate(1, 1, 2, 10, evaluation, 10, 8, 8, {"content": 1.0}, image, remaining=remaining)
+    return Iterate(1, 1, 2, 10, 2, 10, 8, 8, {"content": 1.0}, image, remaining=remaining)
 
 
 class Terminal(io.StringIO):

@@ -63,7 +63,7 @@ class Iterate:
     losses: dict[str, float]
     image: np.ndarray = dataclasses.field(repr=False)
     seconds: float = 0.25
-    remaining: float = 12.0
+    remaining: float | None = 12.0
     messages: tuple[str, ...] = ()
     schedule: tuple[int, ...] = ()
 

@@ -202,7 +202,8 @@ def test_iterates_count_stages_steps_and_evaluations(tiny_engine, content, style
         assert iterate.seconds > 0
         assert iterate.messages == ()
         assert "picture" not in repr(iterate)  # A line in a log, not an array.
-    assert all(x.remaining > 0 for x in iterates[:-1])
+    assert iterates[0].remaining is None  # The pace is known of two steps.
+    assert all(x.remaining > 0 for x in iterates[1:-1])
     assert iterates[-1].remaining == 0
 
 

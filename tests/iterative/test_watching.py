@@ -125,9 +125,10 @@ def test_evaluations_are_counted_over_all_stages():
 
 def test_time_left_is_that_of_the_pixels_left():
     work = Work(STAGES)
-    # A second for 100 pixels; 3 more steps of 100 and 2 of 400 are 1100 pixels.
-    assert work.note(1, 1, 1.0) == ()
-    assert work.remaining(1, 1) == pytest.approx(11)
+    assert work.note(1, 1, 9.0) == ()
+    # A second for 100 pixels; 2 more steps of 100 and 2 of 400 are 1000 pixels.
+    assert work.note(1, 2, 1.0) == ()
+    assert work.remaining(1, 2) == pytest.approx(10)
     assert work.remaining(1, 4) == pytest.approx(8)
     work.note(2, 2, 4.0)
     assert work.remaining(2, 2) == 0
@@ -140,8 +141,8 @@ def test_the_pace_is_a_running_average_without_the_preparation_of_a_stage():
         work.note(number, step, seconds)
         return work.remaining(number, step)
 
-    # The first step, prepared for 50 seconds, is all that is known.
-    assert left(1, 1, 50.0) == pytest.approx(50 * 15)
+    # The first step, prepared for 50 seconds, tells nothing of the others.
+    assert left(1, 1, 50.0) is None
     # 3 seconds for 100 pixels, and 1400 pixels left.
     assert left(1, 2, 3.0) == pytest.approx(42)
     # 0.7 * 3 + 0.3 * 1 = 2.4 seconds for 100 pixels, and 1300 left.
@@ -154,8 +155,32 @@ def test_the_pace_is_a_running_average_without_the_preparation_of_a_stage():
 
 def test_the_costs_of_steps_may_be_told_instead_of_their_pixels():
     work = Work(STAGES, costs=[1.0, 10.0])
-    work.note(1, 1, 2.0)
-    assert work.remaining(1, 1) == pytest.approx(2.0 * (3 * 1 + 2 * 10))
+    work.note(1, 1, 9.0)
+    work.note(1, 2, 2.0)
+    assert work.remaining(1, 2) == pytest.approx(2.0 * (2 * 1 + 2 * 10))
+
+
+def test_the_time_left_is_not_told_before_the_pace_is_known():
+    work = Work([Stage(10, 10, 1), Stage(10, 10, 4)])
+    seen = []
+    second = [(2, step, 1.0) for step in (2, 3, 4)]
+    for number, step, seconds in [(1, 1, 50.0), (2, 1, 60.0), *second]:
+        work.note(number, step, seconds)
+        seen.append(work.remaining(number, step))
+    assert seen == [None, None, pytest.approx(2), pytest.approx(1), 0]
+    short = Work([Stage(10, 10, 1)])
+    short.note(1, 1, 50.0)
+    assert short.remaining(1, 1) == 0  # Of nothing that is known.
+
+
+def test_a_run_that_goes_on_learns_its_pace_anew():
+    work = Work(STAGES)
+    work.resume((4, 2))
+    assert work.remaining(1, 2) is None  # Of the step that the checkpoint has.
+    work.note(1, 3, 50.0)  # Prepared, as every first step.
+    assert work.remaining(1, 3) is None
+    work.note(1, 4, 1.0)
+    assert work.remaining(1, 4) == pytest.approx(8)
 
 
 # A time budget.

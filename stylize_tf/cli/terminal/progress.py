@@ -215,4 +215,4 @@ def _pace(seconds: float) -> str:
 
 
 def _left(iterate: Iterate) -> str:
-    return f"{duration(iterate.remaining)} left"
+    return "" if iterate.remaining is None else f"{duration(iterate.remaining)} left"

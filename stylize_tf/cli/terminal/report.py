@@ -252,11 +252,10 @@ class Estimate:
         """Seconds, or None while nothing is known."""
         first = set(list(self._begun)[: self._devices])
         known = {x: self._seconds[x] for x in self._seconds.keys() - first} or self._seconds
-        # The first step takes what is prepared for the picture, which tells nothing of the others.
         expected = {
             number: iterate.remaining
             for number, iterate in self.active.items()
-            if iterate.evaluation > 1
+            if iterate.remaining is not None
         }
         known = known or {x: now - self._begun[x] + expected[x] for x in expected}
         if not known:
