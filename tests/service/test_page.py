@@ -792,7 +792,8 @@ def asked_for(made):
 
 def latest(made):
     """What the last of them was."""
-    return made.at_once.asked(made.at_once._peek(f"number:{asked_for(made)}").decode())
+    job = until(lambda: made.at_once._peek(f"number:{asked_for(made)}"))  # It comes next.
+    return made.at_once.asked(job.decode())
 
 
 def styles(page):
