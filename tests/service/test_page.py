@@ -760,6 +760,8 @@ def test_the_camera_is_painted_until_it_is_stopped(page):
     page.locator("#stop").click()
     expect(page.locator("#live-status")).to_have_text("Stopped.")
     assert page.locator("#source").evaluate("e => e.srcObject") is None
+    frame, save = (page.locator(x).bounding_box() for x in ("#live-picture", "#snapshot"))
+    assert save["y"] >= frame["y"] + frame["height"] + 8
 
 
 def test_a_camera_that_is_refused_is_told_in_words(page):
