@@ -2,7 +2,8 @@
 
 import contextlib
 import io
-import itertools
+import re
+import shlex
 import socket
 import threading
 from pathlib import Path
@@ -113,19 +114,39 @@ def watched(page, url):
     yield
     wrong = [text for kind, text in said if kind in ("error", "warning")]
     # What the browser says of every request that is refused or lost, as tests want some to be.
-    wanted = ("responded with a status of 400", "net::ERR_")
+    statuses = (f"responded with a status of {x}" for x in (400, 401, 429))
+    wanted = (*statuses, "net::ERR_")
     assert [text for text in wrong if not any(x in text for x in wanted)] == []
     assert all(x.startswith((url, "blob:", "data:")) for x in asked)
 
 
-def give(page, selector, seed, size=(72, 96)):
-    data = {"name": "a.png", "mimeType": "image/png", "buffer": png(seed, size)}
+@pytest.fixture
+def idle(browser, tmp_path):
+    """Pages of a service that has no worker: what it takes waits."""
+    with contextlib.ExitStack() as stack:
+
+        def visit(url=None, token=None):
+            if url is None:
+                served = Site(Service(tmp_path, None, of_client=2).app(token=token))
+                served.start()
+                stack.callback(served.end)
+                url = served.url
+            page = stack.enter_context(browser.new_context()).new_page()
+            stack.enter_context(watched(page, url))
+            page.goto(url)
+            return page
+
+        yield visit
+
+
+def give(page, selector, seed, size=(72, 96), name="a.png"):
+    data = {"name": name, "mimeType": "image/png", "buffer": png(seed, size)}
     page.set_input_files(selector, data)
 
 
 def begin(page):
-    give(page, "#content", 0)
-    give(page, "#style", 1)
+    give(page, "#content", 0, name="horse.png")
+    give(page, "#style", 1, name="harvesters.png")
     page.locator("#size").evaluate(SMALL)
 
 
@@ -175,15 +196,41 @@ def test_a_picture_with_a_marked_region_is_painted_and_taken_home(page, made):
         "style": 2,
         "content_mask": 2,
     }
-    with page.expect_download() as download:
-        page.locator("#download").click()
-    data = download.value.path().read_bytes()
-    assert data == made.files.read(job, "result.png")
+    assert downloaded(page) == ("horse_harvesters_a.png", made.files.read(job, "result.png"))
     assert page.locator("#after").evaluate("e => e.naturalWidth") == 64
     page.locator("#split").evaluate("e => { e.value = 50; e.dispatchEvent(new Event('input')) }")
     assert "50%" in page.locator("#before").evaluate("e => e.style.clipPath")
-    expect(page.locator("#history button")).to_have_count(1)
+    drag(page, "#layers", 0.5, 0.8)
+    assert page.locator("#split").input_value() == "80"
+    assert "20%" in page.locator("#before").evaluate("e => e.style.clipPath")
+    expect(page.locator("#history button")).to_have_text(re.compile(r"\d:\d\d"))
     expect(page.locator("#history img")).to_have_js_property("naturalWidth", 64)
+    give(page, "#content", 3)
+    expect(page.locator("#status")).to_have_text("Ready.")
+    page.reload()
+    expect(page.locator("#status")).to_have_text("Done.")
+    assert downloaded(page) == ("horse_harvesters_a.png", made.files.read(job, "result.png"))
+    expect(page.locator("#after")).to_have_js_property("naturalWidth", 64)
+    expect(page.locator("#copy")).to_be_hidden()  # Its masks are gone.
+
+
+def downloaded(page):
+    """The name of the picture that is offered, and what is in it."""
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    return download.value.suggested_filename, download.value.path().read_bytes()
+
+
+def drag(page, selector, *shares):
+    """Drags over an element, along the middle of its height."""
+    page.locator(selector).scroll_into_view_if_needed()
+    box = page.locator(selector).bounding_box()
+    places = [box["x"] + share * box["width"] for share in shares]
+    page.mouse.move(places[0], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(place, box["y"] + box["height"] / 2, steps=3)
+    page.mouse.up()
 
 
 def test_what_the_service_has_deleted_is_not_offered_again(browser, site):
@@ -192,8 +239,8 @@ def test_what_the_service_has_deleted_is_not_offered_again(browser, site):
     page.goto(site.url)
     page.evaluate("localStorage.setItem('stylize_tf jobs', '[\"gone\", \"too\"]')")
     page.reload()
+    until(lambda: page.evaluate("localStorage.getItem('stylize_tf jobs')") == "[]")
     expect(page.locator("#past")).to_be_hidden()
-    assert page.evaluate("localStorage.getItem('stylize_tf jobs')") == "[]"
     context.close()
 
 
@@ -214,7 +261,7 @@ def test_what_the_service_refuses_is_told_in_its_words(page):
     begin(page)
     page.locator("#size").evaluate(SMALL.replace("64", "8"))
     page.locator("#paint").click()
-    expect(page.locator("#status")).to_contain_text("`size` must", timeout=30_000)
+    expect(page.locator("#status")).to_contain_text("The size must", timeout=30_000)
     expect(page.locator("#paint")).to_be_enabled()
 
 
@@ -603,35 +650,47 @@ def test_a_region_of_no_strength_keeps_the_photograph(page):
     page.keyboard.press("Space")
     slide(page, "#regions .strength input", 0)
     paint(page)
-    page.locator("#copy").click()
     expect(page.locator("#files a")).to_have_text("strength.png")
 
 
 def test_the_command_line_is_copied_with_its_masks(page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     begin(page)
+    give(page, "#content", 0, name="it's a $photo.png")
+    give(page, "#style", 1, name="my painting (2).png")
     page.locator("#add-region").click()
-    give(page, "#style-2", 2)
+    give(page, "#style-2", 2, name="My painting (2).png")
     page.locator("#canvas").focus()
     page.keyboard.press("Space")
     paint(page)
+    files = ["My painting (2)-2.png", "mask1.png", "mask2.png"]
+    expect(page.locator("#files a")).to_have_text(files)  # And nobody asked for the line yet.
+    expect(page.locator("#files")).to_contain_text("in one folder")
     page.locator("#size").evaluate(SMALL.replace("64", "128"))  # The next one is another one.
     page.locator("#copy").click()
-    expect(page.locator("#status")).to_have_text("Copied.")
-    words = page.evaluate("navigator.clipboard.readText()").split()
-    assert words[:2] == ["python", "main.py"]
-    assert words[words.index("--size") + 1] == "64"
-    assert [y for x, y in itertools.pairwise(words) if x == "--content_mask"] == [
-        "mask1.png",
-        "mask2.png",
+    expect(page.locator("#status")).to_contain_text("Copied.")
+    words = shlex.split(page.evaluate("navigator.clipboard.readText()"))
+    assert words[0] == "stylize-tf"
+    given = [*zip(words[1::2], words[2::2], strict=True)]
+    assert given == [
+        ("--content", "it's a $photo.png"),
+        ("--style", "my painting (2).png"),
+        ("--style", files[0]),
+        ("--content_mask", "mask1.png"),
+        ("--content_mask", "mask2.png"),
+        *(("--size", "64"), ("--strength", "1"), ("--style_scale", "1"), ("--color", "style")),
     ]
+    with page.expect_download() as download:
+        page.locator("#files a").first.click()
+    assert download.value.path().read_bytes() == png(2, (72, 96))
     with page.expect_download() as download:
         page.locator("#files a").last.click()
     with Image.open(download.value.path()) as mask:
         assert mask.size == (96, 72)
 
 
-def test_two_pages_at_once_have_a_picture_each(page, site):
+def test_two_pages_at_once_have_a_picture_each(page, site, made):
+    page.context.grant_permissions(["clipboard-write"])
     other = page.context.new_page()
     with watched(other, site.url):
         other.goto(site.url)
@@ -641,10 +700,13 @@ def test_two_pages_at_once_have_a_picture_each(page, site):
         other.locator("#paint").click()
         for each in (page, other):
             expect(each.locator("#status")).to_have_text("Done.", timeout=90_000)
-        names = {x.locator("#download").get_attribute("download") for x in (page, other)}
-        assert len(names) == 2
         kept = page.evaluate("JSON.parse(localStorage.getItem('stylize_tf jobs'))")
-        assert names == {f"{job}.png" for job in kept}
+        pictures = [made.files.read(job, "result.png") for job in kept]
+        assert len(kept) == 2
+        assert sorted(downloaded(x)[1] for x in (page, other)) == sorted(pictures)
+        page.reload()  # A command without masks is there still.
+        page.locator("#copy").click()
+        expect(page.locator("#status")).to_contain_text("Copied.")
 
 
 def test_a_service_that_was_gone_is_found_again(browser, made):
@@ -675,13 +737,113 @@ def test_it_tells_that_no_worker_is_ready_as_long_as_none_is(browser, tmp_path):
     begin(page)
     page.locator("#paint").click()
     status = page.locator("#status")
-    expect(status).to_have_text("Waiting for its turn. No worker is ready. Its log tells why.")
+    turn = "Waiting for its turn: it is the next one."
+    expect(status).to_have_text(f"{turn} No worker is ready. Its log tells why.")
     alone.queue.ready()
-    expect(status).to_have_text("Waiting for its turn.")
+    expect(status).to_have_text(turn)
     page.locator("#cancel").click()
     expect(status).not_to_contain_text("Waiting")
     page.context.close()
     served.end()
+
+
+def test_a_lost_preview_is_no_lost_service(page):
+    page.route("**/preview", lambda route: route.abort())
+    begin(page)
+    page.evaluate(
+        """() => {
+            window.said = [];
+            const status = document.getElementById("status");
+            const note = () => said.push(status.textContent);
+            new MutationObserver(note).observe(status, { childList: true });
+        }"""
+    )
+    paint(page)
+    said = page.evaluate("said")
+    assert any("left" in text for text in said if text.startswith("Step"))
+    assert not any("does not answer" in text or ", 0 seconds" in text for text in said)
+
+
+def test_who_waits_is_told_its_place_and_what_ended_there_has_no_picture(idle):
+    first = idle()
+    second, third = idle(first.url), idle(first.url)
+    first.emulate_media(reduced_motion="reduce")
+    first.set_viewport_size({"width": 320, "height": 700})
+    for page in (first, second, third):
+        begin(page)
+    first.locator("#paint").click()
+    expect(first.locator("#status")).to_have_text("Waiting for its turn: it is the next one.")
+    for part in ("#status", "#progress", "#cancel"):
+        expect(first.locator(part)).to_be_in_viewport()
+    assert -1 < first.locator("#work").bounding_box()["y"] < 50  # There is room for the picture.
+    expect(first.locator("#past")).to_be_hidden()
+    second.locator("#paint").click()
+    expect(second.locator("#status")).to_contain_text("turn: 1 picture is before it.")
+    third.locator("#paint").click()
+    expect(third.locator("#status")).to_contain_text("2 of your pictures have not ended. Try again")
+    first.locator("#cancel").click()
+    expect(first.locator("#status")).to_have_text("Ended before it began.")
+    expect(first.locator("#compare")).to_be_hidden()
+    expect(second.locator("#status")).to_contain_text("it is the next one")
+
+
+def test_a_token_is_asked_for_and_tried_at_once(idle):
+    page = idle(token="secret")
+    expect(page.locator("#token")).to_be_focused()
+    expect(page.locator("#status")).to_have_text("This service wants its token first.")
+    expect(page.locator("#token-form")).to_be_in_viewport(ratio=1)
+    assert axe_says(page) == []
+    page.locator("#token").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator("#token-status")).to_contain_text("This is not the token")
+    page.locator("#token").fill("ключ")  # Which no header can have.
+    page.get_by_role("button", name="Use it").click()
+    expect(page.locator("#token-status")).to_contain_text("could not be tried")
+    page.locator("#token").fill("secret")
+    page.keyboard.press("Enter")
+    expect(page.locator("#token-form")).to_be_hidden()
+    begin(page)
+    page.locator("#paint").click()
+    expect(page.locator("#status")).to_contain_text("Waiting for its turn")
+    page.reload()  # It is known from now on.
+    expect(page.locator("#status")).to_contain_text("Waiting for its turn")
+    expect(page.locator("#token-form")).to_be_hidden()
+
+
+def drop(page, selector, name, data):
+    """Drops a file somewhere; whether the browser is kept from opening it."""
+    transfer = page.evaluate_handle(
+        """([name, data]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([Uint8Array.from(data)], name));
+            return transfer;
+        }""",
+        [name, [*data]],
+    )
+    return page.locator(selector).evaluate(
+        """(element, dataTransfer) => !element.dispatchEvent(
+            new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }))""",
+        transfer,
+    )
+
+
+def test_a_file_is_dropped_and_has_its_name_and_one_that_misses_is_told_where(idle):
+    page = idle()
+    chosen = "e => Array.from(e.files, file => file.name)"
+    assert drop(page, "#options-title", "horse.png", png())
+    expect(page.locator("#status")).to_contain_text("Drop the file on the box of the photograph")
+    assert drop(page, "#content-drop", "horse.png", png())
+    expect(page.locator("#status")).to_have_text("Choose a photograph and a painting.")
+    assert page.locator("#content").evaluate(chosen) == ["horse.png"]
+    assert drop(page, "#regions .drop", "hello.txt", b"hello")
+    expect(page.locator("#status")).to_contain_text("hello.txt is no picture")
+    expect(page.locator("#status")).to_have_css("color", "rgb(179, 38, 30)")
+    assert drop(page, "#regions .drop", "harvesters.png", png())
+    expect(page.locator("#status")).to_have_text("Ready.")
+    assert page.locator("#style").evaluate(chosen) == ["harvesters.png"]
+    page.locator("#live-tab").click()
+    assert drop(page, "#live-title", "clip.mp4", b"clip")
+    expect(page.locator("#live-status")).to_contain_text("Drop the file on its box.")
 
 
 def axe_says(page):

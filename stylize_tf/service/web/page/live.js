@@ -163,4 +163,5 @@ get("snapshot").addEventListener("click", snapshot);
 get("live-network").addEventListener("change", offerStyles);
 get("live-size").addEventListener("input", () => (get("live-size-value").textContent = get("live-size").value));
 get("live-tab").addEventListener("chosen", list);
+document.addEventListener("token", () => get("live").hidden || list());
 get("picture-tab").addEventListener("chosen", end);

@@ -2,21 +2,22 @@
 
 import "./tabs.js";
 import { Card, strongest } from "./cards.js";
-import { takesDrops } from "./drops.js";
+import { commandLine, made, named, pictureName } from "./commands.js";
+import { catchDrops, takesDrops } from "./drops.js";
 import { list, remember, remembered } from "./history.js";
-import { follow, request, told } from "./jobs.js";
+import { request, told } from "./jobs.js";
 import { Marks } from "./marks.js";
-import { tellWhether } from "./waiting.js";
+import { look, say, seen, watch, work } from "./work.js";
 
 const get = (id) => document.getElementById(id);
 const CHOOSE = get("status").textContent;
 const OPTIONS = ["size", "strength", "style_scale", "color"];
-const state = { content: null, cards: [], chosen: null, job: null, asked: {}, cardsMade: 0 };
+const state = { content: null, cards: [], chosen: null, cardsMade: 0 };
 const marks = new Marks(get("canvas"));
 
-function say(text, failed = false) {
-  get("status").textContent = text;
-  get("status").classList.toggle("failed", failed);
+// What is to be done, where nothing is under way.
+function next() {
+  return state.content && state.cards[0].file ? "Ready." : CHOOSE;
 }
 
 // Pictures.
@@ -26,15 +27,21 @@ async function takeContent(file) {
     marks.show(await createImageBitmap(file));
     state.content = file;
     get("stage").hidden = false;
-    refresh();
+    picked();
   } catch {
     say(`${file.name} is no picture that this browser shows. Take a JPEG, a PNG or a WebP.`, true);
   }
 }
 
+// A picture was chosen: what was said of those before is not true any more.
+function picked() {
+  if (work.job === null) say(next());
+  refresh();
+}
+
 function addCard() {
   state.cardsMade += 1;
-  const card = new Card(state.cardsMade, { marks, say, changed: refresh, chosen, removed });
+  const card = new Card(state.cardsMade, { marks, say, changed: picked, chosen, removed });
   state.cards.push(card);
   get("regions").append(card.element);
   card.radio.checked = true;
@@ -54,20 +61,21 @@ function removed(card) {
   state.cards = state.cards.filter((other) => other !== card);
   state.cards[0].radio.checked = true;
   chosen(state.cards[0]);
+  picked();
   get("add-region").focus();
 }
 
 function refresh() {
   const ready = state.content && state.cards[0].file;
   const { cards } = state;
-  get("paint").disabled = !ready || state.job !== null;
+  get("paint").disabled = !ready || work.job !== null;
+  get("work").classList.toggle("working", work.job !== null);
   cards.forEach((card, index) => card.show(index + 1, cards.length));
   const name = `painting ${cards.indexOf(state.chosen) + 1}`;
   marks.tools.of(`On the photograph, mark where ${name} goes`, `Draw where ${name} goes.`);
   marks.choose(state.chosen.layer);
   get("invitation").hidden = marks.chosen !== null;
   get("strength-name").textContent = cards.length > 1 ? "Strength elsewhere" : "Strength";
-  if (ready && get("status").textContent === CHOOSE) say("Ready.");
 }
 
 // A job.
@@ -75,8 +83,8 @@ function refresh() {
 // Names of files and what is in them, by roles.
 async function pictures() {
   const cards = state.cards.filter((card) => card.file);  // Where another one is, the first painting goes.
-  const found = [["content", "photo.jpg", state.content]];
-  cards.forEach((card, index) => found.push(["style", `painting${index ? index + 1 : ""}.jpg`, card.file]));
+  const found = [["content", state.content.name, state.content]];
+  for (const { file } of cards) found.push(["style", file.name, file]);
   if (cards.length > 1) {
     for (const [index, { layer }] of cards.entries()) {
       const others = cards.slice(1).map((card) => card.layer);
@@ -117,134 +125,50 @@ async function paint(event) {
     say(lacks, true);
     return;
   }
-  state.job = "";
+  work.job = "";
   refresh();
   say("Sending ...");
+  seen();
   try {
-    const files = await pictures();
+    const files = named(await pictures());
     const options = OPTIONS.map((name) => [name, name === "strength" ? strongest(state.cards) : get(name).value]);
     const form = new FormData();
-    for (const [role, name, data] of files) form.append(role, data, name);
+    for (const [role, , data] of files) form.append(role, data, role);
     for (const [name, value] of options) form.append(name, value);
     const job = await (await request("v1/jobs", { method: "POST", body: form })).json();
-    state.asked[job.id] = { files, options };
-    remember(job.id);
+    work.asked[job.id] = files;
+    // After a reload the masks are gone, and with them what the command would name.
+    const line = commandLine(files, options);
+    remember(job.id, { name: pictureName(files), line, isWhole: !made(files).length });
     past();
     await watch(job.id);
   } catch (error) {
     say(told(error), true);
   }
-  state.job = null;
+  work.job = null;
   refresh();
-}
-
-async function watch(job) {
-  state.job = job;
-  refresh();
-  get("progress").hidden = get("cancel").hidden = false;
-  get("progress").value = 0;
-  get("download").hidden = get("copy").hidden = get("files").hidden = true;
-  let waits = true;
-  tellWhether(() => waits, say);
-  let shown = 0;
-  try {
-    await follow(job, async (name, data) => {
-      waits = false;
-      if (name === "step") {
-        get("progress").value = data.evaluation / data.evaluations;
-        say(`Step ${data.evaluation} of ${data.evaluations}, ${Math.ceil(data.remaining)} seconds left.`);
-        if (data.preview > shown) {
-          shown = data.preview;
-          await show(job, `v1/jobs/${job}/preview`);
-        }
-      } else if (name === "warning") {
-        say(data.text);
-      } else if (name === "begin" && data.attempt > 1) {
-        say("Its worker is gone: another one goes on.");
-      } else if (name === "gone") {
-        say("The service does not answer. Trying again.");
-      }
-    });
-    await finish(job);
-  } catch (error) {
-    say(told(error), true);
-  } finally {
-    waits = false;
-    get("progress").hidden = get("cancel").hidden = true;
-    state.job = null;
-    refresh();
-    past();
-  }
-}
-
-async function finish(job) {
-  const status = await (await request(`v1/jobs/${job}`)).json();
-  if (status.links.result) {
-    const url = await show(job, status.links.result.slice(1));
-    Object.assign(get("download"), { href: url, download: `${job}.png`, hidden: false });
-    get("copy").hidden = !state.asked[job];
-    get("copy").onclick = () => copy(state.asked[job]);
-  }
-  const failed = status.state === "failed";
-  const ends = { finished: "Done.", cancelled: "Ended early: this is the picture so far." };
-  say(failed ? [status.error, status.hint].filter(Boolean).join(" ") : ends[status.state], failed);
-}
-
-async function show(job, path) {
-  const picture = await (await request(path)).blob();
-  const url = URL.createObjectURL(picture);
-  const image = get("after");
-  if (image.src) URL.revokeObjectURL(image.src);
-  image.src = url;
-  await image.decode().catch(() => {});
-  get("compare").hidden = false;
-  const photograph = state.asked[job]?.files[0][2];
-  get("before").hidden = get("split-field").hidden = !photograph;
-  if (photograph && get("before").file !== photograph) {
-    Object.assign(get("before"), { file: photograph, src: URL.createObjectURL(photograph) });
-  }
-  split();
-  return url;
-}
-
-function split() {
-  get("before").style.clipPath = `inset(0 ${100 - get("split").value}% 0 0)`;
-}
-
-// The command line that paints the same, and the masks that it names.
-async function copy({ files, options }) {
-  const words = ["python main.py"];
-  for (const [role, name] of files) words.push(`--${role} ${name}`);
-  for (const [name, value] of options) words.push(`--${name} ${value}`);
-  const made = files.filter(([role]) => role.endsWith("_mask"));
-  get("files").replaceChildren(
-    "Its masks: ",
-    ...made.map(([, name, data]) =>
-      Object.assign(document.createElement("a"), { href: URL.createObjectURL(data), download: name, textContent: name }),
-    ),
-  );
-  get("files").hidden = !made.length;
-  try {
-    await navigator.clipboard.writeText(words.join(" "));
-    say("Copied.");
-  } catch {
-    say(words.join(" "));  // Where the clipboard is not to be had, it can be copied from here.
-  }
 }
 
 function past() {
-  return list((job) => state.job === null && watch(job));
+  return list(look);
 }
 
+// Reloaded in the middle of a job, the page goes on watching it; else the newest picture is shown.
 async function open() {
-  // Reloaded in the middle of a job, the page goes on watching it.
-  const [newest] = remembered();
-  if (!newest) return;
   try {
-    const status = await (await request(`v1/jobs/${newest}`)).json();
-    if (!status.ended) await watch(newest);
+    await request("v1/styles");  // Where a token is wanted, it is asked for now.
   } catch (error) {
-    if (error.status === 401) say(told(error), true);
+    say(told(error), true);
+    return;
+  }
+  past();
+  for (const job of remembered()) {
+    const answer = await request(`v1/jobs/${job}`).catch(() => null);
+    const status = await answer?.json();
+    if (status && (!status.ended || status.links.result)) {
+      await look(job);
+      return;
+    }
   }
 }
 
@@ -256,16 +180,26 @@ get("mark-part").addEventListener("click", () => {
   get("canvas").focus();
 });
 get("form").addEventListener("submit", paint);
-get("token-form").addEventListener("submit", (event) => event.preventDefault());
+document.addEventListener("token", () => {
+  if (work.job === null) say(next());
+  open();
+});
+catchDrops(() => {
+  const isLive = get("picture").hidden;
+  const box = isLive ? "its box" : "the box of the photograph or of a painting";
+  say(`Drop the file on ${box}.`, true, isLive ? "live-status" : "status");
+});
 get("cancel").addEventListener("click", () =>
-  request(`v1/jobs/${state.job}`, { method: "DELETE" }).catch((error) => say(told(error), true)),
+  request(`v1/jobs/${work.job}`, { method: "DELETE" }).catch((error) => say(told(error), true)),
 );
-get("split").addEventListener("input", split);
 for (const name of OPTIONS) {
   const value = get(`${name}-value`);
   if (value) get(name).addEventListener("input", () => (value.textContent = get(name).value));
 }
 get("brushes").append(marks.tools.element);
+work.changed = (isOver) => {
+  refresh();
+  if (isOver) past();
+};
 addCard();
-past();
 open();
