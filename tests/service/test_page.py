@@ -114,7 +114,7 @@ def watched(page, url):
     yield
     wrong = [text for kind, text in said if kind in ("error", "warning")]
     # What the browser says of every request that is refused or lost, as tests want some to be.
-    statuses = (f"responded with a status of {x}" for x in (400, 401, 429))
+    statuses = (f"responded with a status of {x}" for x in (400, 401, 429, 503))
     wanted = (*statuses, "net::ERR_")
     assert [text for text in wrong if not any(x in text for x in wanted)] == []
     assert all(x.startswith((url, "blob:", "data:")) for x in asked)
