@@ -138,8 +138,8 @@ def test_names_that_cannot_be_asked_for_are_refused(saved, tmp_path, monkeypatch
 
 def test_all_workers_of_a_command_have_the_networks(file):
     options = WorkOptions(network=(file,), workers=1, network_workers=1)
-    workers = serving.workers_of(options, offered(options.network), None, None)
-    assert [[*x.networks] for _, x in workers._several] == [[SHIPPED, "pond"]] * 2
+    workers = serving.workers_of(options, offered(options.network), None, None, None)
+    assert [[*x.options.networks] for x in workers._posts] == [[SHIPPED, "pond"]] * 2
 
 
 def test_every_network_is_listed_with_its_styles_and_described(service, file):
