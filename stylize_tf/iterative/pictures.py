@@ -20,6 +20,7 @@ from stylize_tf.errors import ConfigError, ImageError
 from stylize_tf.images import image_io, montage
 from stylize_tf.iterative import pyramid
 from stylize_tf.iterative.sources import Sources
+from stylize_tf.machine.newest import Newest
 
 OVERLAY_SIDE = 1024
 """Long side of the pictures of an overlay, at most, in pixels."""
@@ -80,6 +81,8 @@ class Pictures:
         )
         self.given = {name: _checked(name, given) for name, given in sources.given.items()}
         self._finely: dict[int, np.ndarray] = {}
+        # Of a stage and of what is seen of it from afar: a picture that is shown asks for it again.
+        self._softened: Newest[np.ndarray] = Newest(2)
         self.shares = _shares(blend_weights, len(paintings))
         of_content = [
             masks.read(mask, sources.content, photograph.shape[1:3], "content_mask")
@@ -251,7 +254,10 @@ class Pictures:
         """What share of the strength each place has: `[1, h, w, 1]` in [0, 1]; None for all."""
         if self._strengths is None:
             return None
-        return masks.joined([self._strengths], height, width, self._config.mask_feather)
+        whole, feather = [self._strengths], self._config.mask_feather
+        return self._softened.get(
+            (height, width), lambda: masks.joined(whole, height, width, feather)
+        )
 
     def finished(self, image: np.ndarray, regions: np.ndarray | None) -> np.ndarray:
         """The picture as it is shown, of what was optimized.
